@@ -1,0 +1,85 @@
+// The per-backend cache of shardwise's catalog tables: which tables are distributed, by which key,
+// and which shard owns a key. Read-only; rows are written by room ddl (and, later, reshard).
+//
+// Pointers that these functions return stay valid until the end of the current transaction, but
+// may be out of date after any point that accepts invalidation messages: look up again rather than
+// keep. Change of a row in a catalog table must be announced with invalidate_*().
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+enum class Strategy { Hash, ConsistentHash, Range, List };
+
+constexpr int max_key_columns = 8;
+
+struct Shard {
+    int32 id;
+    Oid server; // foreign server, InvalidOid if someone dropped it
+    NameData name;
+    double weight;
+    bool is_local;
+};
+
+struct ShardMap; // catalog/shard_map_cache.cpp: arrays over core's lookup
+
+struct Keyspace {
+    int32 id;
+    Strategy strategy;
+    int nkeys;
+    Oid key_types[max_key_columns];
+    Oid key_collations[max_key_columns]; // InvalidOid where the type has none
+    int32 virtual_nodes;
+    int32 default_shard; // 0: none
+    int64 map_version;
+    ShardMap *map;
+};
+
+struct Table {
+    Oid relid;
+    bool is_reference;
+    const Keyspace *keyspace; // nullptr for a reference table
+    int nkeys;
+    AttrNumber key_columns[max_key_columns];
+};
+
+// True where CREATE EXTENSION shardwise ran in this database.
+bool extension_exists();
+
+// Finds a distributed or reference table; nullptr for local tables. A partition of a distributed
+// partitioned table counts as distributed itself.
+const Table *find_table(Oid relid);
+
+// Finds a keyspace by number; ereports if it does not exist.
+const Keyspace *find_keyspace(int32 keyspace_id);
+
+// Finds a shard by number or name; by number it ereports if missing, by name it returns nullptr.
+const Shard *find_shard(int32 shard_id);
+const Shard *find_shard_by_name(const char *name);
+
+// Lists all shards in the order of their numbers. The array lives as long as the cache entry.
+int list_shards(const Shard *const **shards);
+
+// The key space's own hash of a key (seed chaining over PostgreSQL's extended hash functions);
+// values are of the keyspace's key types, none NULL. The same expression in SQL:
+// hash_expression_sql().
+int64 hash_key(const Keyspace *keyspace, const Datum *values);
+
+// Finds the shard that owns a key; 0 where none does (list and range without default shard).
+int32 find_owner(const Keyspace *keyspace, const Datum *values);
+
+// Announce changes. Effective at commit, as all invalidation; own backend at the next
+// CommandCounterIncrement.
+void invalidate_table(Oid relid);      // distribution of one table (its plans are made anew)
+void invalidate_shard_maps();          // shards, keyspaces, maps (plans stay: they look up at run time)
+
+// Oids of our own schema and catalog tables, for writers.
+Oid schema_oid();
+Oid catalog_table_oid(const char *name);
+
+// Registers the invalidation callbacks; once per backend, from _PG_init.
+void init_catalog();
+
+} // namespace shardwise

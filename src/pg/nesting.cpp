@@ -1,0 +1,9 @@
+#include "pg/nesting.hpp"
+
+namespace shardwise
+{
+
+int executor_depth = 0;
+int utility_depth = 0;
+
+} // namespace shardwise

@@ -1,0 +1,65 @@
+#include "planner/route.hpp"
+
+namespace shardwise
+{
+
+static constexpr const char *node_name = "ShardwiseRoute";
+
+template <typename T> static T *copy_array(const T *source, int n)
+{
+    T *copy = (T *) palloc(sizeof(T) * (n > 0 ? n : 1));
+    if (n > 0)
+        memcpy(copy, source, sizeof(T) * n);
+    return copy;
+}
+
+static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
+{
+    Route *to = (Route *) to_node;
+    const Route *from = (const Route *) from_node;
+    ExtensibleNode header = to->node;
+
+    *to = *from;
+    to->node = header;
+    to->sql = pstrdup(from->sql);
+    to->param_types = copy_array(from->param_types, from->nparams);
+    to->pins = copy_array(from->pins, from->npins);
+    to->checks = copy_node(from->checks);
+}
+
+static bool routes_equal(const ExtensibleNode *a_node, const ExtensibleNode *b_node)
+{
+    return ((const Route *) a_node)->statement_id == ((const Route *) b_node)->statement_id;
+}
+
+// For debug_print_plan only.
+static void out_route(StringInfo out, const ExtensibleNode *node)
+{
+    const Route *route = (const Route *) node;
+    appendStringInfo(out, " :statement_id " UINT64_FORMAT " :nparams %d :npins %d",
+                     route->statement_id, route->nparams, route->npins);
+}
+
+static void read_route(ExtensibleNode *)
+{
+    // Plans are read back only in parallel workers, which never run a route.
+    elog(ERROR, "cannot read a %s node", node_name);
+}
+
+static const ExtensibleNodeMethods methods = {node_name,    sizeof(Route), copy_route,
+                                              routes_equal, out_route,     read_route};
+
+Route *make_route()
+{
+    Route *route = (Route *) palloc0(sizeof(Route));
+    route->node.type = T_ExtensibleNode;
+    route->node.extnodename = node_name;
+    return route;
+}
+
+void init_route()
+{
+    RegisterExtensibleNodeMethods(&methods);
+}
+
+} // namespace shardwise

@@ -1,0 +1,87 @@
+// Connections to shards: one per backend, shard and remote user, kept until the backend ends.
+// This room knows foreign servers and SQL text, nothing of ranges or tables.
+//
+// Statements are sent in libpq's pipeline mode: commands queued with queue_command() (BEGIN,
+// SAVEPOINT, SET) travel in the same round trip as the next statement.
+#pragma once
+
+#include "pg/pg.hpp"
+
+#include "libpq-fe.h"
+
+namespace shardwise
+{
+
+struct Connection;
+
+// Gets the connection to a foreign server as the user whom `role`'s user mapping names, opening it
+// if need be. Errors: 08001 with the server's name; never a password. Serves interrupts.
+Connection *get_connection(Oid server, Oid role);
+
+const char *connection_shard_name(const Connection *);
+Oid connection_server(const Connection *);
+
+// True until the socket broke, the server or user mapping changed, or an unfinished exchange had
+// to be abandoned; a dead connection is closed and replaced by the next get_connection().
+bool connection_is_usable(const Connection *);
+
+// A statement to run. `id` other than 0 keeps it prepared on each connection under that number
+// (the caller never reuses a number for another text); 0 sends it unnamed.
+struct RemoteStatement {
+    uint64 id;
+    const char *sql;
+    int nparams;
+    const Oid *param_types; // 0: the shard infers it
+    bool binary_results;
+};
+
+struct RemoteValues {
+    const char *const *values; // nullptr: NULL
+    const int *lengths;        // of binary values
+    const int *formats;        // 0 text, 1 binary
+};
+
+// Queues a command that returns nothing; sent ahead of the next statement, in order.
+void queue_command(Connection *, const char *sql);
+
+// A statement under way. At most one per connection delivers rows from the socket: when another
+// statement needs the connection, what the first has still to deliver is stored (spilling to disk).
+struct RemoteQuery;
+
+// Sends queued commands and the statement without waiting. The query belongs to `context`: its
+// reset callback ends the query.
+RemoteQuery *start_query(Connection *, const RemoteStatement *, const RemoteValues *,
+                         MemoryContext context);
+
+// Waits for the next row, serving interrupts. Returns false at the end. An error of the shard is
+// raised here, whole: SQLSTATE, message, DETAIL, HINT, CONTEXT, constraint, table, column, type.
+// The row is (*result, *row) and stays readable until the next call.
+bool next_row(RemoteQuery *, const PGresult **result, int *row);
+
+// Rows that the command reported (INSERT, UPDATE, ...), once next_row() returned false.
+uint64 affected_rows(const RemoteQuery *);
+
+// Stops a query early: cancels what is still running on the shard and reads to the end.
+void end_query(RemoteQuery *);
+
+// Runs one command (or several, separated by semicolons, without parameters) and waits. Returns
+// the last result, owned by the current memory context; errors are raised as by next_row().
+PGresult *run_command(Connection *, const char *sql);
+
+// COPY ... FROM STDIN: start, any number of writes (with back-pressure), finish returns the rows.
+void start_copy_in(Connection *, const char *sql);
+void write_copy_data(Connection *, const char *data, int length);
+uint64 finish_copy_in(Connection *);
+
+// COPY ... TO STDOUT: start, then read until it returns -1. The buffer lives until the next call.
+void start_copy_out(Connection *, const char *sql);
+int read_copy_data(Connection *, const char **data);
+
+// Abandons whatever is under way on the connection so that ROLLBACK can be sent: asks the shard to
+// cancel and drains, bounded in time; a connection that does not answer is closed. Never ereports.
+void abandon_exchange(Connection *);
+
+// Registers callbacks (syscache: server and user mapping changes; exit). From _PG_init.
+void init_remote();
+
+} // namespace shardwise

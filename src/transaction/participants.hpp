@@ -1,0 +1,36 @@
+// The shards that take part in the current transaction: opens, nests, commits and rolls back their
+// transactions together with the router's. Savepoints, isolation level and READ ONLY follow.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "remote/connection.hpp"
+
+namespace shardwise
+{
+
+enum class Access {
+    Read,
+    Write // also locking reads: the shard's transaction must be kept
+};
+
+// Makes a shard take part in the current transaction and returns its connection. BEGIN (with the
+// transaction's isolation level and modes), the savepoints of the current nesting level and the
+// session settings that the shard must share are queued, to travel with the next statement.
+//
+// `alone`: the caller sends exactly one statement for the current client command. Where that
+// command is certain to be the whole transaction (autocommit), no BEGIN is sent at all.
+//
+// Errors: 0A000 when a second shard would be written in one transaction; 25006 for a write in a
+// READ ONLY transaction; 08xxx when the shard does not answer, or was lost earlier in this
+// transaction.
+Connection *join_shard(int32 shard_id, Access access, bool alone);
+
+// Makes a shard take part in a router-driven change of many shards (distribute_table and the
+// like): exempt from the one-writer rule; `after_router` commits the shard's part after the
+// router's own commit instead of before it (for changes that destroy what the router just copied).
+Connection *join_shard_for_management(int32 shard_id, bool after_router = false);
+
+// Registers the transaction callbacks. From _PG_init.
+void init_transaction();
+
+} // namespace shardwise
