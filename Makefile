@@ -45,7 +45,7 @@ include $(PGXS)
 
 WARNINGS ?= -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-cast-function-type
 # The server's headers are system headers here: some of their C is not clean C++20.
-override CPPFLAGS := -Isrc -isystem $(includedir_server) -isystem $(includedir_internal) -D_GNU_SOURCE
+override CPPFLAGS := -Isrc -isystem $(includedir_server) -isystem $(includedir_internal) -isystem $(includedir) -D_GNU_SOURCE
 override CXXFLAGS := -std=c++20 -O2 -g -fPIC -fno-strict-aliasing -fwrapv -fvisibility=hidden \
                      -fno-omit-frame-pointer $(WARNINGS) $(EXTRA_CXXFLAGS)
 override COMPILER = $(CXX) $(CXXFLAGS)
