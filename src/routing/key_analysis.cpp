@@ -1,0 +1,348 @@
+#include "routing/key_analysis.hpp"
+
+#include "routing/equality.hpp"
+
+extern "C" {
+#include "optimizer/clauses.h"
+#include "parser/parsetree.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct Known {
+    Term term;
+    Expr *expr;
+    bool is_array;
+};
+
+struct Analysis {
+    Equalities equalities;
+    List *known; // Known *
+    KeyAnalysis *out;
+};
+
+Known *find_known(List *known, const Term &term)
+{
+    ListCell *cell;
+    foreach (cell, known)
+        if (terms_equal(((Known *) lfirst(cell))->term, term))
+            return (Known *) lfirst(cell);
+    return nullptr;
+}
+
+void learn(List **known, const Term &term, Expr *expr, bool is_array)
+{
+    Known *present = find_known(*known, term);
+    if (present == nullptr) {
+        present = (Known *) palloc(sizeof(Known));
+        *known = lappend(*known, present);
+    } else if (!present->is_array || is_array) {
+        return; // a single value is the best there is
+    }
+    *present = Known{term, expr, is_array};
+}
+
+// Carries values along the edges until nothing new is learnt.
+void propagate(Analysis *a)
+{
+    ListCell *cell;
+    foreach (cell, a->equalities.seeds) {
+        Seed *seed = (Seed *) lfirst(cell);
+        learn(&a->known, seed->term, seed->expr, seed->is_array);
+    }
+    int before;
+    do {
+        before = list_length(a->known);
+        foreach (cell, a->equalities.edges) {
+            Edge *edge = (Edge *) lfirst(cell);
+            Known *from = find_known(a->known, edge->from);
+            if (from != nullptr)
+                learn(&a->known, edge->to, from->expr, from->is_array);
+        }
+    } while (list_length(a->known) != before);
+}
+
+bool is_integer(Oid type)
+{
+    return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+// The element type that routing will meet in `expr`, or InvalidOid where its values cannot be
+// taken as values of the key's type.
+bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_array)
+{
+    Oid type = getBaseType(exprType((const Node *) expr));
+    if (is_array)
+        type = getBaseType(get_element_type(type));
+    Oid key_type = getBaseType(keyspace->key_types[column]);
+    if (type == key_type)
+        return true;
+    if (is_integer(type) && is_integer(key_type))
+        return true;
+    auto is_text = [](Oid t) { return t == TEXTOID || t == VARCHAROID; };
+    return is_text(type) && is_text(key_type);
+}
+
+bool same_key(const KeyExpression *a, const KeyExpression *b)
+{
+    if (a->keyspace != b->keyspace)
+        return false;
+    for (int i = 0; i < a->keyspace->nkeys; i++)
+        if (a->is_array[i] != b->is_array[i] || !equal(a->values[i], b->values[i]))
+            return false;
+    return true;
+}
+
+void add_key(KeyAnalysis *out, const KeyExpression &key)
+{
+    ListCell *cell;
+    foreach (cell, out->keys)
+        if (same_key((KeyExpression *) lfirst(cell), &key))
+            return;
+    KeyExpression *copy = (KeyExpression *) palloc(sizeof(KeyExpression));
+    *copy = key;
+    out->keys = lappend(out->keys, copy);
+}
+
+// Fills a key from known column values; false if some column is missing.
+bool complete_key(List *known, const Occurrence &occurrence, const Table *table, KeyExpression *key)
+{
+    *key = KeyExpression{};
+    key->keyspace = table->keyspace;
+    for (int i = 0; i < table->nkeys; i++) {
+        Known *value =
+            find_known(known, Term{occurrence.query, occurrence.varno, table->key_columns[i]});
+        if (value == nullptr || !value_fits(table->keyspace, i, value->expr, value->is_array))
+            return false;
+        key->values[i] = value->expr;
+        key->is_array[i] = value->is_array;
+    }
+    return true;
+}
+
+void learn_from_conjunction(List **known, Node *clause, Query *query)
+{
+    Seed seed;
+    if (is_andclause(clause)) {
+        ListCell *cell;
+        foreach (cell, ((BoolExpr *) clause)->args)
+            learn_from_conjunction(known, (Node *) lfirst(cell), query);
+    } else if (match_seed(clause, query, NIL, &seed)) {
+        learn(known, seed.term, seed.expr, seed.is_array);
+    }
+}
+
+// Finds the keys of a relation in an OR whose every arm names one.
+bool keys_from_disjunction(Analysis *a, const Occurrence &occurrence, const Table *table)
+{
+    ListCell *cell;
+    foreach (cell, a->equalities.disjunctions) {
+        Disjunction *disjunction = (Disjunction *) lfirst(cell);
+        if (disjunction->query != occurrence.query)
+            continue;
+        List *keys = NIL;
+        ListCell *arm;
+        foreach (arm, disjunction->clause->args) {
+            List *known = list_copy(a->known);
+            KeyExpression *key = (KeyExpression *) palloc(sizeof(KeyExpression));
+            learn_from_conjunction(&known, (Node *) lfirst(arm), occurrence.query);
+            if (!complete_key(known, occurrence, table, key))
+                break;
+            keys = lappend(keys, key);
+        }
+        if (list_length(keys) != list_length(disjunction->clause->args))
+            continue;
+        foreach (arm, keys)
+            add_key(a->out, *(KeyExpression *) lfirst(arm));
+        return true;
+    }
+    return false;
+}
+
+char *describe_unpinned(const Table *table)
+{
+    StringInfoData columns;
+    initStringInfo(&columns);
+    for (int i = 0; i < table->nkeys; i++)
+        appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+                         get_attname(table->relid, table->key_columns[i], false));
+    return psprintf("Table \"%s\" is not restricted to one value of its shard key (%s).",
+                    get_rel_name(table->relid), columns.data);
+}
+
+void note_unpinned(KeyAnalysis *out, char *reason)
+{
+    if (out->unpinned == nullptr)
+        out->unpinned = reason;
+}
+
+void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
+{
+    RangeTblEntry *rte = rt_fetch(occurrence.varno, occurrence.query->rtable);
+    const Table *table = find_table(rte->relid);
+    if (table == nullptr)
+        return;
+    bool is_target = occurrence.query->resultRelation == occurrence.varno;
+    if (table->is_reference) {
+        a->out->references++;
+        a->out->changes_reference |= is_target;
+        return;
+    }
+    a->out->distributed++;
+    KeyExpression key;
+    if (complete_key(a->known, occurrence, table, &key))
+        add_key(a->out, key);
+    else if (!keys_from_disjunction(a, occurrence, table))
+        note_unpinned(a->out, describe_unpinned(table));
+}
+
+// ---- INSERT ----------------------------------------------------------------------------------
+
+RangeTblEntry *find_values(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable)
+        if (((RangeTblEntry *) lfirst(cell))->rtekind == RTE_VALUES)
+            return (RangeTblEntry *) lfirst(cell);
+    return nullptr;
+}
+
+TargetEntry *find_target(List *target_list, AttrNumber attno)
+{
+    ListCell *cell;
+    foreach (cell, target_list) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        if (!entry->resjunk && entry->resno == attno)
+            return entry;
+    }
+    return nullptr;
+}
+
+// The value that one row of an INSERT gives to a column: a Var of the VALUES list is looked up in
+// the row.
+bool inserted_value(Analysis *a, Query *query, Expr *expr, List *row, Known *value)
+{
+    Term term;
+    if (row != NIL && IsA(expr, Var)) {
+        *value = Known{{}, (Expr *) list_nth(row, ((Var *) expr)->varattno - 1), false};
+        return true;
+    }
+    if (find_term((Node *) expr, query, NIL, &term)) {
+        Known *known = find_known(a->known, term);
+        if (known == nullptr)
+            return false;
+        *value = *known;
+        return true;
+    }
+    *value = Known{{}, expr, false};
+    return !contain_var_clause((Node *) expr) && !contain_volatile_functions((Node *) expr) &&
+           !contain_subplans((Node *) expr);
+}
+
+void resolve_inserted_row(Analysis *a, Query *query, const Table *table, List *row)
+{
+    KeyExpression key = {};
+    key.keyspace = table->keyspace;
+    for (int i = 0; i < table->nkeys; i++) {
+        TargetEntry *entry = find_target(query->targetList, table->key_columns[i]);
+        Known value;
+        if (entry == nullptr)
+            return; // NULL: whichever shard gets the row refuses it
+        if (!inserted_value(a, query, entry->expr, row, &value) ||
+            !value_fits(table->keyspace, i, value.expr, value.is_array)) {
+            note_unpinned(a->out, describe_unpinned(table));
+            return;
+        }
+        key.values[i] = value.expr;
+        key.is_array[i] = value.is_array;
+    }
+    add_key(a->out, key);
+}
+
+void resolve_insert(Analysis *a, Query *query)
+{
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    const Table *table = find_table(target->relid);
+    if (table == nullptr)
+        return;
+    if (table->is_reference) {
+        a->out->references++;
+        a->out->changes_reference = true;
+        return;
+    }
+    a->out->distributed++;
+    RangeTblEntry *values = find_values(query);
+    if (values == nullptr) {
+        resolve_inserted_row(a, query, table, NIL);
+        return;
+    }
+    ListCell *cell;
+    foreach (cell, values->values_lists)
+        resolve_inserted_row(a, query, table, (List *) lfirst(cell));
+}
+
+// ---- changes of the key itself ---------------------------------------------------------------
+
+// A SET of a key column is fine where it sets what the row has.
+void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list)
+{
+    const Table *table = find_table(rt_fetch(varno, query->rtable)->relid);
+    if (table == nullptr || table->is_reference)
+        return;
+    for (int i = 0; i < table->nkeys; i++) {
+        TargetEntry *entry = find_target(target_list, table->key_columns[i]);
+        if (entry == nullptr)
+            continue;
+        Term column = {query, varno, table->key_columns[i]};
+        Term source;
+        if (find_term((Node *) entry->expr, query, NIL, &source) && terms_equal(source, column))
+            continue;
+        Known *known = find_known(a->known, column);
+        if (known != nullptr && !known->is_array && equal(known->expr, entry->expr))
+            continue;
+        note_unpinned(a->out, psprintf("The statement changes shard key column \"%s\" of table "
+                                       "\"%s\", which may move a row to another shard.",
+                                       get_attname(table->relid, table->key_columns[i], false),
+                                       get_rel_name(table->relid)));
+    }
+}
+
+void check_updates(Analysis *a)
+{
+    ListCell *cell;
+    foreach (cell, a->equalities.occurrences) {
+        Occurrence *occurrence = (Occurrence *) lfirst(cell);
+        if (occurrence->query->commandType == CMD_UPDATE &&
+            occurrence->query->resultRelation == occurrence->varno)
+            check_key_unchanged(a, occurrence->query, occurrence->varno,
+                                occurrence->query->targetList);
+    }
+    foreach (cell, a->equalities.inserts) {
+        Query *query = (Query *) lfirst(cell);
+        if (query->onConflict != nullptr)
+            check_key_unchanged(a, query, query->resultRelation, query->onConflict->onConflictSet);
+    }
+}
+
+} // namespace
+
+KeyAnalysis analyze_keys(Query *query)
+{
+    KeyAnalysis out = {};
+    Analysis analysis = {collect_equalities(query), NIL, &out};
+    ListCell *cell;
+
+    propagate(&analysis);
+    foreach (cell, analysis.equalities.occurrences)
+        resolve_occurrence(&analysis, *(Occurrence *) lfirst(cell));
+    foreach (cell, analysis.equalities.inserts)
+        resolve_insert(&analysis, (Query *) lfirst(cell));
+    check_updates(&analysis);
+    return out;
+}
+
+} // namespace shardwise

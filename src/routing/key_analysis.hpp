@@ -1,0 +1,31 @@
+// Finds the keys that a query touches: which values of the shard key the rows of every distributed
+// table must have to matter to the query's answer.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
+
+namespace shardwise
+{
+
+// One key, as expressions without Vars; evaluated when the query runs. A NULL value means that no
+// row can match.
+struct KeyExpression {
+    const Keyspace *keyspace;
+    Expr *values[max_key_columns];
+    bool is_array[max_key_columns]; // = ANY (array): each element in turn
+};
+
+struct KeyAnalysis {
+    List *keys;            // KeyExpression *, without duplicates
+    int distributed;       // relations, each occurrence counted
+    int references;        // likewise
+    bool changes_reference; // a reference table is to be written
+    char *unpinned;        // why some table is not restricted to known keys; nullptr if all are
+};
+
+// Analyses a rewritten query whose INSERTs carry all columns in their target lists. Local tables
+// are not considered.
+KeyAnalysis analyze_keys(Query *query);
+
+} // namespace shardwise
