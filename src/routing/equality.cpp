@@ -54,14 +54,6 @@ bool has_var(Node *node, void *)
     return expression_tree_walker(node, (bool (*)()) has_var, nullptr);
 }
 
-// A value that can be computed before the query runs, and only needs to be computed once.
-bool is_known_value(Node *expr)
-{
-    return !checkExprHasSubLink(expr) && !has_var(expr, nullptr) && !contain_agg_clause(expr) &&
-           !contain_window_function(expr) && !contain_volatile_functions(expr) &&
-           !expression_returns_set(expr);
-}
-
 Node *strip_relabel(Node *node)
 {
     while (node != nullptr && IsA(node, RelabelType))
@@ -480,6 +472,13 @@ void collect_query(Query *query, List *parents, bool decides, Equalities *out)
 bool terms_equal(const Term &a, const Term &b)
 {
     return a.query == b.query && a.varno == b.varno && a.attno == b.attno;
+}
+
+bool is_known_value(Node *expr)
+{
+    return !checkExprHasSubLink(expr) && !has_var(expr, nullptr) && !contain_agg_clause(expr) &&
+           !contain_window_function(expr) && !contain_volatile_functions(expr) &&
+           !expression_returns_set(expr);
 }
 
 bool find_term(Node *expr, Query *query, List *parents, Term *term)

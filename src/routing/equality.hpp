@@ -52,6 +52,9 @@ bool terms_equal(const Term &a, const Term &b);
 // Walks a query with all its subqueries, CTEs and sublinks.
 Equalities collect_equalities(Query *query);
 
+// A value that can be computed before the query runs, and only needs to be computed once.
+bool is_known_value(Node *expr);
+
 // Strips casts that do not change a value, and aliases of joins, and returns the column; false if
 // the expression is none. `parents` lists the enclosing queries, innermost first.
 bool find_term(Node *expr, Query *query, List *parents, Term *term);

@@ -3,7 +3,7 @@
 #include "routing/equality.hpp"
 
 extern "C" {
-#include "optimizer/clauses.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 }
 
@@ -239,8 +239,7 @@ bool inserted_value(Analysis *a, Query *query, Expr *expr, List *row, Known *val
         return true;
     }
     *value = Known{{}, expr, false};
-    return !contain_var_clause((Node *) expr) && !contain_volatile_functions((Node *) expr) &&
-           !contain_subplans((Node *) expr);
+    return is_known_value((Node *) expr);
 }
 
 void resolve_inserted_row(Analysis *a, Query *query, const Table *table, List *row)
