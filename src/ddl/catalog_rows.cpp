@@ -1,0 +1,322 @@
+#include "pg/pg.hpp"
+
+#include "ddl/catalog_rows.hpp"
+
+extern "C" {
+#include "catalog/indexing.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+// Column numbers of the tables in sql/shardwise--0.1.sql.
+namespace column
+{
+constexpr AttrNumber shard_id = 1, shard_weight = 3;
+constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6;
+constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_shard = 5;
+constexpr AttrNumber pin_keyspace = 1, pin_shard = 3;
+constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2;
+constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2;
+constexpr AttrNumber shipped_function = 1;
+} // namespace column
+
+static Relation open_catalog(const char *name, LOCKMODE mode = RowExclusiveLock)
+{
+    return table_open(catalog_table_oid(name), mode);
+}
+
+// Catalog rows are read as the system reads its own: through a fresh snapshot, index or not.
+static SysScanDesc scan_by_int4(Relation rel, ScanKeyData *key, AttrNumber attribute, int32 value)
+{
+    ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
+    return systable_beginscan(rel, InvalidOid, false, nullptr, 1, key);
+}
+
+static SysScanDesc scan_by_oid(Relation rel, ScanKeyData *key, AttrNumber attribute, Oid value)
+{
+    ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+    return systable_beginscan(rel, InvalidOid, false, nullptr, 1, key);
+}
+
+static void insert_row(const char *table, const Datum *values, const bool *nulls)
+{
+    Relation rel = open_catalog(table);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(rel), const_cast<Datum *>(values),
+                                      const_cast<bool *>(nulls));
+    CatalogTupleInsert(rel, tuple);
+    heap_freetuple(tuple);
+    table_close(rel, NoLock);
+    CommandCounterIncrement();
+}
+
+static void delete_by_int4(const char *table, AttrNumber attribute, int32 value)
+{
+    Relation rel = open_catalog(table);
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, attribute, value);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        CatalogTupleDelete(rel, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+}
+
+static bool row_exists(const char *table, AttrNumber attribute, int32 value)
+{
+    Relation rel = open_catalog(table, AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, attribute, value);
+    bool found = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    return found;
+}
+
+// Finds the smallest number from 1 that the first column of a table does not hold.
+static int32 free_number(const char *table)
+{
+    int32 number = 1;
+    while (row_exists(table, 1, number))
+        number++;
+    return number;
+}
+
+void lock_metadata()
+{
+    LockRelationOid(catalog_table_oid("keyspace"), ShareRowExclusiveLock);
+}
+
+int32 insert_shard(const char *name, double weight, bool is_local)
+{
+    int32 id = free_number("shard");
+    NameData shard_name;
+    namestrcpy(&shard_name, name);
+    Datum values[] = {Int32GetDatum(id), NameGetDatum(&shard_name), Float8GetDatum(weight),
+                      BoolGetDatum(is_local)};
+    bool nulls[lengthof(values)] = {};
+    insert_row("shard", values, nulls);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
+    return id;
+}
+
+void update_shard_weight(int32 shard_id, double weight)
+{
+    Relation rel = open_catalog("shard");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, column::shard_id, shard_id);
+    HeapTuple tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "shard %d has no row", shard_id);
+
+    Datum values[4] = {};
+    bool nulls[4] = {};
+    bool replaces[4] = {};
+    values[column::shard_weight - 1] = Float8GetDatum(weight);
+    replaces[column::shard_weight - 1] = true;
+    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replaces);
+    CatalogTupleUpdate(rel, &changed->t_self, changed);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
+}
+
+void delete_shard(int32 shard_id)
+{
+    delete_by_int4("shard", column::shard_id, shard_id);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
+}
+
+static char *describe_owned_range(int32 shard_id)
+{
+    Relation rel = open_catalog("map_entry", AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, column::entry_shard, shard_id);
+    HeapTuple tuple = systable_getnext(scan);
+    char *description = nullptr;
+    if (HeapTupleIsValid(tuple)) {
+        bool isnull;
+        TupleDesc desc = RelationGetDescr(rel);
+        int32 keyspace = DatumGetInt32(heap_getattr(tuple, column::entry_keyspace, desc, &isnull));
+        int32 entry = DatumGetInt32(heap_getattr(tuple, column::entry_position, desc, &isnull));
+        description = psprintf("range %d of keyspace %d", entry, keyspace);
+    }
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    return description;
+}
+
+char *describe_shard_duty(int32 shard_id)
+{
+    char *range = describe_owned_range(shard_id);
+    if (range != nullptr)
+        return range;
+    if (row_exists("pin", column::pin_shard, shard_id))
+        return pstrdup("a pinned key");
+    if (row_exists("keyspace", column::keyspace_default_shard, shard_id))
+        return pstrdup("the keys of a default shard");
+    if (row_exists("ghost_range", column::ghost_shard, shard_id))
+        return pstrdup("rows of a move that is not finished");
+    return nullptr;
+}
+
+static const char *strategy_name(Strategy strategy)
+{
+    switch (strategy) {
+    case Strategy::Hash:
+        return "hash";
+    case Strategy::ConsistentHash:
+        return "consistent_hash";
+    case Strategy::Range:
+        return "range";
+    case Strategy::List:
+        return "list";
+    }
+    return nullptr;
+}
+
+static Datum oid_array(int count, const Oid *oids, Oid element_type)
+{
+    Datum elements[max_key_columns];
+    for (int i = 0; i < count; i++)
+        elements[i] = ObjectIdGetDatum(oids[i]);
+    return PointerGetDatum(
+        construct_array(elements, count, element_type, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const Oid *key_collations,
+                      int32 virtual_nodes, int32 default_shard)
+{
+    int32 id = free_number("keyspace");
+    Datum values[] = {Int32GetDatum(id),
+                      CStringGetTextDatum(strategy_name(strategy)),
+                      oid_array(nkeys, key_types, REGTYPEOID),
+                      oid_array(nkeys, key_collations, REGCOLLATIONOID),
+                      Int32GetDatum(virtual_nodes),
+                      Int32GetDatum(default_shard),
+                      Int64GetDatum(1)};
+    bool nulls[lengthof(values)] = {};
+    nulls[4] = strategy != Strategy::ConsistentHash;
+    nulls[5] = default_shard == 0;
+    insert_row("keyspace", values, nulls);
+    invalidate_shard_maps();
+    return id;
+}
+
+void insert_hash_entry(int32 keyspace_id, int32 entry, int64 lower_hash, int32 shard_id)
+{
+    Datum values[] = {Int32GetDatum(keyspace_id), Int32GetDatum(entry), Int64GetDatum(lower_hash),
+                      static_cast<Datum>(0), Int32GetDatum(shard_id)};
+    bool nulls[] = {false, false, false, true, false};
+    insert_row("map_entry", values, nulls);
+}
+
+void insert_key_entry(int32 keyspace_id, int32 entry, ArrayType *lower_key, int32 shard_id)
+{
+    Datum values[] = {Int32GetDatum(keyspace_id), Int32GetDatum(entry), static_cast<Datum>(0),
+                      PointerGetDatum(lower_key), Int32GetDatum(shard_id)};
+    bool nulls[] = {false, false, true, lower_key == nullptr, false};
+    insert_row("map_entry", values, nulls);
+}
+
+void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *const *key_columns)
+{
+    Datum columns = 0;
+    if (keyspace_id != 0) {
+        Datum elements[max_key_columns];
+        for (int i = 0; i < nkeys; i++) {
+            Name name = static_cast<Name>(palloc0(sizeof(NameData)));
+            namestrcpy(name, key_columns[i]);
+            elements[i] = NameGetDatum(name);
+        }
+        columns = PointerGetDatum(
+            construct_array(elements, nkeys, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+    }
+    Datum values[] = {ObjectIdGetDatum(relid), Int32GetDatum(keyspace_id), columns};
+    bool nulls[] = {false, keyspace_id == 0, keyspace_id == 0};
+    insert_row("distribution", values, nulls);
+    invalidate_table(relid);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
+}
+
+static void delete_keyspace_if_unused(int32 keyspace_id)
+{
+    CommandCounterIncrement();
+    if (row_exists("distribution", column::distribution_keyspace, keyspace_id))
+        return;
+    delete_by_int4("map_entry", column::entry_keyspace, keyspace_id);
+    delete_by_int4("pin", column::pin_keyspace, keyspace_id);
+    delete_by_int4("ghost_range", column::ghost_keyspace, keyspace_id);
+    delete_by_int4("keyspace", column::keyspace_id, keyspace_id);
+}
+
+void delete_distribution(Oid relid)
+{
+    Relation rel = open_catalog("distribution");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_oid(rel, &key, column::distribution_relation, relid);
+    HeapTuple tuple = systable_getnext(scan);
+    int32 keyspace_id = 0;
+    if (HeapTupleIsValid(tuple)) {
+        bool isnull;
+        Datum value =
+            heap_getattr(tuple, column::distribution_keyspace, RelationGetDescr(rel), &isnull);
+        keyspace_id = isnull ? 0 : DatumGetInt32(value);
+        CatalogTupleDelete(rel, &tuple->t_self);
+    }
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+
+    if (keyspace_id != 0)
+        delete_keyspace_if_unused(keyspace_id);
+    invalidate_table(relid);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
+}
+
+List *list_distributions()
+{
+    List *relids = NIL;
+    Relation rel = open_catalog("distribution", AccessShareLock);
+    SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool isnull;
+        Datum relid =
+            heap_getattr(tuple, column::distribution_relation, RelationGetDescr(rel), &isnull);
+        relids = lappend_oid(relids, DatumGetObjectId(relid));
+    }
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+void delete_shipped_function(Oid function)
+{
+    Relation rel = open_catalog("shipped_function");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_function, function);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple))
+        CatalogTupleDelete(rel, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    CommandCounterIncrement();
+}
+
+void insert_shipped_function(Oid function)
+{
+    delete_shipped_function(function);
+    Datum values[] = {ObjectIdGetDatum(function)};
+    bool nulls[] = {false};
+    insert_row("shipped_function", values, nulls);
+}
+
+} // namespace shardwise

@@ -1,0 +1,44 @@
+// Writes the rows of shardwise's own tables. The caller has checked privileges: rows are written
+// as the server itself, so that the owner of a table may distribute it without rights on the
+// catalog. Each function announces its change to the caches.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
+
+namespace shardwise
+{
+
+// Serialises functions that change shards or distributions, until the end of the transaction.
+// Readers are not blocked.
+void lock_metadata();
+
+int32 insert_shard(const char *name, double weight, bool is_local); // returns its number
+void update_shard_weight(int32 shard_id, double weight);
+void delete_shard(int32 shard_id);
+
+// Tells what ties a shard to its rows: "range 3 of keyspace 1", a pin, a default shard, a ghost
+// range; nullptr when nothing does.
+char *describe_shard_duty(int32 shard_id);
+
+// Writes a new keyspace and returns its number. default_shard 0: none.
+int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const Oid *key_collations,
+                      int32 virtual_nodes, int32 default_shard);
+
+// Writes the map entry of a hash strategy, or of range and list (lower_key nullptr: MINVALUE).
+void insert_hash_entry(int32 keyspace_id, int32 entry, int64 lower_hash, int32 shard_id);
+void insert_key_entry(int32 keyspace_id, int32 entry, ArrayType *lower_key, int32 shard_id);
+
+// Writes a distributed table (keyspace_id set), or a reference table (keyspace_id 0).
+void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *const *key_columns);
+
+// Deletes a table's row, and its keyspace with it when no other table is left there.
+void delete_distribution(Oid relid);
+
+// Lists the distributed and reference tables themselves, without partitions, as a list of oids.
+List *list_distributions();
+
+void insert_shipped_function(Oid function);
+void delete_shipped_function(Oid function);
+
+} // namespace shardwise

@@ -1,0 +1,397 @@
+#include "pg/pg.hpp"
+
+#include "ddl/dependencies.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
+#include "ddl/spi.hpp"
+#include "ddl/table_definition.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
+#include "commands/extension.h"
+#include "utils/regproc.h"
+#include "utils/ruleutils.h"
+}
+
+namespace shardwise
+{
+
+// Objects that a table consists of, beyond its columns. A default that reads a sequence stays home.
+static const char *const parts_query = R"(
+SELECT d.classid::oid, d.objid FROM pg_depend d
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1
+AND CASE d.classid
+    WHEN 'pg_attrdef'::regclass THEN NOT EXISTS (
+        SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+        WHERE p.classid = d.classid AND p.objid = d.objid AND p.refclassid = 'pg_class'::regclass)
+    WHEN 'pg_constraint'::regclass THEN (SELECT conrelid = $1 FROM pg_constraint WHERE oid = d.objid)
+    WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid = $1 AND NOT tgisinternal FROM pg_trigger
+        WHERE oid = d.objid)
+    WHEN 'pg_policy'::regclass THEN (SELECT polrelid = $1 FROM pg_policy WHERE oid = d.objid)
+    WHEN 'pg_statistic_ext'::regclass THEN (SELECT stxrelid = $1 FROM pg_statistic_ext
+        WHERE oid = d.objid)
+    WHEN 'pg_class'::regclass THEN (SELECT relkind IN ('i', 'I') FROM pg_class WHERE oid = d.objid)
+    ELSE false END
+GROUP BY 1, 2 ORDER BY 1, 2)";
+
+// Constraints of a domain, which refer to it and not the other way round.
+static const char *const domain_parts_query = R"(
+SELECT 'pg_constraint'::regclass::oid, oid FROM pg_constraint WHERE contypid = $1 ORDER BY oid)";
+
+static const char *const references_query = R"(
+SELECT DISTINCT refclassid::oid, refobjid FROM pg_depend
+WHERE classid = $1 AND objid = $2 AND deptype IN ('n', 'a', 'i', 'P', 'S') AND refobjid >= 16384
+ORDER BY 1, 2)";
+
+static const char *const generic_query = R"(
+SELECT format('SELECT true, classid::text FROM pg_get_object_address(%L, %L, %L)',
+    type, object_names, object_args)
+FROM pg_identify_object_as_address($1, $2, 0))";
+
+// Definitions of types. %1$s is the type's name as a literal. The definition is at once what two
+// servers compare and what CREATE TYPE takes.
+static const char *const enum_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, 'ENUM (' || coalesce((SELECT string_agg(quote_literal(enumlabel), ', '
+    ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = to_regtype(%1$s)), '') || ')')";
+
+static const char *const composite_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, '(' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' '
+    || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation <> 0
+       AND a.attcollation <> ct.typcollation THEN format(' COLLATE %%I.%%I', n.nspname, c.collname)
+       ELSE '' END, ', ' ORDER BY a.attnum)
+    FROM pg_type t
+    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type ct ON ct.oid = a.atttypid
+    LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
+    WHERE t.oid = to_regtype(%1$s)), '') || ')')";
+
+static const char *const domain_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format_type(t.typbasetype, t.typtypmod)
+    || CASE WHEN t.typcollation <> 0 AND t.typcollation <> b.typcollation
+       THEN format(' COLLATE %%I.%%I', n.nspname, c.collname) ELSE '' END
+    || coalesce(' DEFAULT ' || pg_get_expr(t.typdefaultbin, 0), '')
+    || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END
+    || coalesce((SELECT string_agg(format(' CONSTRAINT %%I %%s', conname,
+           replace(pg_get_constraintdef(oid), ' NOT VALID', '')), '' ORDER BY conname)
+       FROM pg_constraint WHERE contypid = t.oid), '')
+    FROM pg_type t
+    JOIN pg_type b ON b.oid = t.typbasetype
+    LEFT JOIN pg_collation c ON c.oid = t.typcollation
+    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
+    WHERE t.oid = to_regtype(%1$s)))";
+
+static const char *const range_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format('RANGE (SUBTYPE = %%s, SUBTYPE_OPCLASS = %%I.%%I',
+        format_type(r.rngsubtype, NULL), opn.nspname, o.opcname)
+    || CASE WHEN r.rngcollation <> 0 THEN format(', COLLATION = %%I.%%I', cn.nspname, c.collname) ELSE '' END
+    || CASE WHEN r.rngsubdiff <> 0 THEN format(', SUBTYPE_DIFF = %%I.%%I', dn.nspname, d.proname) ELSE '' END
+    || format(', MULTIRANGE_TYPE_NAME = %%I.%%I)', mn.nspname, m.typname)
+    FROM pg_range r
+    JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_namespace opn ON opn.oid = o.opcnamespace
+    JOIN pg_type m ON m.oid = r.rngmultitypid JOIN pg_namespace mn ON mn.oid = m.typnamespace
+    LEFT JOIN pg_collation c ON c.oid = r.rngcollation LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
+    LEFT JOIN pg_proc d ON d.oid = r.rngsubdiff LEFT JOIN pg_namespace dn ON dn.oid = d.pronamespace
+    WHERE r.rngtypid = to_regtype(%1$s) AND r.rngcanonical = 0))";
+
+static const char *const collation_state = R"(
+SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DETERMINISTIC = %%s)',
+    CASE c.collprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
+    CASE c.collprovider WHEN 'i'
+        THEN format(', LOCALE = %%L', coalesce(j->>'colliculocale', j->>'colllocale'))
+        ELSE format(', LC_COLLATE = %%L, LC_CTYPE = %%L', c.collcollate, c.collctype) END,
+    c.collisdeterministic::text)
+    FROM pg_collation c, to_jsonb(c) j WHERE c.oid = to_regcollation(%1$s)))";
+
+static const char *const function_state = R"(
+SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT pg_get_functiondef(oid) FROM pg_proc
+    WHERE oid = to_regprocedure(%1$s) AND prokind <> 'a'))";
+
+// Versions may differ between servers, the schema must not: names in definitions contain it.
+static const char *const extension_state = R"(
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = %1$s), (SELECT nspname FROM pg_extension e
+    JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = %1$s))";
+
+struct Search {
+    List *visited; // of ObjectAddress
+    List *objects; // of NeededObject
+    const List *shipped;
+};
+
+static void visit(Search *search, Oid class_id, Oid object_id);
+
+static void visit_all(Search *search, const SqlRows &rows)
+{
+    for (int i = 0; i < rows.count; i++)
+        visit(search, atooid(rows.values[i][0]), atooid(rows.values[i][1]));
+}
+
+static void visit_references(Search *search, Oid class_id, Oid object_id)
+{
+    const Oid arguments[] = {class_id, object_id};
+    visit_all(search, query_router(references_query, 2, arguments));
+}
+
+static bool mark_visited(Search *search, Oid class_id, Oid object_id)
+{
+    ListCell *cell;
+    foreach (cell, search->visited) {
+        ObjectAddress *seen = static_cast<ObjectAddress *>(lfirst(cell));
+        if (seen->classId == class_id && seen->objectId == object_id)
+            return false;
+    }
+    ObjectAddress *address = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
+    ObjectAddressSet(*address, class_id, object_id);
+    search->visited = lappend(search->visited, address);
+    return true;
+}
+
+static char *describe(Oid class_id, Oid object_id)
+{
+    ObjectAddress address;
+    ObjectAddressSet(address, class_id, object_id);
+    return getObjectDescription(&address, false);
+}
+
+static void add_object(Search *search, Oid class_id, Oid object_id, const char *state_sql,
+                       const char *create_sql)
+{
+    NeededObject *object = static_cast<NeededObject *>(palloc(sizeof(NeededObject)));
+    *object = {class_id, object_id, describe(class_id, object_id), state_sql, create_sql};
+    search->objects = lappend(search->objects, object);
+}
+
+// Adds an object whose definition the state query returns on the router.
+static void add_described(Search *search, Oid class_id, Oid object_id, const char *state_format,
+                          const char *name, const char *create_prefix)
+{
+    char *literal = quote_literal_cstr(name);
+    SqlRows rows;
+    StringInfoData state;
+    initStringInfo(&state);
+    // The formats use positional arguments only, each any number of times.
+    for (const char *c = state_format; *c; c++) {
+        if (strncmp(c, "%1$s", 4) == 0) {
+            appendStringInfoString(&state, literal);
+            c += 3;
+        } else if (strncmp(c, "%%", 2) == 0) {
+            appendStringInfoChar(&state, '%');
+            c++;
+        } else
+            appendStringInfoChar(&state, *c);
+    }
+    rows = query_router(state.data);
+    if (rows.values[0][1] == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot create %s on shards", describe(class_id, object_id)),
+                        errhint("Create it there with shardwise.run_on_shards().")));
+    add_object(search, class_id, object_id, state.data,
+               psprintf("%s%s", create_prefix, rows.values[0][1]));
+}
+
+static void add_extension(Search *search, Oid extension)
+{
+    char *name = get_extension_name(extension);
+    if (strcmp(name, "shardwise") == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("table depends on extension \"shardwise\", which shards do not have"),
+                 errhint("Remove shardwise's functions from its defaults, checks, policies "
+                         "and triggers.")));
+    visit_references(search, ExtensionRelationId, extension);
+    SqlRows rows = query_router(
+        "SELECT format('CREATE EXTENSION %I SCHEMA %I VERSION %L', extname, nspname, extversion) "
+        "FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.oid = $1",
+        1, &extension);
+    add_described(search, ExtensionRelationId, extension, extension_state, name, "");
+    NeededObject *object = static_cast<NeededObject *>(llast(search->objects));
+    object->create_sql = rows.values[0][0];
+}
+
+static void visit_relation(Search *search, Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    if (kind == RELKIND_COMPOSITE_TYPE) {
+        visit_references(search, RelationRelationId, relid);
+        return;
+    }
+    if (kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX || kind == RELKIND_TOASTVALUE)
+        return;
+    if (list_member_oid(search->shipped, relid) || find_table(relid) != nullptr)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("table depends on local relation %s, which shards do not have",
+                           qualified_table_name(relid)),
+                    kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE
+                        ? errhint("Make it a reference table first: SELECT "
+                                  "shardwise.create_reference_table(%s).",
+                                  quote_literal_cstr(qualified_table_name(relid)))
+                        : 0));
+}
+
+static void visit_type(Search *search, Oid type)
+{
+    Oid element = get_element_type(type);
+    if (OidIsValid(element) && get_array_type(element) == type) {
+        visit(search, TypeRelationId, element);
+        return;
+    }
+    char kind = get_typtype(type);
+    Oid relation = get_typ_typrelid(type);
+    if (kind == TYPTYPE_COMPOSITE && get_rel_relkind(relation) != RELKIND_COMPOSITE_TYPE) {
+        visit_relation(search, relation);
+        return;
+    }
+    if (kind == TYPTYPE_MULTIRANGE) {
+        visit(search, TypeRelationId, get_multirange_range(type));
+        return;
+    }
+    visit_references(search, TypeRelationId, type);
+
+    char *name = format_type_be_qualified(type);
+    char *create = psprintf("CREATE %s %s AS ", kind == TYPTYPE_DOMAIN ? "DOMAIN" : "TYPE", name);
+    switch (kind) {
+    case TYPTYPE_ENUM:
+        return add_described(search, TypeRelationId, type, enum_state, name, create);
+    case TYPTYPE_COMPOSITE:
+        return add_described(search, TypeRelationId, type, composite_state, name, create);
+    case TYPTYPE_DOMAIN:
+        visit_all(search, query_router(domain_parts_query, 1, &type));
+        return add_described(search, TypeRelationId, type, domain_state, name, create);
+    case TYPTYPE_RANGE:
+        return add_described(search, TypeRelationId, type, range_state, name, create);
+    default:
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("base type %s outside of an extension cannot be created on shards", name)));
+    }
+}
+
+static void visit_other(Search *search, Oid class_id, Oid object_id)
+{
+    if (class_id == ConstraintRelationId || class_id == AttrDefaultRelationId ||
+        class_id == TriggerRelationId || class_id == PolicyRelationId ||
+        class_id == StatisticExtRelationId)
+        return;
+    // Operators, aggregates, text search objects and the like must be there already.
+    const Oid arguments[] = {class_id, object_id};
+    SqlRows rows = query_router(generic_query, 2, arguments);
+    add_object(search, class_id, object_id, rows.values[0][0], nullptr);
+}
+
+static void visit(Search *search, Oid class_id, Oid object_id)
+{
+    check_stack_depth();
+    CHECK_FOR_INTERRUPTS();
+    if (object_id < FirstNormalObjectId || !mark_visited(search, class_id, object_id))
+        return;
+    Oid extension = getExtensionOfObject(class_id, object_id);
+    if (class_id == ExtensionRelationId)
+        add_extension(search, object_id);
+    else if (OidIsValid(extension))
+        visit(search, ExtensionRelationId, extension);
+    else if (class_id == RelationRelationId)
+        visit_relation(search, object_id);
+    else if (class_id == TypeRelationId)
+        visit_type(search, object_id);
+    else if (class_id == NamespaceRelationId) {
+        char *name = get_namespace_name(object_id);
+        char *literal = quote_literal_cstr(quote_identifier(name));
+        add_object(search, class_id, object_id,
+                   psprintf("SELECT to_regnamespace(%s) IS NOT NULL, ''", literal),
+                   psprintf("CREATE SCHEMA %s", quote_identifier(name)));
+    } else {
+        visit_references(search, class_id, object_id);
+        if (class_id == ProcedureRelationId && get_func_prokind(object_id) != PROKIND_AGGREGATE)
+            add_described(search, class_id, object_id, function_state,
+                          format_procedure_qualified(object_id), "");
+        else if (class_id == CollationRelationId) {
+            char *name = generate_collation_name(object_id);
+            add_described(search, class_id, object_id, collation_state, name,
+                          psprintf("CREATE COLLATION %s ", name));
+        } else
+            visit_other(search, class_id, object_id);
+    }
+}
+
+List *find_needed_objects(Oid relid, const List *shipped)
+{
+    Search search = {NIL, NIL, shipped};
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        Oid member = lfirst_oid(cell);
+        visit_references(&search, RelationRelationId, member);
+        SqlRows parts = query_router(parts_query, 1, &member);
+        for (int i = 0; i < parts.count; i++)
+            visit_references(&search, atooid(parts.values[i][0]), atooid(parts.values[i][1]));
+    }
+    return search.objects;
+}
+
+static void grant_schema(Connection *shard, Oid schema, Datum roles)
+{
+    static const char *const query = R"(
+SELECT format('GRANT %s ON SCHEMA %I TO %s', p.privilege_type, n.nspname,
+    CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(a.rolname) END)
+FROM pg_namespace n, aclexplode(n.nspacl) p LEFT JOIN pg_roles a ON a.oid = p.grantee
+WHERE n.oid = $1 AND p.grantee <> n.nspowner AND (p.grantee = 0 OR a.rolname = ANY ($2)))";
+    const Oid types[] = {OIDOID, TEXTARRAYOID};
+    const Datum values[] = {ObjectIdGetDatum(schema), roles};
+    SqlRows rows = query_router_with(query, 2, types, values);
+    for (int i = 0; i < rows.count; i++)
+        run_command(shard, rows.values[i][0]);
+}
+
+static void create_object(Connection *shard, const NeededObject *object, Datum roles)
+{
+    if (object->create_sql == nullptr)
+        return;
+    run_command(shard, object->create_sql);
+    if (object->class_id == NamespaceRelationId)
+        grant_schema(shard, object->object_id, roles);
+}
+
+void create_needed_objects(Connection *shard, const List *objects, Datum roles)
+{
+    ListCell *cell;
+    foreach (cell, objects) {
+        const NeededObject *object = static_cast<const NeededObject *>(lfirst(cell));
+        PGresult *state = run_command(shard, object->state_sql);
+        bool exists = PQntuples(state) == 1 && strcmp(PQgetvalue(state, 0, 0), "t") == 0;
+        char *definition = exists ? pstrdup(PQgetvalue(state, 0, 1)) : nullptr;
+        if (!exists) {
+            create_object(shard, object, roles);
+            continue;
+        }
+        if (object->create_sql == nullptr || object->class_id == NamespaceRelationId)
+            continue;
+        SqlRows own = query_router(object->state_sql);
+        if (strcmp(definition, own.values[0][1]) != 0)
+            ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                            errmsg("%s exists on shard \"%s\" with another definition",
+                                   object->description, connection_shard_name(shard)),
+                            errhint("Drop or rename it there, or make both definitions alike.")));
+    }
+}
+
+void record_shipped_functions(const List *objects)
+{
+    ListCell *cell;
+    foreach (cell, objects) {
+        const NeededObject *object = static_cast<const NeededObject *>(lfirst(cell));
+        if (object->class_id == ProcedureRelationId && object->create_sql != nullptr)
+            insert_shipped_function(object->object_id);
+    }
+}
+
+} // namespace shardwise

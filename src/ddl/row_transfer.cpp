@@ -1,0 +1,478 @@
+#include "pg/pg.hpp"
+
+#include "ddl/row_transfer.hpp"
+#include "ddl/copy_format.hpp"
+#include "ddl/spi.hpp"
+#include "ddl/table_definition.hpp"
+
+extern "C" {
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "commands/copy.h"
+#include "commands/tablecmds.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "parser/parse_relation.h"
+#include "pgstat.h"
+#include "storage/predicate.h"
+}
+
+namespace shardwise
+{
+
+// Rows on their way to one shard.
+struct OutStream {
+    const Target *target;
+    StringInfoData buffer;
+    uint64 rows;
+};
+
+// A batch that is worth a system call.
+constexpr int flush_size = 64 * 1024;
+
+static const char *copy_options(bool binary)
+{
+    return binary ? "(FORMAT binary)" : "(FORMAT text)";
+}
+
+static void flush(OutStream *stream)
+{
+    if (stream->buffer.len > 0)
+        write_copy_data(stream->target->connection, stream->buffer.data, stream->buffer.len);
+    resetStringInfo(&stream->buffer);
+}
+
+static List *open_streams(const List *targets, Relation rel, bool binary)
+{
+    char *sql =
+        psprintf("COPY %s (%s) FROM STDIN WITH %s", qualified_table_name(RelationGetRelid(rel)),
+                 table_column_list(rel), copy_options(binary));
+    List *streams = NIL;
+    ListCell *cell;
+    foreach (cell, targets) {
+        OutStream *stream = static_cast<OutStream *>(palloc0(sizeof(OutStream)));
+        stream->target = static_cast<const Target *>(lfirst(cell));
+        initStringInfo(&stream->buffer);
+        start_copy_in(stream->target->connection, sql);
+        if (binary)
+            append_binary_header(&stream->buffer);
+        streams = lappend(streams, stream);
+    }
+    return streams;
+}
+
+static uint64 close_streams(const List *streams, bool binary)
+{
+    uint64 total = 0;
+    ListCell *cell;
+    foreach (cell, streams) {
+        OutStream *stream = static_cast<OutStream *>(lfirst(cell));
+        if (binary)
+            append_binary_trailer(&stream->buffer);
+        flush(stream);
+        uint64 stored = finish_copy_in(stream->target->connection);
+        if (stored != stream->rows)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("shard \"%s\" stored %llu of %llu rows",
+                                   connection_shard_name(stream->target->connection),
+                                   (unsigned long long)stored, (unsigned long long)stream->rows),
+                            errhint("Look for triggers or rules on the shard.")));
+        total += stored;
+    }
+    return total;
+}
+
+static void append_row(OutStream *stream, const char *data, int length)
+{
+    appendBinaryStringInfo(&stream->buffer, data, length);
+    stream->rows++;
+    if (stream->buffer.len >= flush_size)
+        flush(stream);
+}
+
+static OutStream *owner_stream(const Table *table, OutStream *const *stream_of_shard, int max_shard,
+                               TupleTableSlot *slot, const AttrNumber *key_columns)
+{
+    Datum key[max_key_columns];
+    for (int i = 0; i < table->nkeys; i++) {
+        if (slot->tts_isnull[key_columns[i] - 1])
+            ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+                            errmsg("shard key contains null values")));
+        key[i] = slot->tts_values[key_columns[i] - 1];
+    }
+    int32 owner = find_owner(table->keyspace, key);
+    if (owner == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_CHECK_VIOLATION),
+                 errmsg("no shard owns the key of a row of %s", qualified_table_name(table->relid)),
+                 errhint("Name the key in splits, or give a default_shard.")));
+    if (owner > max_shard || stream_of_shard[owner] == nullptr)
+        elog(ERROR, "shard %d owns a key but takes no part", owner);
+    return stream_of_shard[owner];
+}
+
+// Finds the key columns in a partition, whose columns may be numbered differently.
+static void key_columns_in(const Table *table, Relation rel, AttrNumber *key_columns)
+{
+    for (int i = 0; i < table->nkeys; i++)
+        key_columns[i] = get_attnum(RelationGetRelid(rel),
+                                    get_attname(table->relid, table->key_columns[i], false));
+}
+
+struct StreamMap {
+    OutStream **of_shard;
+    int max_shard;
+};
+
+static StreamMap map_streams(const List *streams)
+{
+    StreamMap map = {nullptr, 0};
+    ListCell *cell;
+    foreach (cell, streams)
+        map.max_shard =
+            Max(map.max_shard, static_cast<OutStream *>(lfirst(cell))->target->shard_id);
+    map.of_shard = static_cast<OutStream **>(palloc0((map.max_shard + 1) * sizeof(OutStream *)));
+    foreach (cell, streams) {
+        OutStream *stream = static_cast<OutStream *>(lfirst(cell));
+        map.of_shard[stream->target->shard_id] = stream;
+    }
+    return map;
+}
+
+// Copies one table that has rows of its own. All rows that exist count, whatever the transaction's
+// snapshot sees: the table is emptied afterwards. The lock keeps others from adding any.
+static uint64 copy_leaf_out(const Table *table, Relation rel, const List *targets)
+{
+    bool binary = row_is_portable_in_binary(rel);
+    RowFormat *format = prepare_row_format(rel, binary);
+    List *streams = open_streams(targets, rel, binary);
+    StreamMap map = map_streams(streams);
+    AttrNumber key_columns[max_key_columns];
+    key_columns_in(table, rel, key_columns);
+
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TableScanDesc scan = table_beginscan(rel, snapshot, 0, nullptr);
+    TupleTableSlot *slot = table_slot_create(rel, nullptr);
+    MemoryContext row_context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(row_context);
+    uint64 rows = 0;
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        MemoryContextReset(row_context);
+        slot_getallattrs(slot);
+        StringInfo row = encode_row(format, slot);
+        if (table->is_reference) {
+            ListCell *cell;
+            foreach (cell, streams)
+                append_row(static_cast<OutStream *>(lfirst(cell)), row->data, row->len);
+        } else
+            append_row(owner_stream(table, map.of_shard, map.max_shard, slot, key_columns),
+                       row->data, row->len);
+        rows++;
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(row_context);
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    UnregisterSnapshot(snapshot);
+
+    uint64 stored = close_streams(streams, binary);
+    uint64 expected = table->is_reference ? rows * list_length(targets) : rows;
+    if (stored != expected)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("shards stored %llu of %llu rows", (unsigned long long)stored,
+                               (unsigned long long)expected)));
+    return rows;
+}
+
+uint64 copy_rows_out(const Table *table, const List *targets)
+{
+    uint64 rows = 0;
+    int nest_level = use_canonical_settings();
+    ListCell *cell;
+    foreach (cell, table_tree(table->relid, NoLock)) {
+        Relation rel = table_open(lfirst_oid(cell), NoLock);
+        if (rel->rd_rel->relkind == RELKIND_RELATION)
+            rows += copy_leaf_out(table, rel, targets);
+        table_close(rel, NoLock);
+    }
+    restore_settings(nest_level);
+    return rows;
+}
+
+// Gives a table a new, empty file, as TRUNCATE does.
+static void empty_relation(Relation rel)
+{
+    CheckTableForSerializableConflictIn(rel);
+    RelationSetNewRelfilenode(rel, rel->rd_rel->relpersistence);
+    Oid toast_relid = rel->rd_rel->reltoastrelid;
+    if (OidIsValid(toast_relid)) {
+        Relation toast = table_open(toast_relid, AccessExclusiveLock);
+        RelationSetNewRelfilenode(toast, toast->rd_rel->relpersistence);
+        table_close(toast, NoLock);
+    }
+    ReindexParams params = {};
+    reindex_relation(RelationGetRelid(rel), REINDEX_REL_PROCESS_TOAST, &params);
+    pgstat_count_truncate(rel);
+}
+
+void empty_local_table(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        Relation rel = table_open(lfirst_oid(cell), NoLock);
+        if (rel->rd_rel->relkind == RELKIND_RELATION)
+            empty_relation(rel);
+        table_close(rel, NoLock);
+    }
+}
+
+// COPY's data source takes no argument of ours.
+static struct {
+    Connection *connection;
+    const char *data;
+    int left;
+    bool ended;
+} home_source;
+
+extern "C" {
+static int read_home_source(void *out, int minread, int maxread)
+{
+    int copied = 0;
+    while (copied < minread && !home_source.ended) {
+        if (home_source.left == 0) {
+            home_source.left = read_copy_data(home_source.connection, &home_source.data);
+            if (home_source.left < 0) {
+                home_source.left = 0;
+                home_source.ended = true;
+                break;
+            }
+        }
+        int part = Min(home_source.left, maxread - copied);
+        memcpy(static_cast<char *>(out) + copied, home_source.data, part);
+        home_source.data += part;
+        home_source.left -= part;
+        copied += part;
+    }
+    return copied;
+}
+}
+
+static List *column_name_list(Relation rel)
+{
+    List *names = NIL;
+    TupleDesc desc = RelationGetDescr(rel);
+    for (int i = 0; i < desc->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(desc, i);
+        if (!attribute->attisdropped && !attribute->attgenerated)
+            names = lappend(names, makeString(pstrdup(NameStr(attribute->attname))));
+    }
+    return names;
+}
+
+static void start_home_copy(Connection *connection, Relation rel, bool binary)
+{
+    start_copy_out(connection, psprintf("COPY %s (%s) TO STDOUT WITH %s",
+                                        qualified_table_name(RelationGetRelid(rel)),
+                                        table_column_list(rel), copy_options(binary)));
+    home_source = {connection, nullptr, 0, false};
+}
+
+static CopyFromState begin_local_copy(Relation rel, bool binary)
+{
+    ParseState *pstate = make_parsestate(nullptr);
+    addRangeTableEntryForRelation(pstate, rel, AccessShareLock, nullptr, false, false);
+    List *options = list_make1(makeDefElem(
+        pstrdup("format"), (Node *)makeString(pstrdup(binary ? "binary" : "text")), -1));
+    return BeginCopyFrom(pstate, rel, nullptr, nullptr, false, read_home_source,
+                         column_name_list(rel), options);
+}
+
+// While a move has rows in flight, a shard holds rows that it does not own.
+static bool is_owned_by(const Table *table, int32 shard_id, const AttrNumber *key_columns,
+                        const Datum *values)
+{
+    if (table->is_reference)
+        return true;
+    Datum key[max_key_columns];
+    for (int i = 0; i < table->nkeys; i++)
+        key[i] = values[key_columns[i] - 1];
+    return find_owner(table->keyspace, key) == shard_id;
+}
+
+struct LocalInsert {
+    Relation rel;
+    EState *estate;
+    ResultRelInfo *result_rel;
+    BulkInsertState bulk;
+    MemoryContext context; // values of the rows that wait
+    TupleTableSlot *slots[1000];
+    int waiting;
+};
+
+static LocalInsert *begin_local_insert(Relation rel)
+{
+    LocalInsert *insert = static_cast<LocalInsert *>(palloc0(sizeof(LocalInsert)));
+    insert->rel = rel;
+    insert->estate = CreateExecutorState();
+    insert->result_rel = makeNode(ResultRelInfo);
+    InitResultRelInfo(insert->result_rel, rel, 1, nullptr, 0);
+    insert->bulk = GetBulkInsertState();
+    insert->context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise rows", ALLOCSET_DEFAULT_SIZES);
+    return insert;
+}
+
+static void flush_local_insert(LocalInsert *insert)
+{
+    if (insert->waiting > 0)
+        table_multi_insert(insert->rel, insert->slots, insert->waiting, GetCurrentCommandId(true),
+                           TABLE_INSERT_SKIP_FSM, insert->bulk);
+    for (int i = 0; i < insert->waiting; i++)
+        ExecClearTuple(insert->slots[i]);
+    insert->waiting = 0;
+    ResetPerTupleExprContext(insert->estate);
+    MemoryContextReset(insert->context);
+}
+
+static TupleTableSlot *next_slot(LocalInsert *insert)
+{
+    TupleTableSlot **slot = &insert->slots[insert->waiting];
+    if (*slot == nullptr)
+        *slot = table_slot_create(insert->rel, nullptr);
+    ExecClearTuple(*slot);
+    return *slot;
+}
+
+static void end_local_insert(LocalInsert *insert)
+{
+    flush_local_insert(insert);
+    for (TupleTableSlot *slot : insert->slots)
+        if (slot != nullptr)
+            ExecDropSingleTupleTableSlot(slot);
+    FreeBulkInsertState(insert->bulk);
+    table_finish_bulk_insert(insert->rel, TABLE_INSERT_SKIP_FSM);
+    MemoryContextDelete(insert->context);
+    FreeExecutorState(insert->estate);
+}
+
+static uint64 count_on_shard(Connection *connection, Oid relid)
+{
+    PGresult *result = run_command(
+        connection, psprintf("SELECT count(*) FROM ONLY %s", qualified_table_name(relid)));
+    return strtoull(PQgetvalue(result, 0, 0), nullptr, 10);
+}
+
+static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *source)
+{
+    bool binary = row_is_portable_in_binary(rel);
+    uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel));
+    AttrNumber key_columns[max_key_columns];
+    key_columns_in(table, rel, key_columns);
+    start_home_copy(source->connection, rel, binary);
+    CopyFromState copy = begin_local_copy(rel, binary);
+    LocalInsert *insert = begin_local_insert(rel);
+    bool has_generated = rel->rd_att->constr && rel->rd_att->constr->has_generated_stored;
+
+    uint64 received = 0, kept = 0;
+    MemoryContext caller = CurrentMemoryContext;
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        TupleTableSlot *slot = next_slot(insert);
+        MemoryContextSwitchTo(insert->context);
+        bool found = NextCopyFrom(copy, GetPerTupleExprContext(insert->estate), slot->tts_values,
+                                  slot->tts_isnull);
+        MemoryContextSwitchTo(caller);
+        if (!found)
+            break;
+        received++;
+        if (!is_owned_by(table, source->shard_id, key_columns, slot->tts_values))
+            continue;
+        ExecStoreVirtualTuple(slot);
+        slot->tts_tableOid = RelationGetRelid(rel);
+        if (has_generated)
+            ExecComputeStoredGenerated(insert->result_rel, insert->estate, slot, CMD_INSERT);
+        kept++;
+        if (++insert->waiting == lengthof(insert->slots))
+            flush_local_insert(insert);
+    }
+    EndCopyFrom(copy);
+    end_local_insert(insert);
+    // Text ends with the data, binary with a marker: either way the stream must be read to its end.
+    const char *rest;
+    while (!home_source.ended && read_copy_data(source->connection, &rest) >= 0)
+        CHECK_FOR_INTERRUPTS();
+    if (received != expected)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("shard \"%s\" sent %llu of %llu rows",
+                               connection_shard_name(source->connection),
+                               (unsigned long long)received, (unsigned long long)expected)));
+    return kept;
+}
+
+uint64 copy_rows_home(const Table *table, const Target *source)
+{
+    uint64 rows = 0;
+    int nest_level = use_canonical_settings();
+    ListCell *cell;
+    foreach (cell, table_tree(table->relid, NoLock)) {
+        Relation rel = table_open(lfirst_oid(cell), NoLock);
+        if (rel->rd_rel->relkind == RELKIND_RELATION)
+            rows += copy_leaf_home(table, rel, source);
+        table_close(rel, NoLock);
+    }
+    restore_settings(nest_level);
+    return rows;
+}
+
+void rebuild_local_indexes(Oid relid)
+{
+    CommandCounterIncrement();
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        ReindexParams params = {};
+        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
+            reindex_relation(lfirst_oid(cell), 0, &params);
+    }
+}
+
+static uint64 copy_leaf_between(Relation rel, const Target *source, const Target *target)
+{
+    const char *options = copy_options(row_is_portable_in_binary(rel));
+    char *name = qualified_table_name(RelationGetRelid(rel));
+    char *columns = table_column_list(rel);
+    uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel));
+    start_copy_out(source->connection,
+                   psprintf("COPY %s (%s) TO STDOUT WITH %s", name, columns, options));
+    start_copy_in(target->connection,
+                  psprintf("COPY %s (%s) FROM STDIN WITH %s", name, columns, options));
+    const char *data;
+    int length;
+    while ((length = read_copy_data(source->connection, &data)) >= 0) {
+        CHECK_FOR_INTERRUPTS();
+        write_copy_data(target->connection, data, length);
+    }
+    uint64 stored = finish_copy_in(target->connection);
+    if (stored != expected)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("shard \"%s\" stored %llu of %llu rows",
+                               connection_shard_name(target->connection),
+                               (unsigned long long)stored, (unsigned long long)expected)));
+    return stored;
+}
+
+uint64 copy_between_shards(Oid relid, const Target *source, const Target *target)
+{
+    uint64 rows = 0;
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        Relation rel = table_open(lfirst_oid(cell), NoLock);
+        if (rel->rd_rel->relkind == RELKIND_RELATION)
+            rows += copy_leaf_between(rel, source, target);
+        table_close(rel, NoLock);
+    }
+    return rows;
+}
+
+} // namespace shardwise

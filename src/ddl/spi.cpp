@@ -1,0 +1,79 @@
+#include "pg/pg.hpp"
+
+#include "ddl/spi.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "executor/spi.h"
+}
+
+namespace shardwise
+{
+
+int use_canonical_settings()
+{
+    static const struct {
+        const char *name, *value;
+    } settings[] = {{"search_path", "pg_catalog"},    {"DateStyle", "ISO, YMD"},
+                    {"IntervalStyle", "postgres"},    {"extra_float_digits", "3"},
+                    {"bytea_output", "hex"},          {"lc_monetary", "C"},
+                    {"quote_all_identifiers", "off"}, {"standard_conforming_strings", "on"}};
+    int nest_level = NewGUCNestLevel();
+    for (auto &setting : settings)
+        set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                          true, 0, false);
+    return nest_level;
+}
+
+void restore_settings(int nest_level)
+{
+    AtEOXact_GUC(true, nest_level);
+}
+
+SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const Datum *values)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    int nest_level = use_canonical_settings();
+    // The owner of a table may distribute it without rights on shardwise's tables. search_path is
+    // pinned, so nothing of the user's own runs here.
+    Oid user;
+    int security_context;
+    GetUserIdAndSecContext(&user, &security_context);
+    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "could not connect to SPI");
+    int code = SPI_execute_with_args(sql, nparams, const_cast<Oid *>(types),
+                                     const_cast<Datum *>(values), nullptr, false, 0);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "unexpected result %d of a catalog query", code);
+
+    MemoryContext spi = MemoryContextSwitchTo(caller);
+    TupleDesc desc = SPI_tuptable->tupdesc;
+    SqlRows rows = {static_cast<int>(SPI_processed), desc->natts, nullptr};
+    rows.values = static_cast<char ***>(palloc0((rows.count + 1) * sizeof(char **)));
+    for (int i = 0; i < rows.count; i++) {
+        rows.values[i] = static_cast<char **>(palloc0(desc->natts * sizeof(char *)));
+        for (int j = 0; j < desc->natts; j++)
+            rows.values[i][j] = SPI_getvalue(SPI_tuptable->vals[i], desc, j + 1);
+    }
+    MemoryContextSwitchTo(spi);
+    SPI_finish();
+    SetUserIdAndSecContext(user, security_context);
+    MemoryContextSwitchTo(caller);
+    restore_settings(nest_level);
+    return rows;
+}
+
+SqlRows query_router(const char *sql, int narguments, const Oid *arguments)
+{
+    Oid types[4];
+    Datum values[4];
+    Assert(narguments <= 4);
+    for (int i = 0; i < narguments; i++) {
+        types[i] = OIDOID;
+        values[i] = ObjectIdGetDatum(arguments[i]);
+    }
+    return query_router_with(sql, narguments, types, values);
+}
+
+} // namespace shardwise

@@ -1,0 +1,219 @@
+#include "pg/pg.hpp"
+
+#include "ddl/table_shipment.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/dependencies.hpp"
+#include "ddl/table_definition.hpp"
+#include "transaction/participants.hpp"
+
+extern "C" {
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+// row_security = off turns a policy that would hide rows from a copy into an error.
+static const char *const save_settings_sql = R"(
+SELECT pg_catalog.string_agg(pg_catalog.format('pg_catalog.set_config(%L, %L, true)', name,
+    pg_catalog.current_setting(name)), ', ')
+FROM pg_catalog.unnest('{search_path,DateStyle,IntervalStyle,extra_float_digits,bytea_output,
+    lc_monetary,check_function_bodies,row_security,default_table_access_method,default_tablespace,
+    default_toast_compression,quote_all_identifiers,standard_conforming_strings,
+    client_min_messages}'::pg_catalog.text[]) name)";
+
+static const char *const use_settings_sql =
+    "SET LOCAL search_path = pg_catalog; SET LOCAL DateStyle = 'ISO, YMD';"
+    "SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;"
+    "SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
+    "SET LOCAL check_function_bodies = off; SET LOCAL row_security = off;"
+    "SET LOCAL default_table_access_method = heap; SET LOCAL default_tablespace = '';"
+    "SET LOCAL default_toast_compression = pglz; SET LOCAL quote_all_identifiers = off;"
+    "SET LOCAL standard_conforming_strings = on; SET LOCAL client_min_messages = warning";
+
+List *open_targets(const List *shard_ids, bool after_router)
+{
+    List *targets = NIL;
+    ListCell *cell;
+    foreach (cell, shard_ids) {
+        Target *target = static_cast<Target *>(palloc(sizeof(Target)));
+        target->shard_id = lfirst_int(cell);
+        target->connection = join_shard_for_management(target->shard_id, after_router);
+        PGresult *saved = run_command(target->connection, save_settings_sql);
+        target->restore_sql = psprintf("SELECT %s", PQgetvalue(saved, 0, 0));
+        run_command(target->connection, use_settings_sql);
+        targets = lappend(targets, target);
+    }
+    return targets;
+}
+
+void release_targets(const List *targets)
+{
+    ListCell *cell;
+    foreach (cell, targets) {
+        Target *target = static_cast<Target *>(lfirst(cell));
+        run_command(target->connection, target->restore_sql);
+    }
+}
+
+const Target *find_target(const List *targets, int32 shard_id)
+{
+    ListCell *cell;
+    foreach (cell, targets) {
+        const Target *target = static_cast<const Target *>(lfirst(cell));
+        if (target->shard_id == shard_id)
+            return target;
+    }
+    return nullptr;
+}
+
+void run_on_targets(const List *targets, const char *sql)
+{
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise statement", ALLOCSET_SMALL_SIZES);
+    RemoteStatement statement = {0, sql, 0, nullptr, false};
+    RemoteValues values = {nullptr, nullptr, nullptr};
+    List *queries = NIL;
+    ListCell *cell;
+    foreach (cell, targets) {
+        Target *target = static_cast<Target *>(lfirst(cell));
+        queries = lappend(queries, start_query(target->connection, &statement, &values, context));
+    }
+    foreach (cell, queries) {
+        const PGresult *result;
+        int row;
+        while (next_row(static_cast<RemoteQuery *>(lfirst(cell)), &result, &row))
+            CHECK_FOR_INTERRUPTS();
+    }
+    list_free(queries);
+    MemoryContextDelete(context);
+}
+
+static void run_all(const List *targets, const List *statements)
+{
+    ListCell *cell;
+    foreach (cell, statements)
+        run_on_targets(targets, static_cast<const char *>(lfirst(cell)));
+}
+
+static void refuse_existing_relations(const Target *target, Oid root)
+{
+    ListCell *cell;
+    foreach (cell, table_tree(root, NoLock)) {
+        char *name = qualified_table_name(lfirst_oid(cell));
+        PGresult *result =
+            run_command(target->connection,
+                        psprintf("SELECT to_regclass(%s) IS NULL", quote_literal_cstr(name)));
+        if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_DUPLICATE_TABLE),
+                     errmsg("relation %s exists on shard \"%s\" already", name,
+                            connection_shard_name(target->connection)),
+                     errhint("If it is left from an attempt that failed and its rows are not "
+                             "needed, drop it: SELECT * FROM shardwise.run_on_shards(%s, "
+                             "ARRAY[%s]).",
+                             quote_literal_cstr(psprintf("DROP TABLE %s", name)),
+                             quote_literal_cstr(connection_shard_name(target->connection)))));
+    }
+}
+
+// Keeps those of the roles that exist on the shard, or (`may_own`) to whom its user may give
+// tables.
+static Datum roles_on_shard(const Target *target, Datum roles, bool may_own)
+{
+    char *literal = OidOutputFunctionCall(F_ARRAY_OUT, roles);
+    PGresult *result =
+        run_command(target->connection,
+                    psprintf("SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles "
+                             "WHERE rolname::text = ANY (%s::text[])%s",
+                             quote_literal_cstr(literal),
+                             may_own ? " AND pg_has_role(current_user, oid, 'MEMBER')" : ""));
+    return OidInputFunctionCall(F_ARRAY_IN, PQgetvalue(result, 0, 0), TEXTOID, -1);
+}
+
+static List *all_relations(const List *relids)
+{
+    List *all = NIL;
+    ListCell *cell;
+    foreach (cell, relids)
+        all = list_concat(all, table_tree(lfirst_oid(cell), NoLock));
+    return all;
+}
+
+void ship_tables(const Shipment *shipment)
+{
+    const List *shipped = all_relations(shipment->relids);
+    ListCell *table_cell;
+    foreach (table_cell, shipment->relids) {
+        Oid relid = lfirst_oid(table_cell);
+        const List *needed = find_needed_objects(relid, shipped);
+        Datum roles = roles_of_table(relid);
+        ListCell *cell;
+        foreach (cell, shipment->targets) {
+            const Target *target = static_cast<const Target *>(lfirst(cell));
+            refuse_existing_relations(target, relid);
+            create_needed_objects(target->connection, needed, roles_on_shard(target, roles, false));
+        }
+        record_shipped_functions(needed);
+        run_all(shipment->targets, table_creation_sql(relid));
+    }
+}
+
+// A shard whose user is subject to the policies evaluates them for its own role, not the router's.
+static void warn_of_active_policies(const Target *target, Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        char *name = qualified_table_name(lfirst_oid(cell));
+        PGresult *result =
+            run_command(target->connection,
+                        psprintf("SELECT row_security_active(%s)", quote_literal_cstr(name)));
+        if (strcmp(PQgetvalue(result, 0, 0), "t") == 0)
+            ereport(WARNING,
+                    (errmsg("row-level security of %s applies to the router's user on shard \"%s\"",
+                            name, connection_shard_name(target->connection)),
+                     errdetail("Policies are evaluated there once more, for that user."),
+                     errhint("Let the router connect as the table's owner, or as a role with "
+                             "BYPASSRLS.")));
+    }
+}
+
+void finish_tables(const Shipment *shipment)
+{
+    ListCell *table_cell;
+    foreach (table_cell, shipment->relids)
+        run_all(shipment->targets, table_index_sql(lfirst_oid(table_cell)));
+    foreach (table_cell, shipment->relids)
+        run_all(shipment->targets, table_foreign_key_sql(lfirst_oid(table_cell)));
+    foreach (table_cell, shipment->relids) {
+        Oid relid = lfirst_oid(table_cell);
+        run_all(shipment->targets, table_behaviour_sql(relid));
+        Datum roles = roles_of_table(relid);
+        ListCell *cell;
+        foreach (cell, shipment->targets) {
+            Target *target = static_cast<Target *>(lfirst(cell));
+            List *statements = table_access_sql(relid, roles_on_shard(target, roles, false),
+                                                roles_on_shard(target, roles, true));
+            run_all(list_make1(target), statements);
+            warn_of_active_policies(target, relid);
+        }
+    }
+}
+
+void drop_shipped_tables(const List *targets, const List *relids, bool cascade)
+{
+    if (relids == NIL)
+        return;
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfoString(&sql, "DROP TABLE IF EXISTS ");
+    ListCell *cell;
+    foreach (cell, relids)
+        appendStringInfo(&sql, "%s%s", foreach_current_index(cell) ? ", " : "",
+                         qualified_table_name(lfirst_oid(cell)));
+    if (cascade)
+        appendStringInfoString(&sql, " CASCADE");
+    run_on_targets(targets, sql.data);
+}
+
+} // namespace shardwise

@@ -1,0 +1,47 @@
+// Creates tables on shards, in the steps between which rows are copied. All changes on the shards
+// belong to the current transaction.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "remote/connection.hpp"
+
+namespace shardwise
+{
+
+// A shard under management, with the settings that make SQL text mean the same everywhere.
+struct Target {
+    int32 shard_id;
+    Connection *connection;
+    char *restore_sql; // puts the session's settings back
+};
+
+// Opens the shards for management: a list of Target. `after_router`: what is done there commits
+// after the router (see join_shard_for_management).
+List *open_targets(const List *shard_ids, bool after_router);
+
+// Gives the sessions their own settings back, for what follows in the transaction.
+void release_targets(const List *targets);
+
+const Target *find_target(const List *targets, int32 shard_id);
+
+// Runs one statement on all targets at once and waits for them.
+void run_on_targets(const List *targets, const char *sql);
+
+// A shipment: tables with all their partitions, to all targets.
+struct Shipment {
+    List *targets;
+    List *relids; // roots
+};
+
+// Creates tables that can take rows, with everything they need. Errors: 42P07 when a shard has a
+// relation of that name already.
+void ship_tables(const Shipment *shipment);
+
+// After the rows: indexes and constraints, then triggers, policies, comments, grants, owner.
+void finish_tables(const Shipment *shipment);
+
+// Drops tables on the targets, in one statement so that foreign keys among them do not matter.
+// `cascade` also drops foreign keys of other tables. Missing tables do not matter.
+void drop_shipped_tables(const List *targets, const List *relids, bool cascade);
+
+} // namespace shardwise
