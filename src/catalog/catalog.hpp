@@ -23,7 +23,7 @@ struct Shard {
     bool is_local;
 };
 
-struct ShardMap; // catalog/shard_map_cache.cpp: arrays over core's lookup
+struct ShardMap; // catalog/shard_map.hpp: arrays over core's lookup
 
 struct Keyspace {
     int32 id;
@@ -49,7 +49,8 @@ struct Table {
 bool extension_exists();
 
 // Finds a distributed or reference table; nullptr for local tables. A partition of a distributed
-// partitioned table counts as distributed itself.
+// partitioned table counts as distributed itself. ereports ERRCODE_UNDEFINED_COLUMN when a key
+// column has gone.
 const Table *find_table(Oid relid);
 
 // Finds a keyspace by number; ereports if it does not exist.
@@ -62,20 +63,50 @@ const Shard *find_shard_by_name(const char *name);
 // Lists all shards in the order of their numbers. The array lives as long as the cache entry.
 int list_shards(const Shard *const **shards);
 
+// True for a function that the shards have too, because a table there needs it. Cached.
+bool function_is_shipped(Oid function);
+
+// The functions on keys below read only nkeys, key_types and key_collations of a keyspace whose
+// `map` is nullptr: fill these in by hand where the keyspace is still being made.
+
 // The key space's own hash of a key (seed chaining over PostgreSQL's extended hash functions);
 // values are of the keyspace's key types, none NULL. The same expression in SQL:
-// hash_expression_sql().
+// hash_expression_sql(). ereports ERRCODE_UNDEFINED_FUNCTION for a type without such a function.
 int64 hash_key(const Keyspace *keyspace, const Datum *values);
+
+// Builds the SQL expression that computes hash_key() from one SQL expression a key column, on any
+// PostgreSQL server and under any search_path.
+char *hash_expression_sql(const Keyspace *keyspace, const char *const *column_sqls);
+
+// True where the type (or the type under a domain) has an extended hash function.
+bool type_is_hashable(Oid type);
+
+// Compares two keys column by column with the types' btree order; <0, 0 or >0.
+int compare_keys(const Keyspace *keyspace, const Datum *a, const Datum *b);
+
+// Converts a key to the text that catalog rows hold, and back: the types' output and input
+// functions under fixed settings (DateStyle ISO, TimeZone UTC, ...). Input errors are those of the
+// types; ERRCODE_DATA_CORRUPTED for an array that is no key of this keyspace.
+ArrayType *key_to_text_array(const Keyspace *keyspace, const Datum *values);
+void key_from_text_array(const Keyspace *keyspace, ArrayType *array, Datum *values);
+
+// Reads the key from a function's arguments from number `first` on, VARIADIC "any" (also written
+// VARIADIC array); each value is converted to its key column's type. Returns false if one is NULL;
+// ereports ERRCODE_INVALID_PARAMETER_VALUE when their number is wrong.
+bool key_from_arguments(FunctionCallInfo fcinfo, int first, const Keyspace *keyspace,
+                        Datum *values);
 
 // Finds the shard that owns a key; 0 where none does (list and range without default shard).
 int32 find_owner(const Keyspace *keyspace, const Datum *values);
 
 // Announce changes. Effective at commit, as all invalidation; own backend at the next
 // CommandCounterIncrement.
-void invalidate_table(Oid relid);      // distribution of one table (its plans are made anew)
-void invalidate_shard_maps();          // shards, keyspaces, maps (plans stay: they look up at run time)
+// Statements that change the tables by SQL (a restore) are announced by triggers.
+void invalidate_table(Oid relid); // distribution of one table and its partitions (their plans are
+                                  // made anew), and the shipped functions
+void invalidate_shard_maps();     // shards, keyspaces, maps (plans stay: they look up at run time)
 
-// Oids of our own schema and catalog tables, for writers.
+// Oids of our own schema and catalog tables, for writers; ereport where there is no extension.
 Oid schema_oid();
 Oid catalog_table_oid(const char *name);
 

@@ -1,0 +1,84 @@
+// Finds the shard that owns a key.
+#include "pg/pg.hpp"
+
+#include "catalog/catalog.hpp"
+#include "catalog/shard_map.hpp"
+#include "core/shard_map.hpp"
+
+namespace shardwise
+{
+
+static int32 find_by_hash(const Keyspace *keyspace, const KeyIndex *index, int64 hash,
+                          const Datum *values)
+{
+    const int64 *first = index->hashes;
+    const int64 *end = first + index->count;
+    for (const int64 *at = std::lower_bound(first, end, hash); at != end && *at == hash; at++) {
+        int i = at - first;
+        if (keys_are_equal(keyspace, &keyspace->map->functions, &index->keys[i * keyspace->nkeys],
+                           values))
+            return index->owners[i];
+    }
+    return 0;
+}
+
+static int32 find_by_order(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
+{
+    int low = 0, high = index->count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int order = compare_keys_with(keyspace, &keyspace->map->functions, values,
+                                      &index->keys[middle * keyspace->nkeys]);
+        if (order == 0)
+            return index->owners[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return 0;
+}
+
+// Finds an explicit key's owner, 0 where the key is not in the index.
+static int32 find_explicit_key(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
+{
+    if (index->count == 0)
+        return 0;
+    if (!index->hashes)
+        return find_by_order(keyspace, index, values);
+    return find_by_hash(keyspace, index, hash_key_with(keyspace, &keyspace->map->functions, values),
+                        values);
+}
+
+static int32 find_by_range(const Keyspace *keyspace, const Datum *values)
+{
+    const ShardMap *map = keyspace->map;
+    if (map->count == 0)
+        return keyspace->default_shard;
+    size_t range = find_ordered_range(map->count, [=](size_t i) {
+        return compare_keys_with(keyspace, &map->functions, values,
+                                 &map->bounds[i * keyspace->nkeys]);
+    });
+    return map->owners[range];
+}
+
+int32 find_owner(const Keyspace *keyspace, const Datum *values)
+{
+    const ShardMap *map = keyspace->map;
+    if (keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash) {
+        int64 hash = hash_key_with(keyspace, &map->functions, values);
+        if (unlikely(map->pinned.count > 0))
+            if (int32 owner = find_by_hash(keyspace, &map->pinned, hash, values))
+                return owner;
+        return map->count == 0 ? 0 : map->owners[find_hash_range(map->lowers, map->count, hash)];
+    }
+
+    if (int32 owner = find_explicit_key(keyspace, &map->pinned, values))
+        return owner;
+    if (keyspace->strategy == Strategy::Range)
+        return find_by_range(keyspace, values);
+    int32 owner = find_explicit_key(keyspace, &map->listed, values);
+    return owner != 0 ? owner : keyspace->default_shard;
+}
+
+} // namespace shardwise

@@ -1,0 +1,28 @@
+// A keyspace's shard map and pins in memory, as arrays over core's lookups. Private to the room.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/key_types.hpp"
+
+namespace shardwise
+{
+
+// Explicit keys and their owners, sorted by hash where the types are hashable, else by btree order.
+struct KeyIndex {
+    int count;
+    int64 *hashes; // nullptr: sorted by order
+    Datum *keys;   // nkeys a key
+    int32 *owners;
+};
+
+struct ShardMap {
+    KeyFunctions functions;
+    size_t count;  // of ranges; 0 for strategy list
+    int64 *lowers; // hash strategies
+    Datum *bounds; // range: nkeys a bound; the first stands for MINVALUE and is not set
+    int32 *owners;
+    KeyIndex listed; // strategy list
+    KeyIndex pinned;
+};
+
+} // namespace shardwise
