@@ -199,7 +199,7 @@ private:
         next.section = to;
     }
 
-    // Comments that are no directive are prose: "-- word:" with a known word, or a lone word.
+    // A directive is a lower-case word, alone or before a colon; everything else is prose.
     void directive(std::string_view comment)
     {
         if (!comment.starts_with("-- ")) {
@@ -237,7 +237,7 @@ private:
             one_sided(Target::Plain, value);
         } else if (word == "shardwise") {
             one_sided(Target::Shardwise, value);
-        } else if (word.find(' ') == std::string_view::npos) {
+        } else if (word.find(' ') == std::string_view::npos && upper(word)[0] != word[0]) {
             fail("unknown directive " + std::string(word));
         }
     }

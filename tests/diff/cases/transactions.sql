@@ -1,0 +1,181 @@
+-- Transactions on one key: what is seen, savepoints, errors inside, modes.
+BEGIN;
+UPDATE customers SET balance = 1 WHERE customer_id = 7;
+SELECT balance FROM customers WHERE customer_id = 7;
+COMMIT;
+SELECT balance FROM customers WHERE customer_id = 7;
+BEGIN;
+UPDATE customers SET balance = 2 WHERE customer_id = 7;
+INSERT INTO orders VALUES (7, 8001, 1, 1, 'x', '2025-01-01 00:00+00');
+DELETE FROM orders WHERE customer_id = 7 AND order_id = 6;
+SELECT count(*), max(order_id) FROM orders WHERE customer_id = 7;
+ROLLBACK;
+SELECT balance FROM customers WHERE customer_id = 7;
+SELECT count(*), max(order_id) FROM orders WHERE customer_id = 7;
+
+BEGIN;
+UPDATE customers SET balance = 10 WHERE customer_id = 7;
+SAVEPOINT a;
+UPDATE customers SET balance = 11 WHERE customer_id = 7;
+SAVEPOINT b;
+UPDATE customers SET balance = 12 WHERE customer_id = 7;
+SELECT balance FROM customers WHERE customer_id = 7;
+ROLLBACK TO b;
+SELECT balance FROM customers WHERE customer_id = 7;
+UPDATE customers SET balance = 13 WHERE customer_id = 7;
+RELEASE a;
+SELECT balance FROM customers WHERE customer_id = 7;
+ROLLBACK TO a;
+ROLLBACK;
+SELECT balance FROM customers WHERE customer_id = 7;
+
+-- The same name twice, savepoints before the first statement, release of an outer one.
+BEGIN;
+SAVEPOINT a;
+SAVEPOINT a;
+UPDATE customers SET balance = 20 WHERE customer_id = 7;
+ROLLBACK TO a;
+SELECT balance FROM customers WHERE customer_id = 7;
+RELEASE a;
+UPDATE customers SET balance = 21 WHERE customer_id = 7;
+ROLLBACK TO a;
+SELECT balance FROM customers WHERE customer_id = 7;
+UPDATE customers SET balance = 22 WHERE customer_id = 7;
+SAVEPOINT "Quoted "" Name";
+UPDATE customers SET balance = 23 WHERE customer_id = 7;
+ROLLBACK TO "Quoted "" Name";
+COMMIT;
+SELECT balance FROM customers WHERE customer_id = 7;
+
+-- Errors: from the shard, from the router, from the parser; then the savepoint saves.
+BEGIN;
+INSERT INTO customers VALUES (7, 'clash', 1, 1, '2025-01-01 00:00+00');
+SELECT 1;
+SELECT name FROM customers WHERE customer_id = 7;
+COMMIT;
+BEGIN;
+UPDATE customers SET balance = 30 WHERE customer_id = 7;
+SAVEPOINT a;
+INSERT INTO customers VALUES (7, 'clash', 1, 1, '2025-01-01 00:00+00');
+ROLLBACK TO a;
+SELECT balance FROM customers WHERE customer_id = 7;
+SELECT 1 / 0;
+ROLLBACK TO a;
+UPDATE customers SET balance = balance / 0 WHERE customer_id = 7;
+ROLLBACK TO a;
+SELEC 1;
+ROLLBACK TO a;
+UPDATE customers SET balance = balance + 1 WHERE customer_id = 7;
+COMMIT;
+SELECT balance FROM customers WHERE customer_id = 7;
+ROLLBACK;
+COMMIT;
+BEGIN;
+BEGIN;
+SELECT name FROM customers WHERE customer_id = 7;
+COMMIT AND CHAIN;
+UPDATE customers SET balance = 31 WHERE customer_id = 7;
+ROLLBACK AND CHAIN;
+SELECT balance FROM customers WHERE customer_id = 7;
+COMMIT;
+SAVEPOINT outside;
+RELEASE outside;
+ROLLBACK TO outside;
+BEGIN;
+ROLLBACK TO nothing;
+ROLLBACK;
+
+-- Modes.
+BEGIN READ ONLY;
+SELECT name FROM customers WHERE customer_id = 7;
+UPDATE customers SET balance = 0 WHERE customer_id = 7;
+ROLLBACK;
+BEGIN READ ONLY;
+INSERT INTO orders VALUES (7, 8100, 1, 1, 'x', '2025-01-01 00:00+00');
+ROLLBACK;
+BEGIN READ ONLY;
+WITH x AS (DELETE FROM orders WHERE customer_id = 7 RETURNING 1) SELECT count(*) FROM x;
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT name FROM customers WHERE customer_id = 7 FOR UPDATE;
+ROLLBACK;
+SET default_transaction_read_only = on;
+DELETE FROM orders WHERE customer_id = 7;
+SELECT count(*) FROM orders WHERE customer_id = 7;
+RESET default_transaction_read_only;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT balance FROM customers WHERE customer_id = 7;
+UPDATE customers SET balance = balance + 1 WHERE customer_id = 7 RETURNING balance;
+SHOW transaction_isolation;
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE;
+SELECT balance FROM customers WHERE customer_id = 7;
+COMMIT;
+BEGIN;
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+SELECT balance FROM customers WHERE customer_id = 7;
+SET TRANSACTION READ ONLY;
+UPDATE customers SET balance = 0 WHERE customer_id = 7;
+ROLLBACK;
+BEGIN;
+SELECT balance FROM customers WHERE customer_id = 7;
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+ROLLBACK;
+BEGIN;
+SAVEPOINT a;
+SET LOCAL transaction_read_only = on;
+UPDATE customers SET balance = 0 WHERE customer_id = 7;
+ROLLBACK TO a;
+UPDATE customers SET balance = 40 WHERE customer_id = 7;
+COMMIT;
+
+-- Locks.
+BEGIN;
+SELECT name FROM customers WHERE customer_id = 7 FOR UPDATE;
+SELECT name FROM customers WHERE customer_id = 7 FOR NO KEY UPDATE NOWAIT;
+SELECT name FROM customers WHERE customer_id = 7 FOR SHARE SKIP LOCKED;
+SELECT name FROM customers WHERE customer_id = 7 FOR KEY SHARE;
+SELECT c.name, o.order_id FROM customers c JOIN orders o USING (customer_id) WHERE c.customer_id = 7 ORDER BY 2 LIMIT 1 FOR UPDATE OF c;
+SELECT name FROM (SELECT * FROM customers WHERE customer_id = 7 FOR UPDATE) x;
+-- params: 7
+SELECT name FROM customers WHERE customer_id = $1 FOR UPDATE;
+SELECT count(*) FROM customers WHERE customer_id = 7 FOR UPDATE;
+ROLLBACK;
+SELECT name FROM customers WHERE customer_id = 7 FOR UPDATE;
+
+-- One statement of several in a simple query is one transaction.
+-- modes: simple
+SELECT 1;
+DO $$ BEGIN UPDATE customers SET balance = 50 WHERE customer_id = 7; RAISE EXCEPTION 'after the update'; END $$;
+SELECT balance FROM customers WHERE customer_id = 7;
+DO $$ BEGIN
+    UPDATE customers SET balance = 51 WHERE customer_id = 7;
+    BEGIN
+        UPDATE customers SET balance = 52 WHERE customer_id = 7;
+        RAISE EXCEPTION 'inner';
+    EXCEPTION WHEN raise_exception THEN
+        UPDATE customers SET region = 52 WHERE customer_id = 7;
+    END;
+END $$;
+SELECT balance, region FROM customers WHERE customer_id = 7;
+DO $$ BEGIN
+    FOR i IN 1..5 LOOP
+        BEGIN
+            INSERT INTO orders VALUES (7, 8200 + i / 2, 1, i, 'loop', '2025-01-01 00:00+00');
+        EXCEPTION WHEN unique_violation THEN
+            UPDATE orders SET amount = amount + 100 WHERE customer_id = 7 AND order_id = 8200 + i / 2;
+        END;
+    END LOOP;
+END $$;
+SELECT order_id, amount FROM orders WHERE customer_id = 7 AND status = 'loop' ORDER BY 1;
+CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE customers SET balance = 60 WHERE customer_id = 7;
+    COMMIT;
+    UPDATE customers SET balance = 61 WHERE customer_id = 7;
+    ROLLBACK;
+    UPDATE customers SET region = 60 WHERE customer_id = 7;
+END $$;
+CALL commits();
+SELECT balance, region FROM customers WHERE customer_id = 7;
+DROP PROCEDURE commits;
+SELECT txid_current_if_assigned() IS NULL;
