@@ -39,8 +39,10 @@ INSERT INTO autos (owner, id) OVERRIDING USER VALUE VALUES (3, 1000) RETURNING i
 INSERT INTO autos (owner, other) VALUES (3, 7) RETURNING other;
 INSERT INTO autos (owner, doubled) VALUES (3, 7);
 INSERT INTO autos (owner, doubled) VALUES (3, DEFAULT) RETURNING doubled;
+-- compare: sqlstate
 INSERT INTO autos DEFAULT VALUES;
 INSERT INTO autos (owner, ticket, ser) VALUES (3, nextval('ticket'), currval('ticket')) RETURNING ticket, ser;
+UPDATE autos SET made = '2025-01-01 00:00+00' WHERE owner = 3;
 INSERT INTO accounts (owner) VALUES ('sequence key') RETURNING *;
 INSERT INTO accounts VALUES (DEFAULT, 'default key') RETURNING id;
 INSERT INTO accounts VALUES (nextval('accounts_id_seq'), 'called') RETURNING id, currval('accounts_id_seq'), lastval();
@@ -52,6 +54,8 @@ INSERT INTO customers VALUES (120, 'clock ' || now()::text, floor(random() * 10)
 -- compare: shape
 INSERT INTO customers VALUES (121, current_user || session_user, pg_backend_pid() % 10, 1, clock_timestamp()) RETURNING name, created;
 SELECT name FROM customers WHERE customer_id = 121;
+DELETE FROM customers WHERE customer_id = 120;
+DELETE FROM customers WHERE customer_id = 121;
 BEGIN;
 INSERT INTO customers VALUES (122, 'same transaction', 1, 1, now());
 SELECT created = now() AS same FROM customers WHERE customer_id = 122;

@@ -22,6 +22,7 @@ UPDATE customers SET customer_id = 7 WHERE customer_id = 7 RETURNING customer_id
 UPDATE customers SET customer_id = customer_id WHERE customer_id = 7 RETURNING customer_id;
 -- compare: shape
 UPDATE customers SET created = now(), region = (random() * 10)::int WHERE customer_id = 11 RETURNING created, region;
+UPDATE customers SET created = '2025-01-01 00:00+00', region = 1 WHERE customer_id = 11;
 UPDATE customers SET name = current_user WHERE customer_id = 11 RETURNING name;
 UPDATE autos SET title = 'changed', ticket = nextval('ticket') WHERE owner = 2 AND id = 1 RETURNING ticket, doubled;
 UPDATE autos SET ticket = nextval('ticket') WHERE owner = 2 AND id = 6 RETURNING ticket;

@@ -51,7 +51,7 @@ void copy_element(Server &server, Oid type, Reader &reader, std::string &copy)
 {
     auto length = static_cast<int32_t>(reader.number(copy));
     if (length >= 0) {
-        copy += without_type_oids(server, type, reader.bytes(static_cast<size_t>(length)));
+        copy += without_oids(server, type, reader.bytes(static_cast<size_t>(length)));
     }
 }
 
@@ -92,11 +92,15 @@ void copy_range(Server &server, Oid subtype, Reader &reader, std::string &copy)
 
 } // namespace
 
-std::string without_type_oids(Server &server, Oid oid, std::string_view value)
+std::string without_oids(Server &server, Oid oid, std::string_view value)
 {
     const Type type = server.type(oid);
     std::string copy;
     Reader reader(value);
+    if (type.name.starts_with("reg") && value.size() == 4) {
+        // regclass, regtype, ...: whatever it names on this server.
+        return server.query("SELECT " + std::to_string(reader.oid()) + "::" + type.name)[0][0];
+    }
     if (type.element != 0) {
         copy_array(server, reader, copy);
     } else if (type.kind == 'c' || oid == record_oid) {
@@ -107,7 +111,7 @@ std::string without_type_oids(Server &server, Oid oid, std::string_view value)
         reader.number(copy); // how many ranges
         copy_elements(server, type.base, reader, copy);
     } else if (type.kind == 'd') {
-        return without_type_oids(server, type.base, value);
+        return without_oids(server, type.base, value);
     }
     copy += reader.remaining();
     return copy;

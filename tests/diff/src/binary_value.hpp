@@ -1,4 +1,4 @@
-// Binary values of arrays and composites carry OIDs of types, which differ between servers.
+// Binary values of arrays, composites, regclass and its like carry OIDs, which differ between servers.
 #pragma once
 
 #include "server.hpp"
@@ -9,8 +9,8 @@
 namespace shardwise::diff
 {
 
-// Returns the value with every OID of a type replaced by that type's name, so that equal values
-// of two servers are equal bytes.
-std::string without_type_oids(Server &server, Oid type, std::string_view value);
+// Returns the value with every OID replaced by the name of what it stands for, so that equal
+// values of two servers are equal bytes.
+std::string without_oids(Server &server, Oid type, std::string_view value);
 
 } // namespace shardwise::diff

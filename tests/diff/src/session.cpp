@@ -135,7 +135,7 @@ void Session::add_rows(Outcome &outcome, const PGresult *result)
             std::string value(PQgetvalue(result, row, i),
                               static_cast<size_t>(PQgetlength(result, row, i)));
             if (PQfformat(result, i) == 1) {
-                value = without_type_oids(server_, PQftype(result, i), value);
+                value = without_oids(server_, PQftype(result, i), value);
             }
             values.emplace_back(std::move(value));
         }
