@@ -1,0 +1,250 @@
+// Opening and closing a session on a shard.
+#include "remote/connection_internal.hpp"
+
+#include <poll.h>
+
+extern "C" {
+#include "commands/defrem.h"
+#include "libpq/libpq-be-fe-helpers.h"
+#include "mb/pg_wchar.h"
+}
+
+namespace shardwise
+{
+
+// libpq's arrays of keywords and values, ended by nullptr.
+struct Keywords {
+    const char **names;
+    const char **values;
+    int count;
+};
+
+static void add_keyword(Keywords *keywords, const char *name, const char *value)
+{
+    keywords->names[keywords->count] = name;
+    keywords->values[keywords->count] = value;
+    keywords->count++;
+}
+
+// Server options first: libpq takes the last value of a keyword, so the mapping decides who connects.
+static Keywords connection_keywords(const ForeignServer *server, const UserMapping *mapping)
+{
+    int capacity = list_length(server->options) + list_length(mapping->options) + 3;
+    Keywords keywords;
+    keywords.names = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
+    keywords.values = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
+    keywords.count = 0;
+
+    add_keyword(&keywords, "fallback_application_name", "shardwise");
+    ListCell *cell;
+    foreach (cell, server->options) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (is_server_option(option->defname))
+            add_keyword(&keywords, option->defname, defGetString(option));
+    }
+    foreach (cell, mapping->options) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (is_mapping_option_of_libpq(option->defname))
+            add_keyword(&keywords, option->defname, defGetString(option));
+    }
+    add_keyword(&keywords, "client_encoding", GetDatabaseEncodingName());
+    return keywords;
+}
+
+static const char *keyword_value(const Keywords *keywords, const char *name)
+{
+    const char *value = nullptr;
+    for (int i = 0; i < keywords->count; i++)
+        if (strcmp(keywords->names[i], name) == 0)
+            value = keywords->values[i];
+    return value;
+}
+
+// PQconnectPoll() leaves connect_timeout to its caller: each host of the list has that long.
+static TimestampTz connect_deadline(const Keywords *keywords)
+{
+    const char *timeout = keyword_value(keywords, "connect_timeout");
+    int seconds = timeout != nullptr ? atoi(timeout) : 0;
+    if (seconds <= 0)
+        return 0;
+
+    int hosts = 1;
+    const char *list = keyword_value(keywords, "hostaddr");
+    if (list == nullptr)
+        list = keyword_value(keywords, "host");
+    for (; list != nullptr && *list != '\0'; list++)
+        hosts += *list == ',';
+    return seconds_from_now(static_cast<double>(std::max(seconds, 2)) * hosts);
+}
+
+// Waits for the connection in the making; false when the deadline has passed.
+static bool poll_connection(PGconn *pg, TimestampTz deadline)
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+        int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
+                     (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED);
+        long timeout = 0;
+        if (deadline != 0) {
+            timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+            if (timeout <= 0)
+                return false;
+            events |= WL_TIMEOUT;
+        }
+        int happened =
+            WaitLatchOrSocket(MyLatch, events, PQsocket(pg), timeout, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if (happened & (WL_SOCKET_READABLE | WL_SOCKET_CONNECTED))
+            status = PQconnectPoll(pg);
+    }
+    return true;
+}
+
+static void raise_unreachable(Connection *c, const char *detail)
+{
+    ereport(ERROR, (errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+                    errmsg("could not connect to shard \"%s\"", NameStr(c->shard_name)),
+                    errdetail_internal("%s", detail)));
+}
+
+// Before connecting: a role that needs a password must have one in its mapping.
+static void require_password_option(const UserMapping *mapping)
+{
+    ListCell *cell;
+    foreach (cell, mapping->options) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, "password") == 0 && defGetString(option)[0] != '\0')
+            return;
+    }
+    ereport(ERROR, (errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+                    errmsg("password is required"),
+                    errdetail("Roles that are not superuser must provide a password in the user "
+                              "mapping.")));
+}
+
+void check_password_rule(const Connection *c, const UserMapping *mapping)
+{
+    if (c->used_password || !mapping_requires_password(mapping))
+        return;
+    require_password_option(mapping);
+    ereport(ERROR,
+            (errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+             errmsg("password is required"),
+             errdetail("Roles that are not superuser cannot connect if the server does not "
+                       "request a password."),
+             errhint("The authentication method of shard \"%s\" must be changed, or a superuser "
+                     "must set password_required to false in the user mapping.",
+                     NameStr(c->shard_name))));
+}
+
+static void start_session(Connection *c, const Keywords *keywords, const UserMapping *mapping)
+{
+    libpqsrv_connect_prepare();
+    c->pg = PQconnectStartParams(keywords->names, keywords->values, false);
+    if (c->pg == nullptr) {
+        ReleaseExternalFD();
+        raise_unreachable(c, "out of memory");
+    }
+    bool in_time = true;
+    if (PQstatus(c->pg) != CONNECTION_BAD)
+        in_time = poll_connection(c->pg, connect_deadline(keywords));
+    if (!in_time || PQstatus(c->pg) != CONNECTION_OK)
+        raise_unreachable(c, in_time ? pchomp(PQerrorMessage(c->pg)) : "timeout expired");
+
+    c->used_password = PQconnectionUsedPassword(c->pg);
+    check_password_rule(c, mapping);
+    PQsetnonblocking(c->pg, 1);
+    install_notice_receiver(c);
+    create_wait_set(c);
+
+    // Now, not with the first statement: defaults for transactions must hold before it begins.
+    sync_settings(c);
+    flush_queue(c);
+}
+
+void open_connection(Connection *c, Oid role)
+{
+    ForeignServer *server = GetForeignServer(c->server);
+    UserMapping *mapping = GetUserMapping(role, c->server);
+
+    if (mapping_requires_password(mapping))
+        require_password_option(mapping);
+
+    Keywords keywords = connection_keywords(server, mapping);
+    namestrcpy(&c->shard_name, server->servername);
+    c->context = AllocSetContextCreate(TopMemoryContext, "shardwise connection",
+                                       ALLOCSET_SMALL_SIZES);
+    c->invalidated = false;
+    c->lost = false;
+    PG_TRY();
+    {
+        start_session(c, &keywords, mapping);
+    }
+    PG_CATCH();
+    {
+        close_connection(c);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+}
+
+void reopen_connection(Connection *c)
+{
+    Scope scope = c->scope;
+    close_connection(c);
+    c->scope = Scope::Idle; // its settings are no part of the statement
+    open_connection(c, GetUserId());
+    c->scope = scope;
+}
+
+// Ends the session and forgets all that was known of it. The Connection itself stays.
+void close_connection(Connection *c)
+{
+    forget_roles(); // whether the next session needs their passwords is decided anew
+    detach_query(c);
+    PQclear(c->error);
+    c->error = nullptr;
+    if (c->copy_buffer != nullptr)
+        PQfreemem(c->copy_buffer);
+    c->copy_buffer = nullptr;
+    if (c->wait_set != nullptr)
+        FreeWaitEventSet(c->wait_set); // before the socket that it watches
+    c->wait_set = nullptr;
+    libpqsrv_disconnect(c->pg);
+    c->pg = nullptr;
+    if (c->context != nullptr)
+        MemoryContextDelete(c->context);
+    c->context = nullptr;
+
+    c->queue = c->queue_tail = nullptr;
+    c->notices = c->notices_tail = nullptr;
+    c->prepared = nullptr;
+    c->prepared_count = 0;
+    dlist_init(&c->recent);
+    c->stale_names = NIL;
+    c->settings = nullptr;
+    c->settings_known = c->settings_in_exchange = c->settings_in_transaction = false;
+    c->preparing = nullptr;
+    c->busy = c->pipelined = c->committing = c->cancel_sent = c->used_password = false;
+    c->leading = c->savepoint = 0;
+}
+
+bool connection_went_stale(Connection *c)
+{
+    struct pollfd fd = {PQsocket(c->pg), POLLIN, 0};
+    if (poll(&fd, 1, 0) <= 0)
+        return false;
+    // A farewell message and the end of the stream may arrive one after the other; anything else
+    // that a shard says unasked is a notice or a changed parameter.
+    for (int i = 0; i < 2; i++) {
+        if (PQconsumeInput(c->pg) == 0)
+            return true;
+        (void)PQisBusy(c->pg);
+    }
+    return PQstatus(c->pg) != CONNECTION_OK;
+}
+
+} // namespace shardwise

@@ -1,0 +1,189 @@
+// Inside room remote: the connection and how its parts work on it.
+//
+// A connection is used in exchanges: commands queued ahead, perhaps a Parse, and a statement are
+// sent together, then their results are read to the end. `busy` is true in between. A plain
+// exchange (one statement, nothing queued) goes without pipeline mode: it costs less.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "remote/connection.hpp"
+#include "remote/remote_transaction.hpp"
+
+extern "C" {
+#include "foreign/foreign.h"
+#include "lib/ilist.h"
+#include "storage/latch.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
+}
+
+namespace shardwise
+{
+
+// Sent ahead of the next statement.
+struct QueuedCommand {
+    QueuedCommand *next;
+    int level; // of the router's nesting; dropped unsent when that level aborts
+    bool is_savepoint;
+    char sql[FLEXIBLE_ARRAY_MEMBER];
+};
+
+// A statement that the shard's session keeps under `name`.
+struct RemotePrepared {
+    uint64 id; // hash key
+    dlist_node recent;
+    bool ready; // the shard confirmed it
+    char name[24];
+};
+
+// A message of the shard that is not an error, kept until it can be forwarded.
+struct Notice {
+    Notice *next;
+    int level;
+    int sqlstate;
+    char *message;
+    char *detail;
+    char *hint;
+    char *context;
+};
+
+// What was last sent for one setting.
+struct SentSetting {
+    int number;
+    char *text;
+};
+
+struct Connection {
+    Oid server;
+    Oid mapping;
+    uint32 server_hash; // of the syscache, to recognise invalidations
+    uint32 mapping_hash;
+    NameData shard_name;
+
+    PGconn *pg;            // nullptr while closed
+    MemoryContext context; // lives and dies with pg
+    WaitEventSet *wait_set;
+    uint32 waiting_for;
+    bool lost;        // the socket broke, or the session's state is unknown
+    bool invalidated; // server or user mapping changed: replace when idle
+    bool used_password;
+    TimestampTz last_use;
+
+    Scope scope;
+    bool committing; // the exchange under way, or just read, is a COMMIT
+    QueuedCommand *queue;
+    QueuedCommand *queue_tail;
+    int savepoint; // deepest savepoint that exists on the shard
+
+    bool busy;
+    bool pipelined;
+    bool cancel_sent;
+    bool copying_in;
+    int leading;               // results of queued commands and Parse yet to come
+    RemotePrepared *preparing; // its Parse is the last of them
+    RemoteQuery *query;        // who reads the rows; nullptr: nobody, they are dropped
+    int exchange_level;        // the nesting level that sent the exchange
+    PGresult *error;           // the first error of the exchange
+    TimestampTz cancel_deadline;
+
+    HTAB *prepared;
+    dlist_head recent;
+    int prepared_count;
+    uint64 prepared_serial;
+    List *stale_names; // evicted, not yet deallocated
+
+    SentSetting *settings;
+    bool settings_known;
+    bool settings_in_exchange;
+    bool settings_in_transaction;
+    Oid settings_role;
+
+    Notice *notices;
+    Notice *notices_tail;
+    char *copy_buffer;
+    int copy_unsent;
+};
+
+// connect.cpp
+// Opens a session; ereports 08001. `role` decides whether a password is required.
+void open_connection(Connection *, Oid role);
+// Opens a session anew for a statement that is sent again.
+void reopen_connection(Connection *);
+void close_connection(Connection *);
+// True when the server said something, or closed, while nothing was under way.
+bool connection_went_stale(Connection *);
+// Raises an error where `role` may not use a session that was opened without its password.
+void check_password_rule(const Connection *, const UserMapping *);
+
+// options.cpp
+bool is_server_option(const char *keyword);
+bool is_mapping_option_of_libpq(const char *keyword);
+bool mapping_requires_password(const UserMapping *);
+
+// wait.cpp
+void create_wait_set(Connection *);
+// Waits until PQgetResult() does not block, serving interrupts and sending what is still unsent.
+void wait_for_result(Connection *);
+// Waits until everything is sent, reading meanwhile.
+void wait_until_sent(Connection *);
+// Waits until the socket is readable, as for COPY data.
+void wait_for_input(Connection *);
+// The same without interrupts or errors; false when the deadline has passed.
+bool wait_for_result_until(Connection *, TimestampTz deadline);
+TimestampTz seconds_from_now(double seconds);
+
+// exchange.cpp
+void begin_exchange(Connection *, bool pipelined);
+void send_queue(Connection *);
+void send_failed(Connection *) pg_attribute_noreturn();
+void end_sending(Connection *);
+// Returns the next result that the statement under way delivers, nullptr when the exchange has
+// ended (or, with a deadline, when that has passed: then `busy` is still true). Errors are kept in
+// `error`, not raised. A deadline also means: no interrupts, no ereport.
+PGresult *next_result(Connection *, TimestampTz deadline = 0);
+// Makes the connection free for another exchange: stores or drops what it still delivers.
+void make_available(Connection *);
+// Sends the queue alone and waits.
+void flush_queue(Connection *);
+void drain_exchange(Connection *);
+void drop_queue(Connection *, int from_level);
+
+// query.cpp
+void store_remaining_rows(RemoteQuery *);
+void detach_query(Connection *);
+
+// prepared.cpp
+extern int max_prepared_statements;
+RemotePrepared *find_prepared(Connection *, uint64 id);
+void forget_prepared(Connection *, uint64 id);
+void forget_all_prepared(Connection *);
+void queue_deallocations(Connection *);
+
+// settings.cpp
+// Queues what makes the shard's session share the router session's settings.
+void sync_settings(Connection *);
+void forget_settings(Connection *);
+
+// command.cpp
+// Sends a command by the simple protocol, after what is queued.
+void send_command(Connection *, const char *sql);
+
+// error.cpp
+void install_notice_receiver(Connection *);
+void emit_notices(Connection *);
+void drop_notices(Connection *);
+// Raises the error of the exchange that ended (or the loss of the connection), whole.
+void raise_exchange_error(Connection *) pg_attribute_noreturn();
+void raise_lost(Connection *, int sqlstate, const char *detail) pg_attribute_noreturn();
+bool error_has_sqlstate(const PGresult *, const char *sqlstate);
+bool error_ends_session(const PGresult *);
+
+// cancel.cpp
+// Asks the shard to cancel what it runs. Bounded in time; false when the shard does not answer.
+bool request_cancel(Connection *);
+
+// pool.cpp
+// Forgets which role uses which connection.
+void forget_roles();
+
+} // namespace shardwise

@@ -1,0 +1,271 @@
+// Sending a group of commands and reading their results to the end.
+#include "remote/connection_internal.hpp"
+
+namespace shardwise
+{
+
+static void append_command(Connection *c, const char *sql, int level, bool is_savepoint)
+{
+    size_t length = strlen(sql) + 1;
+    QueuedCommand *command = static_cast<QueuedCommand *>(
+        MemoryContextAlloc(c->context, offsetof(QueuedCommand, sql) + length));
+    command->next = nullptr;
+    command->level = level;
+    command->is_savepoint = is_savepoint;
+    memcpy(command->sql, sql, length);
+    if (c->queue_tail != nullptr)
+        c->queue_tail->next = command;
+    else
+        c->queue = command;
+    c->queue_tail = command;
+}
+
+void queue_command_at(Connection *c, const char *sql, int level)
+{
+    append_command(c, sql, level, false);
+}
+
+void queue_command(Connection *c, const char *sql)
+{
+    append_command(c, sql, GetCurrentTransactionNestLevel(), false);
+}
+
+void queue_savepoint(Connection *c, int level)
+{
+    append_command(c, psprintf("SAVEPOINT s%d", level), level, true);
+}
+
+// Drops commands of a nesting level and deeper; level 0 drops all.
+void drop_queue(Connection *c, int from_level)
+{
+    QueuedCommand **link = &c->queue;
+    c->queue_tail = nullptr;
+    while (*link != nullptr) {
+        QueuedCommand *command = *link;
+        if (command->level >= from_level) {
+            *link = command->next;
+            pfree(command);
+        } else {
+            c->queue_tail = command;
+            link = &command->next;
+        }
+    }
+}
+
+// Unsent savepoints of a level that committed are not needed; its other commands stay, as its
+// parent's.
+void release_savepoint(Connection *c, int level)
+{
+    if (c->pg == nullptr)
+        return;
+    QueuedCommand **link = &c->queue;
+    c->queue_tail = nullptr;
+    while (*link != nullptr) {
+        QueuedCommand *command = *link;
+        if (command->level >= level && command->is_savepoint) {
+            *link = command->next;
+            pfree(command);
+            continue;
+        }
+        command->level = std::min(command->level, level - 1);
+        c->queue_tail = command;
+        link = &command->next;
+    }
+    if (c->savepoint >= level) {
+        queue_command_at(c, psprintf("RELEASE SAVEPOINT s%d", level), level - 1);
+        c->savepoint = level - 1;
+    }
+    if (c->busy)
+        c->exchange_level = std::min(c->exchange_level, level - 1);
+}
+
+void begin_exchange(Connection *c, bool pipelined)
+{
+    c->busy = true;
+    c->pipelined = pipelined;
+    c->cancel_sent = false;
+    c->committing = false;
+    c->copying_in = false;
+    c->leading = 0;
+    c->preparing = nullptr;
+    c->query = nullptr;
+    c->exchange_level = GetCurrentTransactionNestLevel();
+    if (pipelined && PQenterPipelineMode(c->pg) == 0)
+        send_failed(c);
+}
+
+// Sends the queued commands; in pipeline mode.
+void send_queue(Connection *c)
+{
+    for (QueuedCommand *command = c->queue; command != nullptr; command = command->next) {
+        if (PQsendQueryParams(c->pg, command->sql, 0, nullptr, nullptr, nullptr, nullptr, 0) == 0)
+            send_failed(c);
+        c->leading++;
+        if (command->is_savepoint)
+            c->savepoint = command->level;
+    }
+    drop_queue(c, 0);
+}
+
+// Completes what was sent and starts writing it out.
+void end_sending(Connection *c)
+{
+    if (c->pipelined && PQpipelineSync(c->pg) == 0)
+        send_failed(c);
+    (void)PQflush(c->pg); // the rest, and errors, belong to the waits that follow
+}
+
+// libpq refused to send: nothing certain is known of the session any more.
+void send_failed(Connection *c)
+{
+    c->lost = true;
+    c->busy = false;
+    raise_lost(c, ERRCODE_CONNECTION_FAILURE, pchomp(PQerrorMessage(c->pg)));
+}
+
+// Until the router's transaction ends, a cancel request would make it report a failure that did not
+// happen. A request that came too late is dropped, as PostgreSQL does once a command is complete.
+static bool cancel_is_held = false;
+
+static void hold_cancel()
+{
+    QueryCancelPending = false;
+    if (!cancel_is_held) {
+        HOLD_CANCEL_INTERRUPTS();
+        cancel_is_held = true;
+    }
+}
+
+void release_held_cancel()
+{
+    if (!cancel_is_held)
+        return;
+    cancel_is_held = false;
+    QueryCancelPending = false;
+    if (QueryCancelHoldoffCount > 0) // an error has reset it
+        RESUME_CANCEL_INTERRUPTS();
+}
+
+static void end_exchange(Connection *c, bool quiet)
+{
+    c->busy = false;
+    c->preparing = nullptr;
+    if (PQstatus(c->pg) == CONNECTION_BAD || (c->error != nullptr && error_ends_session(c->error)))
+        c->lost = true;
+    if (c->error != nullptr || c->lost) {
+        if (c->settings_in_exchange)
+            c->settings_known = false;
+    } else if (!quiet && (c->committing || c->scope == Scope::LoneWrite)) {
+        hold_cancel();
+    }
+    c->settings_in_exchange = false;
+}
+
+static void keep_error(Connection *c, PGresult *result)
+{
+    if (c->error == nullptr)
+        c->error = result;
+    else
+        PQclear(result);
+}
+
+// The results of one command of a pipeline have all been read.
+static void command_ended(Connection *c)
+{
+    if (c->leading == 0)
+        return;
+    c->leading--;
+    if (c->leading > 0 || c->error != nullptr)
+        return;
+    if (c->preparing != nullptr)
+        c->preparing->ready = true;
+    if (c->query != nullptr)
+        PQsetSingleRowMode(c->pg);
+}
+
+PGresult *next_result(Connection *c, TimestampTz deadline)
+{
+    bool quiet = deadline != 0;
+    while (c->busy) {
+        if (!quiet) {
+            wait_for_result(c);
+            if (c->notices != nullptr)
+                emit_notices(c);
+        } else if (!wait_for_result_until(c, deadline)) {
+            return nullptr;
+        }
+
+        PGresult *result = PQgetResult(c->pg);
+        if (result == nullptr) {
+            if (!c->pipelined || PQstatus(c->pg) == CONNECTION_BAD)
+                end_exchange(c, quiet);
+            else
+                command_ended(c);
+            continue;
+        }
+        switch (PQresultStatus(result)) {
+        case PGRES_BAD_RESPONSE:
+        case PGRES_NONFATAL_ERROR:
+        case PGRES_FATAL_ERROR:
+            keep_error(c, result);
+            break;
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result);
+            if (PQexitPipelineMode(c->pg) == 0)
+                c->lost = true;
+            end_exchange(c, quiet);
+            break;
+        case PGRES_PIPELINE_ABORTED:
+            PQclear(result);
+            break;
+        default:
+            if (c->leading == 0)
+                return result;
+            PQclear(result); // of a queued command
+            break;
+        }
+    }
+    return nullptr;
+}
+
+void drain_exchange(Connection *c)
+{
+    for (PGresult *result = next_result(c); result != nullptr; result = next_result(c))
+        PQclear(result);
+    if (c->error != nullptr || c->lost)
+        raise_exchange_error(c);
+}
+
+void make_available(Connection *c)
+{
+    if (c->pg == nullptr || c->lost)
+        raise_lost(c, ERRCODE_CONNECTION_FAILURE, nullptr);
+    if (c->busy) {
+        if (c->query != nullptr)
+            store_remaining_rows(c->query);
+        else
+            drain_exchange(c);
+    }
+    if (PQstatus(c->pg) != CONNECTION_OK) {
+        c->lost = true;
+        raise_lost(c, ERRCODE_CONNECTION_FAILURE, pchomp(PQerrorMessage(c->pg)));
+    }
+}
+
+void finish_statements(Connection *c)
+{
+    if (c->busy)
+        make_available(c);
+}
+
+void flush_queue(Connection *c)
+{
+    if (c->queue == nullptr)
+        return;
+    begin_exchange(c, true);
+    send_queue(c);
+    end_sending(c);
+    drain_exchange(c);
+}
+
+} // namespace shardwise

@@ -1,0 +1,395 @@
+// Statements and their rows.
+#include "remote/connection_internal.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+#include "utils/resowner.h"
+#include "utils/tuplestore.h"
+}
+
+namespace shardwise
+{
+
+// Rows that could not wait in the socket, as one bytea each: for every column its length (-1: NULL)
+// and its bytes as they came. `shape` has the columns' names, types and formats.
+struct StoredRows {
+    Tuplestorestate *rows;
+    TupleTableSlot *slot;
+    PGresult *shape;
+};
+
+struct RemoteQuery {
+    Connection *connection;
+    MemoryContext context;
+    ResourceOwner owner; // of the temporary file, if rows are stored
+    MemoryContextCallback on_reset;
+
+    PGresult *result;   // what the caller reads
+    PGresult *incoming; // being stored
+    int row;
+    int rows;
+    uint64 affected;
+    bool finished; // the shard has nothing more to deliver
+    bool abandoned;
+    bool row_seen;
+    bool sent_again;
+    StoredRows *stored;
+
+    RemoteStatement statement; // copied with its values where it may have to be sent again
+    RemoteValues values;
+};
+
+// The query's memory goes away. Its result may still be on its way: whoever needs the connection
+// next drops it.
+extern "C" {
+static void query_reset(void *argument)
+{
+    RemoteQuery *q = static_cast<RemoteQuery *>(argument);
+    PQclear(q->result);
+    PQclear(q->incoming);
+    if (q->stored != nullptr)
+        PQclear(q->stored->shape);
+    if (!q->finished && q->connection->query == q)
+        q->connection->query = nullptr;
+}
+}
+
+void detach_query(Connection *c)
+{
+    if (c->query != nullptr) {
+        c->query->finished = true;
+        c->query->abandoned = true;
+        c->query = nullptr;
+    }
+}
+
+// Copies what a second attempt needs: the caller's values may be gone by then.
+static void copy_statement(RemoteQuery *q)
+{
+    MemoryContext old = MemoryContextSwitchTo(q->context);
+    int n = q->statement.nparams;
+    q->statement.sql = pstrdup(q->statement.sql);
+    if (n > 0) {
+        if (q->statement.param_types != nullptr) {
+            Oid *types = static_cast<Oid *>(palloc(n * sizeof(Oid)));
+            memcpy(types, q->statement.param_types, n * sizeof(Oid));
+            q->statement.param_types = types;
+        }
+        char **values = static_cast<char **>(palloc0(n * sizeof(char *)));
+        int *lengths = static_cast<int *>(palloc0(n * sizeof(int)));
+        int *formats = static_cast<int *>(palloc0(n * sizeof(int)));
+        for (int i = 0; i < n; i++) {
+            const char *value = q->values.values[i];
+            formats[i] = q->values.formats != nullptr ? q->values.formats[i] : 0;
+            if (value == nullptr)
+                continue;
+            lengths[i] = formats[i] == 1 ? q->values.lengths[i] : static_cast<int>(strlen(value));
+            values[i] = static_cast<char *>(palloc(lengths[i] + 1));
+            memcpy(values[i], value, lengths[i]);
+            values[i][lengths[i]] = '\0';
+        }
+        q->values = {values, lengths, formats};
+    }
+    MemoryContextSwitchTo(old);
+}
+
+// Sends queue and statement. One that is prepared already, with nothing queued, costs least: no
+// pipeline mode, one message group, one write.
+static void send_query(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    const RemoteStatement *s = &q->statement;
+    const RemoteValues *v = &q->values;
+
+    sync_settings(c);
+    RemotePrepared *prepared = s->id != 0 ? find_prepared(c, s->id) : nullptr;
+    if (c->stale_names != NIL)
+        queue_deallocations(c);
+
+    bool parse = prepared != nullptr && !prepared->ready;
+    begin_exchange(c, c->queue != nullptr || parse);
+    send_queue(c);
+    if (parse) {
+        if (PQsendPrepare(c->pg, prepared->name, s->sql, s->nparams, s->param_types) == 0)
+            send_failed(c);
+        c->leading++;
+        c->preparing = prepared;
+    }
+
+    int format = s->binary_results ? 1 : 0;
+    int sent = prepared != nullptr
+                   ? PQsendQueryPrepared(c->pg, prepared->name, s->nparams, v->values, v->lengths,
+                                         v->formats, format)
+                   : PQsendQueryParams(c->pg, s->sql, s->nparams, s->param_types, v->values,
+                                       v->lengths, v->formats, format);
+    if (sent == 0)
+        send_failed(c);
+    c->query = q;
+    if (!c->pipelined)
+        PQsetSingleRowMode(c->pg);
+    end_sending(c);
+}
+
+RemoteQuery *start_query(Connection *c, const RemoteStatement *statement,
+                         const RemoteValues *values, MemoryContext context)
+{
+    make_available(c);
+
+    RemoteQuery *q =
+        static_cast<RemoteQuery *>(MemoryContextAllocZero(context, sizeof(RemoteQuery)));
+    q->connection = c;
+    q->context = context;
+    q->owner = CurrentResourceOwner;
+    q->statement = *statement;
+    if (values != nullptr)
+        q->values = *values;
+    q->on_reset.func = query_reset;
+    q->on_reset.arg = q;
+    MemoryContextRegisterResetCallback(context, &q->on_reset);
+
+    if (c->scope != Scope::Transaction)
+        copy_statement(q);
+    send_query(q);
+    return q;
+}
+
+// True for an error that a fresh Parse cures: the session lost the statement, or the statement's
+// result type changed.
+static bool is_stale_statement(const PGresult *error)
+{
+    if (error_has_sqlstate(error, "26000"))
+        return true;
+    const char *function = PQresultErrorField(error, PG_DIAG_SOURCE_FUNCTION);
+    return error_has_sqlstate(error, "0A000") && function != nullptr &&
+           strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
+// Prepares for a second attempt where the first certainly left nothing behind: outside of a
+// transaction a failed statement is undone, and a read that was lost has done nothing.
+static bool may_send_again(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    bool stale = c->error != nullptr && !c->lost && q->statement.id != 0 &&
+                 is_stale_statement(c->error);
+    if (stale) {
+        if (error_has_sqlstate(c->error, "26000"))
+            forget_all_prepared(c);
+        else
+            forget_prepared(c, q->statement.id);
+    }
+    if (q->sent_again || q->row_seen || c->scope == Scope::Transaction)
+        return false;
+    if (!c->lost)
+        return stale;
+
+    // A session that was dead before the statement came shows at once. One that dies later may have
+    // been ended by an administrator who wants the statement gone.
+    return c->scope == Scope::LoneRead &&
+           GetCurrentTimestamp() - GetCurrentStatementStartTimestamp() < USECS_PER_SEC;
+}
+
+static void send_again(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    q->sent_again = true;
+    PQclear(c->error);
+    c->error = nullptr;
+    if (c->lost)
+        reopen_connection(c);
+    send_query(q);
+}
+
+// The exchange is over: raises its error, or sends it again (then returns false).
+static bool finish_query(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    c->query = nullptr;
+    if (c->error != nullptr || c->lost) {
+        if (may_send_again(q)) {
+            send_again(q);
+            return false;
+        }
+        q->finished = true;
+        raise_exchange_error(c);
+    }
+    q->finished = true;
+    return true;
+}
+
+static void note_command(RemoteQuery *q, PGresult *result)
+{
+    const char *count = PQcmdTuples(result);
+    if (count[0] != '\0')
+        q->affected = strtoul(count, nullptr, 10);
+}
+
+static void start_storing(RemoteQuery *q, const PGresult *result)
+{
+    MemoryContext old = MemoryContextSwitchTo(q->context);
+    ResourceOwner old_owner = CurrentResourceOwner;
+    StoredRows *stored = static_cast<StoredRows *>(palloc0(sizeof(StoredRows)));
+    TupleDesc desc = CreateTemplateTupleDesc(1);
+    TupleDescInitEntry(desc, 1, "row", BYTEAOID, -1, 0);
+    stored->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+    CurrentResourceOwner = q->owner;
+    stored->rows = tuplestore_begin_heap(false, false, work_mem);
+    CurrentResourceOwner = old_owner;
+    MemoryContextSwitchTo(old);
+
+    stored->shape = PQcopyResult(result, PG_COPYRES_ATTRS);
+    q->stored = stored;
+    if (stored->shape == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+static void store_row(RemoteQuery *q, const PGresult *result, int row)
+{
+    StringInfoData bytes;
+    initStringInfo(&bytes);
+    appendStringInfoSpaces(&bytes, VARHDRSZ);
+    for (int column = 0; column < PQnfields(result); column++) {
+        int length = PQgetisnull(result, row, column) ? -1 : PQgetlength(result, row, column);
+        appendBinaryStringInfo(&bytes, reinterpret_cast<char *>(&length), sizeof(length));
+        if (length > 0)
+            appendBinaryStringInfo(&bytes, PQgetvalue(result, row, column), length);
+    }
+    SET_VARSIZE(bytes.data, bytes.len);
+    Datum value = PointerGetDatum(bytes.data);
+    bool is_null = false;
+    tuplestore_putvalues(q->stored->rows, q->stored->slot->tts_tupleDescriptor, &value, &is_null);
+    pfree(bytes.data);
+}
+
+static void store_result(RemoteQuery *q, const PGresult *result)
+{
+    if (q->stored == nullptr)
+        start_storing(q, result);
+    for (int row = 0; row < PQntuples(result); row++)
+        store_row(q, result, row);
+}
+
+// Reads a query to its end for a statement that needs its connection. The row that the caller is
+// looking at stays where it is.
+void store_remaining_rows(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    do {
+        while ((q->incoming = next_result(c)) != nullptr) {
+            if (PQntuples(q->incoming) > 0) {
+                q->row_seen = true;
+                store_result(q, q->incoming);
+            } else {
+                note_command(q, q->incoming);
+            }
+            PQclear(q->incoming);
+        }
+    } while (!finish_query(q));
+}
+
+static void set_result(RemoteQuery *q, PGresult *result)
+{
+    PQclear(q->result);
+    q->result = result;
+    q->row = -1;
+    q->rows = result != nullptr ? PQntuples(result) : 0;
+}
+
+// Makes a PGresult of the next stored row; false when there is none.
+static bool read_stored_row(RemoteQuery *q)
+{
+    StoredRows *stored = q->stored;
+    if (!tuplestore_gettupleslot(stored->rows, true, false, stored->slot)) {
+        // A read position at the end would stay there if storing was interrupted and goes on later.
+        if (!q->finished)
+            tuplestore_clear(stored->rows);
+        return false;
+    }
+
+    PGresult *result = PQcopyResult(stored->shape, PG_COPYRES_ATTRS);
+    set_result(q, result); // owned before anything can fail
+    bool is_null;
+    char *row = VARDATA_ANY(DatumGetPointer(slot_getattr(stored->slot, 1, &is_null)));
+    bool ok = result != nullptr;
+    for (int column = 0; ok && column < PQnfields(stored->shape); column++) {
+        int length;
+        memcpy(&length, row, sizeof(length));
+        row += sizeof(length);
+        ok = PQsetvalue(result, 0, column, length < 0 ? nullptr : row, length) != 0;
+        row += std::max(length, 0);
+    }
+    if (!ok)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    q->rows = 1;
+    return true;
+}
+
+// Makes q->result hold at least one unread row; false at the end.
+static bool fetch_rows(RemoteQuery *q)
+{
+    set_result(q, nullptr);
+    if (q->stored != nullptr && read_stored_row(q))
+        return true;
+    if (q->abandoned)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                        errmsg("the rest of the query's rows is lost"),
+                        errdetail("The query on shard \"%s\" was abandoned when a subtransaction "
+                                  "was rolled back.",
+                                  NameStr(q->connection->shard_name))));
+    while (!q->finished) {
+        PGresult *result = next_result(q->connection);
+        if (result == nullptr) {
+            if (finish_query(q))
+                break;
+            continue;
+        }
+        if (PQntuples(result) > 0) {
+            q->row_seen = true;
+            set_result(q, result);
+            return true;
+        }
+        note_command(q, result);
+        PQclear(result);
+    }
+    return false;
+}
+
+bool next_row(RemoteQuery *q, const PGresult **result, int *row)
+{
+    if (q->row + 1 >= q->rows && !fetch_rows(q))
+        return false;
+    q->row++;
+    *result = q->result;
+    *row = q->row;
+    return true;
+}
+
+uint64 affected_rows(const RemoteQuery *q)
+{
+    return q->affected;
+}
+
+void end_query(RemoteQuery *q)
+{
+    Connection *c = q->connection;
+    set_result(q, nullptr);
+    if (q->stored != nullptr) {
+        PQclear(q->stored->shape);
+        ExecDropSingleTupleTableSlot(q->stored->slot);
+        tuplestore_end(q->stored->rows);
+        q->stored = nullptr;
+    }
+    if (q->finished)
+        return;
+    q->finished = true;
+    if (c->query != q)
+        return;
+    c->query = nullptr;
+
+    // A cancelled statement would fail the transaction that it is part of.
+    if (c->scope == Scope::LoneRead)
+        abandon_exchange(c);
+    else
+        drain_exchange(c);
+}
+
+} // namespace shardwise

@@ -1,0 +1,57 @@
+// What room transaction tells a connection: which transaction its statements belong to, and how
+// that transaction nests and ends. Other rooms use connection.hpp alone.
+#pragma once
+
+#include "remote/connection.hpp"
+
+namespace shardwise
+{
+
+// What the statements that are sent next are part of.
+enum class Scope : uint8 {
+    Idle,       // nothing: a statement commits by itself
+    LoneRead,   // one statement without BEGIN that changes nothing
+    LoneWrite,  // one statement without BEGIN: its end is the commit
+    Transaction // an open transaction block, or one whose BEGIN is queued
+};
+
+void set_scope(Connection *, Scope);
+Scope connection_scope(const Connection *);
+
+// Queues a command that belongs to a nesting level: it is dropped unsent when that level aborts.
+void queue_command_at(Connection *, const char *sql, int level);
+
+// Opens a savepoint for a nesting level with the next statement.
+void queue_savepoint(Connection *, int level);
+
+// Ends a nesting level that committed; its RELEASE travels with the next statement.
+void release_savepoint(Connection *, int level);
+
+// Undoes a nesting level at once. Never ereports: a connection that fails is given up.
+void rollback_to_savepoint(Connection *, int level);
+
+// True once any part of the transaction has reached the shard.
+bool transaction_was_sent(const Connection *);
+
+// Reads a query that is under way to its end; its error is raised.
+void finish_statements(Connection *);
+
+// Commits in two steps, so that several shards work at the same time. While the answer is awaited
+// a cancel request is passed on to the shard instead of raised: only the shard knows the outcome.
+// finish_commit() raises the shard's error, or 08007 when the answer was lost.
+void send_commit(Connection *);
+void finish_commit(Connection *);
+
+// Commits where no error may be raised any more. Returns nullptr, or the message of what failed.
+const char *commit_quietly(Connection *);
+
+// Rolls back whatever the connection is in, bounded in time, and leaves it in Scope::Idle. Never
+// ereports.
+void rollback_quietly(Connection *);
+
+// After a write has committed on a shard, cancel requests are held off until the router's own
+// transaction has ended, so that no client is told "canceled" about a committed write. This ends
+// that time.
+void release_held_cancel();
+
+} // namespace shardwise

@@ -1,0 +1,206 @@
+// Session settings that change what a statement returns or does: the shard's session gets the
+// router session's values before a statement is sent.
+//
+// The common case, nothing changed, compares each variable with what was last sent, through
+// pointers into PostgreSQL's own table of settings.
+#include "remote/connection_internal.hpp"
+
+extern "C" {
+#include "utils/guc_tables.h"
+#include "utils/varlena.h"
+}
+
+namespace shardwise
+{
+
+// Followed. All may be set by a plain user on the shard.
+static const char *const followed_names[] = {"TimeZone",
+                                             "DateStyle",
+                                             "IntervalStyle",
+                                             "extra_float_digits",
+                                             "bytea_output",
+                                             "search_path",
+                                             "client_min_messages",
+                                             "lock_timeout",
+                                             "synchronous_commit",
+                                             "row_security",
+                                             "array_nulls",
+                                             "xmlbinary",
+                                             "xmloption",
+                                             "lc_monetary",
+                                             "lc_numeric",
+                                             "lc_time",
+                                             "default_text_search_config",
+                                             "timezone_abbreviations"};
+static constexpr int followed_count = lengthof(followed_names);
+
+// Fixed. The router's own timeouts cancel what runs on a shard, and BEGIN states what differs from
+// these defaults of transactions.
+static const char *const fixed_settings[][2] = {{"statement_timeout", "0"},
+                                                {"idle_in_transaction_session_timeout", "0"},
+                                                {"idle_session_timeout", "0"},
+                                                {"default_transaction_isolation", "read committed"},
+                                                {"default_transaction_read_only", "off"},
+                                                {"default_transaction_deferrable", "off"},
+                                                {"standard_conforming_strings", "on"}};
+
+static config_generic *followed[followed_count];
+static config_string *search_path_setting = nullptr;
+
+// Finds PostgreSQL's own records of the settings; they never move.
+static void find_settings()
+{
+    config_generic **all = get_guc_variables();
+    int count = GetNumConfigOptions();
+    for (int i = 0; i < followed_count; i++) {
+        for (int j = 0; j < count && followed[i] == nullptr; j++)
+            if (pg_strcasecmp(all[j]->name, followed_names[i]) == 0)
+                followed[i] = all[j];
+        if (followed[i] == nullptr)
+            elog(ERROR, "setting \"%s\" not found", followed_names[i]);
+        if (strcmp(followed_names[i], "search_path") == 0)
+            search_path_setting = reinterpret_cast<config_string *>(followed[i]);
+    }
+}
+
+static int current_number(const config_generic *setting)
+{
+    switch (setting->vartype) {
+    case PGC_BOOL:
+        return *reinterpret_cast<const config_bool *>(setting)->variable;
+    case PGC_INT:
+        return *reinterpret_cast<const config_int *>(setting)->variable;
+    case PGC_ENUM:
+        return *reinterpret_cast<const config_enum *>(setting)->variable;
+    default:
+        return 0;
+    }
+}
+
+static const char *current_text(const config_generic *setting)
+{
+    const char *text = *reinterpret_cast<const config_string *>(setting)->variable;
+    return text != nullptr ? text : "";
+}
+
+static bool is_unchanged(const Connection *c, int i)
+{
+    const config_generic *setting = followed[i];
+    if (setting->vartype == PGC_STRING)
+        return strcmp(current_text(setting), c->settings[i].text) == 0;
+    return current_number(setting) == c->settings[i].number;
+}
+
+// "$user" is a schema of the router's role; the shard's session may run as another one.
+static char *shard_search_path()
+{
+    const char *path = current_text(&search_path_setting->gen);
+    if (strstr(path, "$user") == nullptr)
+        return pstrdup(path);
+
+    List *names;
+    if (!SplitIdentifierString(pstrdup(path), ',', &names))
+        return pstrdup(path);
+    StringInfoData expanded;
+    initStringInfo(&expanded);
+    ListCell *cell;
+    foreach (cell, names) {
+        const char *name = static_cast<const char *>(lfirst(cell));
+        if (strcmp(name, "$user") == 0)
+            name = GetUserNameFromId(GetUserId(), true);
+        if (name != nullptr)
+            appendStringInfo(&expanded, "%s%s", expanded.len > 0 ? ", " : "",
+                             quote_identifier(name));
+    }
+    return expanded.data;
+}
+
+static char *value_to_send(config_generic *setting)
+{
+    switch (setting->vartype) {
+    case PGC_BOOL:
+        return pstrdup(current_number(setting) != 0 ? "on" : "off");
+    case PGC_INT: // in its base unit, as a number without unit is read
+        return psprintf("%d", current_number(setting));
+    case PGC_ENUM:
+        return pstrdup(config_enum_lookup_by_value(reinterpret_cast<config_enum *>(setting),
+                                                   current_number(setting)));
+    default:
+        if (setting == &search_path_setting->gen)
+            return shard_search_path();
+        return pstrdup(current_text(setting));
+    }
+}
+
+static void remember(Connection *c, int i)
+{
+    SentSetting *sent = &c->settings[i];
+    if (followed[i]->vartype != PGC_STRING) {
+        sent->number = current_number(followed[i]);
+        return;
+    }
+    if (sent->text != nullptr)
+        pfree(sent->text);
+    sent->text = MemoryContextStrdup(c->context, current_text(followed[i]));
+}
+
+static void append_setting(StringInfo sql, const char *name, const char *value)
+{
+    appendStringInfo(sql, "%spg_catalog.set_config(%s, %s, false)",
+                     sql->len > 0 ? ", " : "SELECT ", quote_literal_cstr(name),
+                     quote_literal_cstr(value));
+}
+
+static void queue_changes(Connection *c)
+{
+    if (followed[followed_count - 1] == nullptr)
+        find_settings();
+    if (c->settings == nullptr)
+        c->settings = static_cast<SentSetting *>(
+            MemoryContextAllocZero(c->context, followed_count * sizeof(SentSetting)));
+
+    StringInfoData sql;
+    initStringInfo(&sql);
+    bool all = !c->settings_known;
+    bool other_role = c->settings_role != GetUserId();
+    for (int i = 0; i < followed_count; i++) {
+        bool by_role = other_role && followed[i] == &search_path_setting->gen;
+        if (!all && !by_role && is_unchanged(c, i))
+            continue;
+        append_setting(&sql, followed_names[i], value_to_send(followed[i]));
+        remember(c, i);
+    }
+    if (all)
+        for (const auto &setting : fixed_settings)
+            append_setting(&sql, setting[0], setting[1]);
+
+    queue_command(c, sql.data);
+    pfree(sql.data);
+    c->settings_known = true;
+    c->settings_role = GetUserId();
+    c->settings_in_exchange = true;
+    if (c->scope == Scope::Transaction)
+        c->settings_in_transaction = true;
+}
+
+static bool role_matters(const Connection *c)
+{
+    return c->settings_role != GetUserId() &&
+           strstr(current_text(&search_path_setting->gen), "$user") != nullptr;
+}
+
+void sync_settings(Connection *c)
+{
+    bool same = c->settings_known && !role_matters(c);
+    for (int i = 0; same && i < followed_count; i++)
+        same = is_unchanged(c, i);
+    if (!same)
+        queue_changes(c);
+}
+
+void forget_settings(Connection *c)
+{
+    c->settings_known = false;
+}
+
+} // namespace shardwise

@@ -1,0 +1,128 @@
+// Waiting for a shard: one persistent event set per connection, every wait serves interrupts.
+#include "remote/connection_internal.hpp"
+
+#include <poll.h>
+
+extern "C" {
+#include "pgstat.h"
+#include "utils/wait_event.h"
+}
+
+namespace shardwise
+{
+
+static constexpr int socket_event = 2;
+
+// How long a shard may take to answer a cancel request before its session is given up.
+static constexpr double cancel_seconds = 10;
+
+void create_wait_set(Connection *c)
+{
+    c->wait_set = CreateWaitEventSet(c->context, 3);
+    AddWaitEventToSet(c->wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(c->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    AddWaitEventToSet(c->wait_set, WL_SOCKET_READABLE, PQsocket(c->pg), nullptr, nullptr);
+    c->waiting_for = WL_SOCKET_READABLE;
+}
+
+TimestampTz seconds_from_now(double seconds)
+{
+    return GetCurrentTimestamp() + static_cast<TimestampTz>(seconds * USECS_PER_SEC);
+}
+
+// While a write is committing, the shard alone knows whether it happened: a cancel request is passed
+// on, and what the shard then answers decides. Termination of this backend is served at once.
+static void pass_cancel_on(Connection *c)
+{
+    if (!c->cancel_sent) {
+        c->cancel_sent = true;
+        c->cancel_deadline = seconds_from_now(cancel_seconds);
+        if (!request_cancel(c))
+            c->cancel_deadline = GetCurrentTimestamp();
+    }
+    HOLD_CANCEL_INTERRUPTS();
+    CHECK_FOR_INTERRUPTS();
+    RESUME_CANCEL_INTERRUPTS();
+}
+
+static void serve_interrupts(Connection *c)
+{
+    if (!InterruptPending)
+        return;
+    if (QueryCancelPending && (c->committing || c->scope == Scope::LoneWrite))
+        pass_cancel_on(c);
+    else
+        CHECK_FOR_INTERRUPTS();
+}
+
+// Waits for the socket once. Whatever happened, the caller looks again at what it waits for.
+static void wait_for_socket(Connection *c, uint32 events)
+{
+    if (events != c->waiting_for) {
+        ModifyWaitEvent(c->wait_set, socket_event, events, nullptr);
+        c->waiting_for = events;
+    }
+
+    long timeout = -1;
+    if (c->cancel_sent) {
+        timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), c->cancel_deadline);
+        if (timeout <= 0) {
+            c->lost = true;
+            raise_lost(c, ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN,
+                       "The shard did not answer a cancel request in time.");
+        }
+    }
+
+    WaitEvent event;
+    if (WaitEventSetWait(c->wait_set, timeout, &event, 1, PG_WAIT_EXTENSION) == 0)
+        return;
+    if (event.events & WL_LATCH_SET)
+        ResetLatch(MyLatch);
+    else if (event.events & WL_SOCKET_READABLE)
+        (void)PQconsumeInput(c->pg); // a failure shows in the next result
+}
+
+void wait_for_result(Connection *c)
+{
+    while (PQisBusy(c->pg)) {
+        if (c->notices != nullptr)
+            emit_notices(c);
+        serve_interrupts(c);
+        uint32 events = WL_SOCKET_READABLE;
+        if (PQflush(c->pg) == 1)
+            events |= WL_SOCKET_WRITEABLE;
+        wait_for_socket(c, events);
+    }
+}
+
+void wait_until_sent(Connection *c)
+{
+    while (PQflush(c->pg) == 1) {
+        serve_interrupts(c);
+        wait_for_socket(c, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+    }
+}
+
+void wait_for_input(Connection *c)
+{
+    serve_interrupts(c);
+    wait_for_socket(c, WL_SOCKET_READABLE);
+}
+
+bool wait_for_result_until(Connection *c, TimestampTz deadline)
+{
+    while (PQisBusy(c->pg)) {
+        long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (left <= 0)
+            return false;
+        struct pollfd fd = {PQsocket(c->pg), POLLIN, 0};
+        if (PQflush(c->pg) == 1)
+            fd.events |= POLLOUT;
+        if (poll(&fd, 1, static_cast<int>(std::min(left, 1000L))) > 0 &&
+            (fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+            (void)PQconsumeInput(c->pg);
+    }
+    return true;
+}
+
+} // namespace shardwise

@@ -1,0 +1,52 @@
+// Recognises a statement that is the whole of its transaction. Sending it without BEGIN saves a round
+// trip; where that is wrong, a later error of the client's command would leave it committed.
+#include "transaction/participants_internal.hpp"
+
+extern "C" {
+#include "libpq/libpq.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "utils/portal.h"
+}
+
+namespace shardwise
+{
+
+// True where the client's next message has arrived and is Sync: the transaction ends right after the
+// Execute under way. Anything else might add to the transaction, or fail it.
+static bool sync_comes_next()
+{
+    if (!pq_buffer_has_data())
+        return false;
+    pq_startmsgread();
+    int type = pq_peekbyte();
+    pq_endmsgread();
+    return type == 'S';
+}
+
+// The simple protocol runs its portal without a cached plan and hides it from pg_cursors; portals of
+// the extended protocol, of EXECUTE and of functions differ in one or both.
+static bool is_simple_protocol(const Portal portal)
+{
+    return portal->cplan == nullptr && !portal->visible && portal->name[0] == '\0';
+}
+
+// A portal with one plan and no utility command; rules can make several statements of one.
+static bool runs_one_statement(const Portal portal)
+{
+    return portal->status == PORTAL_ACTIVE && list_length(portal->stmts) == 1 &&
+           linitial_node(PlannedStmt, portal->stmts)->utilityStmt == nullptr;
+}
+
+// Several statements in one simple message are a transaction block too, an implicit one. Other modes
+// than the default need a BEGIN that says so.
+bool is_whole_transaction()
+{
+    return !IsTransactionBlock() && GetCurrentTransactionNestLevel() == 1 &&
+           (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 && XactIsoLevel <= XACT_READ_COMMITTED &&
+           !XactReadOnly && whereToSendOutput == DestRemote && ActivePortal != nullptr &&
+           runs_one_statement(ActivePortal) &&
+           (is_simple_protocol(ActivePortal) || sync_comes_next());
+}
+
+} // namespace shardwise

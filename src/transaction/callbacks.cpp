@@ -1,0 +1,135 @@
+// The shards' transactions follow the router's: commit, rollback, subtransactions.
+#include "transaction/participants_internal.hpp"
+
+namespace shardwise
+{
+
+static void finish_all_statements()
+{
+    for (int i = 0; i < participant_count; i++)
+        finish_statements(participants[i].connection);
+    // The rows of a lone read that nobody fetched are dropped with it; a lone write must have ended
+    // well before the router may commit.
+    if (lone_connection != nullptr && connection_scope(lone_connection) == Scope::LoneWrite)
+        finish_statements(lone_connection);
+}
+
+// Commits the shards that wrote, or those that did not, all at the same time.
+static void commit_shards(bool writers)
+{
+    for (int i = 0; i < participant_count; i++) {
+        const Participant *p = &participants[i];
+        if (!p->after_router && (p->write_level > 0) == writers &&
+            transaction_was_sent(p->connection))
+            send_commit(p->connection);
+    }
+    for (int i = 0; i < participant_count; i++) {
+        const Participant *p = &participants[i];
+        if (!p->after_router && (p->write_level > 0) == writers)
+            finish_commit(p->connection);
+    }
+}
+
+// Readers first: their failure (serialization, a lost connection) still undoes everything.
+static void before_commit()
+{
+    finish_all_statements();
+    commit_shards(false);
+    commit_shards(true);
+}
+
+// The router has committed: nothing may fail any more.
+static void after_commit()
+{
+    for (int i = 0; i < participant_count; i++) {
+        const Participant *p = &participants[i];
+        if (!p->after_router || !transaction_was_sent(p->connection))
+            continue;
+        const char *failure = commit_quietly(p->connection);
+        if (failure != nullptr)
+            ereport(WARNING, (errcode(ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN),
+                              errmsg("could not commit on shard \"%s\"",
+                                     connection_shard_name(p->connection)),
+                              errdetail("The router has committed already: %s.", failure)));
+    }
+}
+
+// Ends every shard's part; what is still open there is rolled back.
+static void leave_shards()
+{
+    for (int i = 0; i < participant_count; i++)
+        rollback_quietly(participants[i].connection);
+    if (lone_connection != nullptr)
+        rollback_quietly(lone_connection);
+    forget_participants();
+    release_held_cancel();
+}
+
+static void refuse_prepare()
+{
+    if (participant_count > 0 || lone_connection != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot PREPARE a transaction that has used shards")));
+}
+
+static void end_subtransaction(int level, bool committed)
+{
+    for (int i = 0; i < participant_count; i++) {
+        Participant *p = &participants[i];
+        if (p->level < level)
+            continue;
+        if (committed)
+            release_savepoint(p->connection, level);
+        else
+            rollback_to_savepoint(p->connection, level);
+        p->level = level - 1;
+        if (p->write_level >= level)
+            p->write_level = committed ? level - 1 : 0;
+        if (p->read_only_level >= level)
+            p->read_only_level = 0; // the mode ends with its level, on the shard as well
+    }
+}
+
+extern "C" {
+
+static void transaction_callback(XactEvent event, void *)
+{
+    if (participant_count == 0 && lone_connection == nullptr)
+        return;
+    switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+        before_commit();
+        break;
+    case XACT_EVENT_COMMIT:
+        after_commit();
+        leave_shards();
+        break;
+    case XACT_EVENT_ABORT:
+        leave_shards();
+        break;
+    case XACT_EVENT_PRE_PREPARE:
+        refuse_prepare();
+        break;
+    default:
+        break;
+    }
+}
+
+static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+    if (participant_count == 0)
+        return;
+    if (event == SUBXACT_EVENT_COMMIT_SUB)
+        end_subtransaction(GetCurrentTransactionNestLevel(), true);
+    else if (event == SUBXACT_EVENT_ABORT_SUB)
+        end_subtransaction(GetCurrentTransactionNestLevel(), false);
+}
+}
+
+void init_transaction()
+{
+    RegisterXactCallback(transaction_callback, nullptr);
+    RegisterSubXactCallback(subtransaction_callback, nullptr);
+}
+
+} // namespace shardwise

@@ -1,0 +1,210 @@
+// Joining shards to the current transaction.
+#include "transaction/participants_internal.hpp"
+
+#include "catalog/catalog.hpp"
+
+namespace shardwise
+{
+
+Participant *participants = nullptr;
+int participant_count = 0;
+Connection *lone_connection = nullptr;
+static int participant_capacity = 0;
+
+void forget_participants()
+{
+    participants = nullptr; // its memory goes with the transaction's
+    participant_count = 0;
+    participant_capacity = 0;
+    lone_connection = nullptr;
+}
+
+static Participant *find_participant(int32 shard_id)
+{
+    for (int i = 0; i < participant_count; i++)
+        if (participants[i].shard_id == shard_id)
+            return &participants[i];
+    return nullptr;
+}
+
+static Participant *add_participant(int32 shard_id, Connection *connection)
+{
+    if (participant_count == participant_capacity) {
+        int capacity = std::max(8, participant_capacity * 2);
+        Participant *larger = static_cast<Participant *>(
+            MemoryContextAllocZero(TopTransactionContext, capacity * sizeof(Participant)));
+        if (participant_count > 0)
+            memcpy(larger, participants, participant_count * sizeof(Participant));
+        participants = larger;
+        participant_capacity = capacity;
+    }
+    Participant *p = &participants[participant_count++];
+    *p = {};
+    p->shard_id = shard_id;
+    p->connection = connection;
+    return p;
+}
+
+static Connection *connect_to_shard(int32 shard_id)
+{
+    const Shard *shard = find_shard(shard_id);
+    if (!OidIsValid(shard->server))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("shard \"%s\" has no foreign server", NameStr(shard->name)),
+                        errhint("Somebody dropped the server; create it again with "
+                                "shardwise.update_shard().")));
+    return get_connection(shard->server, GetUserId());
+}
+
+// The transaction is one session on the shard. If that is gone, so is what it did.
+static void check_session(const Participant *p)
+{
+    if (!connection_is_usable(p->connection))
+        ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                        errmsg("connection to shard \"%s\" was lost earlier in this transaction",
+                               connection_shard_name(p->connection))));
+}
+
+// Another session would not see what this transaction did on the shard.
+static void check_same_user(const Participant *p, const Connection *wanted)
+{
+    if (p->connection != wanted)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot use two users of shard \"%s\" in one transaction",
+                        connection_shard_name(wanted)),
+                 errdetail("The transaction began on the shard with the user mapping of another "
+                           "role."),
+                 errhint("Give the roles one user mapping, FOR PUBLIC.")));
+}
+
+static void check_only_writer(const Participant *p)
+{
+    for (int i = 0; i < participant_count; i++) {
+        const Participant *other = &participants[i];
+        if (other == p || other->management || other->write_level == 0)
+            continue;
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot write on more than one shard in one transaction"),
+                        errdetail("The transaction has written on shard \"%s\" and would now "
+                                  "write on shard \"%s\".",
+                                  connection_shard_name(other->connection),
+                                  connection_shard_name(p->connection))));
+    }
+}
+
+static void check_may_write()
+{
+    if (XactReadOnly)
+        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+                        errmsg("cannot write on a shard in a read-only transaction")));
+}
+
+static const char *isolation_clause()
+{
+    switch (XactIsoLevel) {
+    case XACT_REPEATABLE_READ:
+        return " ISOLATION LEVEL REPEATABLE READ";
+    case XACT_SERIALIZABLE:
+        return " ISOLATION LEVEL SERIALIZABLE";
+    default:
+        return ""; // sessions on shards default to READ COMMITTED
+    }
+}
+
+// READ ONLY that a subtransaction set is not the whole transaction's.
+static void queue_begin(Participant *p)
+{
+    bool read_only = XactReadOnly && GetCurrentTransactionNestLevel() == 1;
+    char sql[96];
+    snprintf(sql, sizeof(sql), "BEGIN%s%s%s", isolation_clause(), read_only ? " READ ONLY" : "",
+             XactDeferrable ? " DEFERRABLE" : "");
+    queue_command_at(p->connection, sql, 1);
+    p->level = 1;
+    p->read_only_level = read_only ? 1 : 0;
+}
+
+// Brings the shard's transaction to the router's nesting level and mode.
+static void follow_router(Participant *p)
+{
+    int level = GetCurrentTransactionNestLevel();
+    while (p->level < level)
+        queue_savepoint(p->connection, ++p->level);
+    if (XactReadOnly && p->read_only_level == 0) {
+        queue_command_at(p->connection, "SET TRANSACTION READ ONLY", level);
+        p->read_only_level = level;
+    }
+}
+
+static Participant *join_transaction(int32 shard_id, Connection *connection)
+{
+    Participant *p = add_participant(shard_id, connection);
+    set_scope(connection, Scope::Transaction);
+    queue_begin(p);
+    return p;
+}
+
+static Connection *join_alone(Connection *connection, Access access)
+{
+    set_scope(connection, access == Access::Write ? Scope::LoneWrite : Scope::LoneRead);
+    lone_connection = connection;
+    return connection;
+}
+
+// The transaction goes on after a statement that was sent alone. A read did no harm; a write has
+// been committed already, which must never pass unnoticed.
+static void end_lone_statement()
+{
+    if (connection_scope(lone_connection) == Scope::LoneWrite)
+        elog(ERROR, "a write that was sent alone is not the whole transaction");
+    finish_statements(lone_connection);
+    set_scope(lone_connection, Scope::Idle);
+    lone_connection = nullptr;
+}
+
+static Participant *join(int32 shard_id)
+{
+    Participant *p = find_participant(shard_id);
+    if (p != nullptr)
+        check_session(p);
+    Connection *connection = connect_to_shard(shard_id);
+    if (p == nullptr)
+        return join_transaction(shard_id, connection);
+    check_same_user(p, connection);
+    return p;
+}
+
+Connection *join_shard(int32 shard_id, Access access, bool alone)
+{
+    if (access == Access::Write)
+        check_may_write();
+    if (lone_connection != nullptr)
+        end_lone_statement();
+    if (alone && participant_count == 0 && is_whole_transaction())
+        return join_alone(connect_to_shard(shard_id), access);
+
+    Participant *p = join(shard_id);
+    if (access == Access::Write && !p->management) {
+        check_only_writer(p);
+        if (p->write_level == 0)
+            p->write_level = GetCurrentTransactionNestLevel();
+    }
+    follow_router(p);
+    return p->connection;
+}
+
+Connection *join_shard_for_management(int32 shard_id, bool after_router)
+{
+    check_may_write();
+    if (lone_connection != nullptr)
+        end_lone_statement();
+    Participant *p = join(shard_id);
+    p->management = true;
+    p->after_router = p->after_router || after_router;
+    if (p->write_level == 0)
+        p->write_level = GetCurrentTransactionNestLevel();
+    follow_router(p);
+    return p->connection;
+}
+
+} // namespace shardwise
