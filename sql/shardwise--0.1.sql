@@ -189,8 +189,10 @@ COMMENT ON VIEW shardwise.ranges IS 'shard maps: who owns which range of the key
 
 CREATE VIEW shardwise.ghost_ranges AS
     SELECT g.keyspace_id, k.tables, s.shard_name AS shard,
-           coalesce(g.lower_hash::text, shardwise.show_key(g.lower_key), 'MINVALUE') AS lower,
-           coalesce(g.upper_hash::text, shardwise.show_key(g.upper_key), 'MAXVALUE') AS upper
+           coalesce(nullif(g.lower_hash, -9223372036854775808)::text,
+                    shardwise.show_key(g.lower_key), 'MINVALUE') AS lower,
+           coalesce(nullif(g.upper_hash, 9223372036854775807)::text,
+                    shardwise.show_key(g.upper_key), 'MAXVALUE') AS upper
       FROM shardwise.ghost_range g
       JOIN shardwise.keyspaces k USING (keyspace_id)
       JOIN shardwise.shard s USING (shard_id);

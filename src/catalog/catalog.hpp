@@ -99,6 +99,9 @@ bool key_from_arguments(FunctionCallInfo fcinfo, int first, const Keyspace *keys
 // Finds the shard that owns a key; 0 where none does (list and range without default shard).
 int32 find_owner(const Keyspace *keyspace, const Datum *values);
 
+// Some shard that has the keyspace's tables; 0 if there is none.
+int32 any_owner(const Keyspace *keyspace);
+
 // Announce changes. Effective at commit, as all invalidation; own backend at the next
 // CommandCounterIncrement.
 // Statements that change the tables by SQL (a restore) are announced by triggers.

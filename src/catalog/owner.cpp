@@ -81,4 +81,14 @@ int32 find_owner(const Keyspace *keyspace, const Datum *values)
     return owner != 0 ? owner : keyspace->default_shard;
 }
 
+int32 any_owner(const Keyspace *keyspace)
+{
+    const ShardMap *map = keyspace->map;
+    if (map->count > 0)
+        return map->owners[0];
+    if (map->listed.count > 0)
+        return map->listed.owners[0];
+    return map->pinned.count > 0 ? map->pinned.owners[0] : keyspace->default_shard;
+}
+
 } // namespace shardwise
