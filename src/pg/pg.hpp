@@ -42,6 +42,12 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
+// These check C types with builtins that C++ does not have; PostgreSQL's inline lists use them.
+#undef AssertVariableIsOfType
+#undef AssertVariableIsOfTypeMacro
+#define AssertVariableIsOfType(variable, type) ((void) 0)
+#define AssertVariableIsOfTypeMacro(variable, type) ((void) 0)
+
 // PostgreSQL 15 leaves PGDLLEXPORT empty, so -fvisibility=hidden would hide the entry points.
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
@@ -49,6 +55,7 @@ extern "C" {
 // PG_FUNCTION_INFO_V1 for C++: declares a C entry point that SQL can call.
 #define SHARDWISE_FUNCTION(name)                                                                   \
     extern "C" {                                                                                   \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \
     PG_FUNCTION_INFO_V1(name);                                                                     \
     }                                                                                              \
     extern "C" Datum name(PG_FUNCTION_ARGS)
