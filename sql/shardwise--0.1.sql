@@ -84,6 +84,118 @@ SELECT pg_catalog.pg_extension_config_dump('shardwise.ghost_range', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_function', '');
 
 ------------------------------------------------------------------------------------------------
+-- Functions that administer. Those for shards ask for EXECUTE and USAGE on foreign data wrapper
+-- shardwise; those for tables, for ownership of the table.
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION shardwise.check_shard(conninfo text)
+    RETURNS TABLE (check_name text, ok boolean, detail text)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_check_shard';
+REVOKE EXECUTE ON FUNCTION shardwise.check_shard(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.check_shard(text) IS
+'Compares a database with this router. conninfo: libpq connection string or URI. Returns one row a
+check; detail says what to change. add_shard() refuses a database where one of reachable, writable,
+separate_database, version, encoding, collation, collation_version, table_collations,
+integer_datetimes or privileges fails, and warns of the others: public_schema, replication, time_zone,
+max_prepared_transactions, wal_level, max_connections. Errors: 22023 invalid connection string, 42501
+no USAGE on foreign data wrapper shardwise, or no password given by a role that is no superuser.';
+
+CREATE FUNCTION shardwise.add_shard(name text, conninfo text, weight float8 DEFAULT 1)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_add_shard';
+REVOKE EXECUTE ON FUNCTION shardwise.add_shard(text, text, float8) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.add_shard(text, text, float8) IS
+'Adds a database as a shard. name: also the name of its foreign server; conninfo: libpq connection
+string, of which user, password, passfile and keys go to a user mapping FOR PUBLIC and the rest to the
+server; weight: its share of the keys under strategy consistent_hash. Runs check_shard() first. The
+shard gets all reference tables with their rows, and distributed tables without. Errors: 55000 the
+database cannot be a shard (DETAIL: failed checks), 42710 name or database in use, 22023 invalid
+argument, 42501 privilege.';
+
+CREATE FUNCTION shardwise.add_local_shard(name text, weight float8 DEFAULT 1)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_add_local_shard';
+REVOKE EXECUTE ON FUNCTION shardwise.add_local_shard(text, float8) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.add_local_shard(text, float8) IS
+'Adds database shard_<name> of this server as a shard, creating it if it does not exist; otherwise
+like add_shard(). The database stays if the transaction rolls back, and after remove_shard(). For
+development, tests and one-machine use; superuser only.';
+
+CREATE FUNCTION shardwise.update_shard(name text, conninfo text DEFAULT NULL, weight float8 DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_update_shard';
+REVOKE EXECUTE ON FUNCTION shardwise.update_shard(text, text, float8) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.update_shard(text, text, float8) IS
+'Changes how a shard is reached (conninfo replaces all options; the database must hold the shard''s
+tables) or its weight, which counts for keyspaces made afterwards. NULL: leave as it is. Errors: 42704
+no such shard, 55000 another database, 42501 not the server''s owner.';
+
+CREATE FUNCTION shardwise.remove_shard(name text)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_remove_shard';
+REVOKE EXECUTE ON FUNCTION shardwise.remove_shard(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.remove_shard(text) IS
+'Removes a shard that owns no keys: drops its (empty) tables there and its copies of reference tables,
+then its server. The database itself stays. A shard that does not answer is removed with a warning.
+Errors: 55006 it owns a range, a pinned key or a default, or holds rows; 42704 no such shard.';
+
+CREATE FUNCTION shardwise.distribute_table(relation regclass, key text[], strategy text DEFAULT 'hash',
+        colocate_with regclass DEFAULT NULL, shards text[] DEFAULT NULL, virtual_nodes int DEFAULT 150,
+        splits text[] DEFAULT NULL, default_shard text DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_distribute_table';
+COMMENT ON FUNCTION shardwise.distribute_table(regclass, text[], text, regclass, text[], int, text[], text) IS
+'Moves a table with its rows, partitions, indexes, constraints, triggers, policies and grants to the
+shards; the router keeps it empty. key: 1 to 8 NOT NULL columns that every unique constraint contains.
+strategy: hash (equal slices), consistent_hash (virtual_nodes ring points for each unit of weight),
+range (splits in ascending order: the first shard owns what is below the first split, and so on; with
+default_shard, both ends are its) or list (splits are the keys; default_shard owns the others). A split
+of several columns is a row literal, (a,b). shards: owners, in order, taken in turns; all by default.
+colocate_with: shares the keyspace of that table instead, so that equal keys live together.
+Identity columns and sequences stay with the router, which draws the values. Errors, with nothing
+changed: 42P16 key or constraint does not fit, 55000 already distributed or no shards, 42704 unknown
+shard, 22023 invalid options, 42P07 a shard has a table of that name, 08001 a shard does not answer.';
+
+CREATE FUNCTION shardwise.distribute_table(relation regclass, key text, strategy text DEFAULT 'hash',
+        colocate_with regclass DEFAULT NULL, shards text[] DEFAULT NULL, virtual_nodes int DEFAULT 150,
+        splits text[] DEFAULT NULL, default_shard text DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_distribute_table_by_column';
+COMMENT ON FUNCTION shardwise.distribute_table(regclass, text, text, regclass, text[], int, text[], text) IS
+'distribute_table() with a key of one column.';
+
+CREATE FUNCTION shardwise.create_reference_table(relation regclass)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_create_reference_table';
+COMMENT ON FUNCTION shardwise.create_reference_table(regclass) IS
+'Puts a table with all its rows on every shard, where it joins with any table; the router keeps it
+empty. Errors as distribute_table().';
+
+CREATE FUNCTION shardwise.undistribute_table(relation regclass)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_undistribute_table';
+COMMENT ON FUNCTION shardwise.undistribute_table(regclass) IS
+'Brings the rows of a distributed or reference table home and drops it on the shards, once the router
+has committed. No trigger fires, sequences stay. Errors: 55000 not distributed, 2BP01 a foreign key of
+another table on the shards refers to it, 42501 not the owner.';
+
+CREATE FUNCTION shardwise.locate(relation regclass, VARIADIC key "any")
+    RETURNS text LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'shardwise_locate';
+COMMENT ON FUNCTION shardwise.locate(regclass, "any") IS
+'Name of the shard that owns a key, one argument for each key column, in order; NULL where no shard does
+(range and list without default). Needs SELECT on the table. Errors: 42809 not a distributed table,
+22004 NULL in the key, 22023 wrong number of key columns.';
+
+CREATE FUNCTION shardwise.run_on_shards(command text, shards text[] DEFAULT NULL)
+    RETURNS TABLE (shard text, ok boolean, result text)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_run_on_shards';
+REVOKE EXECUTE ON FUNCTION shardwise.run_on_shards(text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.run_on_shards(text, text[]) IS
+'Runs SQL on the shards (all by default) at the same time. result: first column of the first row, else
+the command tag; where not ok, the error. Each shard runs it in a session and transaction of its own:
+it does not see what the caller''s transaction has changed on shards, waits for its locks, and stays when
+that rolls back. Errors: 42704 unknown shard, 42501 not the servers'' owner.';
+
+-- A shard is reached through the foreign server of its name.
+CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_keep_servers';
+CREATE EVENT TRIGGER shardwise_keep_servers ON ddl_command_end
+    WHEN TAG IN ('DROP SERVER', 'DROP OWNED', 'ALTER SERVER')
+    EXECUTE FUNCTION shardwise.keep_servers();
+
+------------------------------------------------------------------------------------------------
 -- Views, and functions that read the catalog.
 ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 #include "ddl/row_transfer.hpp"
 #include "ddl/copy_format.hpp"
-#include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
 extern "C" {
@@ -189,7 +188,6 @@ static uint64 copy_leaf_out(const Table *table, Relation rel, const List *target
 uint64 copy_rows_out(const Table *table, const List *targets)
 {
     uint64 rows = 0;
-    int nest_level = use_canonical_settings();
     ListCell *cell;
     foreach (cell, table_tree(table->relid, NoLock)) {
         Relation rel = table_open(lfirst_oid(cell), NoLock);
@@ -197,7 +195,6 @@ uint64 copy_rows_out(const Table *table, const List *targets)
             rows += copy_leaf_out(table, rel, targets);
         table_close(rel, NoLock);
     }
-    restore_settings(nest_level);
     return rows;
 }
 
@@ -414,7 +411,6 @@ static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *sou
 uint64 copy_rows_home(const Table *table, const Target *source)
 {
     uint64 rows = 0;
-    int nest_level = use_canonical_settings();
     ListCell *cell;
     foreach (cell, table_tree(table->relid, NoLock)) {
         Relation rel = table_open(lfirst_oid(cell), NoLock);
@@ -422,7 +418,6 @@ uint64 copy_rows_home(const Table *table, const Target *source)
             rows += copy_leaf_home(table, rel, source);
         table_close(rel, NoLock);
     }
-    restore_settings(nest_level);
     return rows;
 }
 

@@ -1,5 +1,6 @@
 // Rows in bulk between the router's tables and the shards, past triggers, rules and constraints:
-// the rows have passed them where they come from.
+// the rows have passed them where they come from. Texts of rows rely on begin_management()'s
+// settings.
 #pragma once
 
 #include "pg/pg.hpp"

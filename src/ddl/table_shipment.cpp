@@ -3,6 +3,7 @@
 #include "ddl/table_shipment.hpp"
 #include "catalog/catalog.hpp"
 #include "ddl/dependencies.hpp"
+#include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "transaction/participants.hpp"
 
@@ -13,27 +14,20 @@ extern "C" {
 namespace shardwise
 {
 
-// row_security = off turns a policy that would hide rows from a copy into an error.
+// Settings of the shards' sessions that do not follow the router's, and that definitions depend on.
 static const char *const save_settings_sql = R"(
-SELECT pg_catalog.string_agg(pg_catalog.format('pg_catalog.set_config(%L, %L, true)', name,
-    pg_catalog.current_setting(name)), ', ')
-FROM pg_catalog.unnest('{search_path,DateStyle,IntervalStyle,extra_float_digits,bytea_output,
-    lc_monetary,check_function_bodies,row_security,default_table_access_method,default_tablespace,
-    default_toast_compression,quote_all_identifiers,standard_conforming_strings,
-    client_min_messages}'::pg_catalog.text[]) name)";
+SELECT string_agg(format('set_config(%L, %L, true)', name, current_setting(name)), ', ')
+FROM unnest('{check_function_bodies,default_table_access_method,default_tablespace,
+    default_toast_compression,quote_all_identifiers}'::text[]) name)";
 
 static const char *const use_settings_sql =
-    "SET LOCAL search_path = pg_catalog; SET LOCAL DateStyle = 'ISO, YMD';"
-    "SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;"
-    "SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
-    "SET LOCAL check_function_bodies = off; SET LOCAL row_security = off;"
-    "SET LOCAL default_table_access_method = heap; SET LOCAL default_tablespace = '';"
-    "SET LOCAL default_toast_compression = pglz; SET LOCAL quote_all_identifiers = off;"
-    "SET LOCAL standard_conforming_strings = on; SET LOCAL client_min_messages = warning";
+    "SET LOCAL check_function_bodies = off; SET LOCAL default_table_access_method = heap;"
+    "SET LOCAL default_tablespace = ''; SET LOCAL default_toast_compression = pglz;"
+    "SET LOCAL quote_all_identifiers = off";
 
-List *open_targets(const List *shard_ids, bool after_router)
+Management begin_management(const List *shard_ids, bool after_router)
 {
-    List *targets = NIL;
+    Management management = {NIL, use_canonical_settings()};
     ListCell *cell;
     foreach (cell, shard_ids) {
         Target *target = static_cast<Target *>(palloc(sizeof(Target)));
@@ -42,18 +36,19 @@ List *open_targets(const List *shard_ids, bool after_router)
         PGresult *saved = run_command(target->connection, save_settings_sql);
         target->restore_sql = psprintf("SELECT %s", PQgetvalue(saved, 0, 0));
         run_command(target->connection, use_settings_sql);
-        targets = lappend(targets, target);
+        management.targets = lappend(management.targets, target);
     }
-    return targets;
+    return management;
 }
 
-void release_targets(const List *targets)
+void end_management(const Management *management)
 {
     ListCell *cell;
-    foreach (cell, targets) {
+    foreach (cell, management->targets) {
         Target *target = static_cast<Target *>(lfirst(cell));
         run_command(target->connection, target->restore_sql);
     }
+    restore_settings(management->settings_level);
 }
 
 const Target *find_target(const List *targets, int32 shard_id)

@@ -8,19 +8,24 @@
 namespace shardwise
 {
 
-// A shard under management, with the settings that make SQL text mean the same everywhere.
 struct Target {
     int32 shard_id;
     Connection *connection;
-    char *restore_sql; // puts the session's settings back
+    char *restore_sql; // puts settings of its session back
 };
 
-// Opens the shards for management: a list of Target. `after_router`: what is done there commits
-// after the router (see join_shard_for_management).
-List *open_targets(const List *shard_ids, bool after_router);
+// A time in which SQL text means the same on the router and on the shards: settings are canonical.
+struct Management {
+    List *targets; // of Target
+    int settings_level;
+};
 
-// Gives the sessions their own settings back, for what follows in the transaction.
-void release_targets(const List *targets);
+// Opens shards for management. `after_router`: what is done there commits after the router (see
+// join_shard_for_management).
+Management begin_management(const List *shard_ids, bool after_router);
+
+// Gives all sessions their own settings back, for what follows in the transaction.
+void end_management(const Management *management);
 
 const Target *find_target(const List *targets, int32 shard_id);
 

@@ -1,0 +1,22 @@
+// What this room offers to shardwise.cpp and to its own files.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Registers the hook that follows DROP of distributed tables to the shards. From _PG_init.
+void init_ddl_drop_hook();
+
+// True while a dump is being restored here: its DDL describes what the shards already have, so it
+// must not be sent to them.
+bool session_restores_dump();
+
+// Numbers of all shards.
+List *all_shard_ids();
+
+// Opens a table for a change of its distribution, with its partitions, under AccessExclusiveLock.
+Relation open_whole_table(Oid relid, const char *command);
+
+} // namespace shardwise

@@ -1,0 +1,149 @@
+// Follows DROP to the shards: a distributed table's rows there go with it, in the same transaction.
+// Also keeps the key columns and the shards' servers from being dropped.
+#include "pg/pg.hpp"
+
+#include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/table_definition.hpp"
+#include "ddl/table_shipment.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
+#include "commands/event_trigger.h"
+#include "foreign/foreign.h"
+#include "utils/rls.h"
+}
+
+namespace shardwise
+{
+
+static object_access_hook_type previous_hook = nullptr;
+
+// pg_restore, and psql with a plain dump, run under settings that nobody else combines.
+bool session_restores_dump()
+{
+    return !check_function_bodies && !row_security &&
+           (namespace_search_path == nullptr || namespace_search_path[0] == '\0');
+}
+
+static void refuse_key_column(const Table *table, Oid relid, int column)
+{
+    for (int i = 0; i < table->nkeys; i++) {
+        const char *key = get_attname(table->relid, table->key_columns[i], false);
+        if (get_attnum(relid, key) == column)
+            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                            errmsg("cannot drop shard key column \"%s\" of table \"%s\"", key,
+                                   get_rel_name(relid)),
+                            errhint("Bring the table home first: SELECT "
+                                    "shardwise.undistribute_table(%s).",
+                                    quote_literal_cstr(qualified_table_name(table->relid)))));
+    }
+}
+
+// The shards commit after the router, as a drop cannot be taken back. CASCADE there, because the
+// router has already decided: what depends on the table on the router is gone or going.
+static void drop_table_on_shards(const Table *table, Oid relid)
+{
+    bool is_root = table->relid == relid;
+    if (!session_restores_dump()) {
+        Management management = begin_management(all_shard_ids(), true);
+        drop_shipped_tables(management.targets, list_make1_oid(relid), true);
+        end_management(&management);
+    }
+    if (is_root)
+        delete_distribution(relid);
+}
+
+// DROP EXTENSION takes the catalog away. Rows stay where they are.
+static void announce_end_of_catalog()
+{
+    List *relids = list_distributions();
+    if (relids != NIL)
+        ereport(NOTICE, (errmsg("shards keep their tables and rows"),
+                         errdetail_plural("%d table is empty on the router and no longer leads to "
+                                          "them.",
+                                          "%d tables are empty on the router and no longer lead to "
+                                          "them.",
+                                          list_length(relids), list_length(relids)),
+                         errhint("To have the rows on the router, use "
+                                 "shardwise.undistribute_table() before DROP EXTENSION.")));
+}
+
+static void before_relation_drop(Oid relid, int column)
+{
+    char kind = get_rel_relkind(relid);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+        return;
+    if (get_rel_namespace(relid) == schema_oid()) {
+        if (column == 0 && relid == catalog_table_oid("distribution"))
+            announce_end_of_catalog();
+        return;
+    }
+    const Table *table = find_table(relid);
+    if (table == nullptr)
+        return;
+    if (column != 0)
+        refuse_key_column(table, relid, column);
+    else {
+        Table copy = *table;
+        drop_table_on_shards(&copy, relid);
+    }
+}
+
+static void before_drop(Oid class_id, Oid object_id, int sub_id, const ObjectAccessDrop *drop)
+{
+    // Rewriting a table drops its transient copy in this way, unseen by users.
+    if (drop != nullptr && (drop->dropflags & PERFORM_DELETION_INTERNAL) && sub_id == 0 &&
+        class_id == RelationRelationId && !OidIsValid(get_rel_namespace(object_id)))
+        return;
+    if (class_id == RelationRelationId)
+        before_relation_drop(object_id, sub_id);
+    else if (class_id == ProcedureRelationId && function_is_shipped(object_id))
+        delete_shipped_function(object_id);
+}
+
+} // namespace shardwise
+
+using namespace shardwise;
+
+extern "C" {
+static void shardwise_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
+                                    int sub_id, void *argument)
+{
+    if (previous_hook != nullptr)
+        previous_hook(access, class_id, object_id, sub_id, argument);
+    if (access == OAT_DROP && (class_id == RelationRelationId || class_id == ProcedureRelationId) &&
+        IsTransactionState() && extension_exists())
+        before_drop(class_id, object_id, sub_id, static_cast<ObjectAccessDrop *>(argument));
+}
+}
+
+void shardwise::init_ddl_drop_hook()
+{
+    previous_hook = object_access_hook;
+    object_access_hook = shardwise_object_access;
+}
+
+// Event trigger on DROP and ALTER SERVER: a shard is reached through the server of its name.
+SHARDWISE_FUNCTION(shardwise_keep_servers)
+{
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("must be called as an event trigger")));
+    if (!extension_exists() || session_restores_dump())
+        PG_RETURN_NULL();
+    const Shard *const *shards;
+    int count = list_shards(&shards);
+    for (int i = 0; i < count; i++) {
+        const char *name = NameStr(shards[i]->name);
+        if (OidIsValid(get_foreign_server_oid(name, true)))
+            continue;
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("server \"%s\" belongs to shard \"%s\"", name, name),
+                        errhint("Use shardwise.remove_shard() or shardwise.update_shard().")));
+    }
+    PG_RETURN_NULL();
+}

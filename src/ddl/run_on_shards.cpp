@@ -1,0 +1,110 @@
+#include "pg/pg.hpp"
+
+#include "catalog/catalog.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/session.hpp"
+
+extern "C" {
+#include "foreign/foreign.h"
+#include "tcop/utility.h"
+}
+
+namespace shardwise
+{
+
+// Whoever runs commands on a shard can read and write everything there.
+static void require_server_owner(const Shard *shard)
+{
+    if (!OidIsValid(shard->server))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("shard \"%s\" has no foreign server", NameStr(shard->name)),
+                        errhint("Create it again with shardwise.update_shard().")));
+    if (!pg_foreign_server_ownercheck(shard->server, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, NameStr(shard->name));
+}
+
+static List *named_shards(ArrayType *names)
+{
+    Datum *elements;
+    bool *nulls;
+    int count;
+    deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+    List *ids = NIL;
+    for (int i = 0; i < count; i++) {
+        const char *name = nulls[i] ? "" : TextDatumGetCString(elements[i]);
+        const Shard *shard = find_shard_by_name(name);
+        if (shard == nullptr)
+            ereport(ERROR,
+                    (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
+                     errhint("SELECT * FROM shardwise.shards lists the shards.")));
+        ids = list_append_unique_int(ids, shard->id);
+    }
+    return ids;
+}
+
+struct Run {
+    char *shard;
+    Session *session; // nullptr: not connected
+    SessionResult result;
+};
+
+static Run *start_run(int32 shard_id, const char *command)
+{
+    Run *run = static_cast<Run *>(palloc0(sizeof(Run)));
+    const Shard *shard = find_shard(shard_id);
+    run->shard = pstrdup(NameStr(shard->name));
+    run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
+                                &run->result.error);
+    if (run->session != nullptr && !start_command(run->session, command)) {
+        run->result.error = pchomp(PQerrorMessage(run->session->conn));
+        close_session(run->session);
+        run->session = nullptr;
+    }
+    return run;
+}
+
+static void put_row(ReturnSetInfo *out, const Run *run)
+{
+    const char *text = run->result.ok ? (run->result.values         ? run->result.values[0]
+                                         : run->result.ncolumns > 0 ? nullptr
+                                                                    : run->result.tag)
+                                      : run->result.error;
+    Datum values[] = {CStringGetTextDatum(run->shard), BoolGetDatum(run->result.ok),
+                      text ? CStringGetTextDatum(text) : static_cast<Datum>(0)};
+    bool nulls[] = {false, false, text == nullptr};
+    tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
+}
+
+} // namespace shardwise
+
+using namespace shardwise;
+
+// run_on_shards(command, shards) -> setof (shard, ok, result). Each shard gets a session of its
+// own, outside of the caller's transaction, so that VACUUM and CREATE INDEX CONCURRENTLY work.
+SHARDWISE_FUNCTION(shardwise_run_on_shards)
+{
+    if (PG_ARGISNULL(0))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("argument \"command\" must not be null")));
+    PreventCommandIfReadOnly("run_on_shards()");
+    const char *command = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    List *ids = PG_ARGISNULL(1) ? all_shard_ids() : named_shards(PG_GETARG_ARRAYTYPE_P(1));
+    ListCell *cell;
+    foreach (cell, ids)
+        require_server_owner(find_shard(lfirst_int(cell)));
+
+    InitMaterializedSRF(fcinfo, 0);
+    ReturnSetInfo *out = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    List *runs = NIL;
+    foreach (cell, ids)
+        runs = lappend(runs, start_run(lfirst_int(cell), command));
+    foreach (cell, runs) {
+        Run *run = static_cast<Run *>(lfirst(cell));
+        if (run->session != nullptr) {
+            run->result = wait_for_command(run->session);
+            close_session(run->session);
+        }
+        put_row(out, run);
+    }
+    PG_RETURN_NULL();
+}
