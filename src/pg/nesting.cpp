@@ -5,5 +5,6 @@ namespace shardwise
 
 int executor_depth = 0;
 int utility_depth = 0;
+bool explain_analyze = false;
 
 } // namespace shardwise

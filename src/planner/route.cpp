@@ -25,6 +25,7 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     to->param_types = copy_array(from->param_types, from->nparams);
     to->pins = copy_array(from->pins, from->npins);
     to->checks = copy_node(from->checks);
+    to->functions = list_copy(from->functions);
 }
 
 static bool routes_equal(const ExtensibleNode *a_node, const ExtensibleNode *b_node)

@@ -35,15 +35,18 @@ struct Route {
     Tier tier;
     int nparams;
     Oid *param_types; // as declared to the shard
-    int npins;        // 0: reference tables only, any shard will do
+    int32 keyspace_id; // of some distributed table; 0: reference tables only, any shard will do
+    int npins;
     KeyPin *pins;
     int ncolumns; // of the shard's result, with the check columns
     bool binary_results;
     bool writes;      // locks rows or changes them
-    bool counts_rows; // the command tag counts the rows that the shard changed
+    bool may_fail_late; // the router works on the result, and could still raise an error
+    bool counts_rows;   // the command tag counts the rows that the shard changed
     // WITH CHECK OPTION and row-level security: the shard returns one boolean per check behind the
     // visible columns; false or NULL is the error that PostgreSQL raises.
-    List *checks; // WithCheckOption nodes without qual
+    List *checks;    // WithCheckOption nodes without qual
+    List *functions; // Oid: functions that the shard calls and the user must be allowed to
 };
 
 constexpr const char *route_scan_name = "shardwise route";

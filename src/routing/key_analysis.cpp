@@ -188,11 +188,10 @@ void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
         return;
     bool is_target = occurrence.query->resultRelation == occurrence.varno;
     if (table->is_reference) {
-        a->out->references++;
         a->out->changes_reference |= is_target;
         return;
     }
-    a->out->distributed++;
+    a->out->keyspace = table->keyspace;
     KeyExpression key;
     if (complete_key(a->known, occurrence, table, &key))
         add_key(a->out, key);
@@ -269,11 +268,10 @@ void resolve_insert(Analysis *a, Query *query)
     if (table == nullptr)
         return;
     if (table->is_reference) {
-        a->out->references++;
         a->out->changes_reference = true;
         return;
     }
-    a->out->distributed++;
+    a->out->keyspace = table->keyspace;
     RangeTblEntry *values = find_values(query);
     if (values == nullptr) {
         resolve_inserted_row(a, query, table, NIL);

@@ -18,10 +18,9 @@ struct KeyExpression {
 
 struct KeyAnalysis {
     List *keys;            // KeyExpression *, without duplicates
-    int distributed;       // relations, each occurrence counted
-    int references;        // likewise
-    bool changes_reference; // a reference table is to be written
-    char *unpinned;        // why some table is not restricted to known keys; nullptr if all are
+    const Keyspace *keyspace; // of the distributed tables met; nullptr if there is none
+    bool changes_reference;   // a reference table is to be written
+    char *unpinned; // why some table is not restricted to known keys; nullptr if all are
 };
 
 // Analyses a rewritten query whose INSERTs carry all columns in their target lists. Local tables

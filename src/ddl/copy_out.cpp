@@ -1,0 +1,284 @@
+#include "ddl/copy_out.hpp"
+
+#include "catalog/catalog.hpp"
+#include "remote/connection.hpp"
+#include "transaction/participants.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "commands/copy.h"
+#include "commands/defrem.h"
+#include "libpq/libpq.h"
+#include "libpq/pqformat.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "storage/fd.h"
+#include "mb/pg_wchar.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/rls.h"
+#include <sys/stat.h>
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+constexpr int binary_header = 19; // signature, flags, extension length
+constexpr int binary_trailer = 2;
+
+struct CopyOut {
+    CopyFormatOptions options;
+    List *columns; // attribute numbers
+    char *command;        // for the shards
+    char *header_command; // yields the header line alone
+    FILE *file;    // nullptr: the client
+    uint64 rows;
+};
+
+// Sends bytes where COPY sends them: the client, a file, or a program.
+void write_out(CopyOut *copy, const char *bytes, int length)
+{
+    if (copy->file == nullptr)
+        (void)pq_putmessage('d', bytes, length);
+    else if (fwrite(bytes, 1, length, copy->file) != (size_t)length)
+        ereport(ERROR, (errcode_for_file_access(), errmsg("could not write to COPY file: %m")));
+}
+
+void check_privileges(const CopyStmt *statement, Oid relid, const CopyOut &copy)
+{
+    if (statement->filename != nullptr) {
+        Oid role =
+            statement->is_program ? ROLE_PG_EXECUTE_SERVER_PROGRAM : ROLE_PG_WRITE_SERVER_FILES;
+        if (!has_privs_of_role(GetUserId(), role))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                     statement->is_program
+                         ? errmsg("must be superuser or have privileges of the "
+                                  "pg_execute_server_program role to COPY to or from an external "
+                                  "program")
+                         : errmsg("must be superuser or have privileges of the "
+                                  "pg_write_server_files role to COPY to a file"),
+                     errhint("Anyone can COPY to stdout or from stdin. psql's \\copy command also "
+                             "works for anyone.")));
+        if (!statement->is_program && !is_absolute_path(statement->filename))
+            ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                            errmsg("relative path not allowed for COPY to file")));
+    }
+
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_RELATION;
+    rte->relid = relid;
+    rte->relkind = get_rel_relkind(relid);
+    rte->rellockmode = AccessShareLock;
+    rte->requiredPerms = ACL_SELECT;
+    ListCell *cell;
+    foreach (cell, copy.columns)
+        rte->selectedCols = bms_add_member(rte->selectedCols,
+                                           lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
+    ExecCheckRTPerms(list_make1(rte), true);
+
+    if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("COPY of distributed table \"%s\" with row-level security is not "
+                               "supported",
+                               get_rel_name(relid)),
+                        errhint("Use COPY (SELECT ...) TO with a condition on the shard key.")));
+    if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("cannot copy from partitioned table \"%s\"", get_rel_name(relid)),
+                        errhint("Try the COPY (SELECT ...) TO variant.")));
+}
+
+const char *option_value(DefElem *option)
+{
+    if (option->arg == nullptr)
+        return "";
+    if (IsA(option->arg, A_Star))
+        return " *";
+    if (IsA(option->arg, List)) {
+        StringInfoData list;
+        initStringInfo(&list);
+        ListCell *cell;
+        foreach (cell, (List *)option->arg)
+            appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : " (",
+                             quote_identifier(strVal(lfirst(cell))));
+        appendStringInfoChar(&list, ')');
+        return list.data;
+    }
+    return psprintf(" %s", quote_literal_cstr(defGetString(option)));
+}
+
+char *column_names(Oid relid, List *columns)
+{
+    StringInfoData names;
+    initStringInfo(&names);
+    ListCell *cell;
+    foreach (cell, columns)
+        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+                         quote_identifier(get_attname(relid, lfirst_int(cell), false)));
+    return names.data;
+}
+
+// The command for a shard. The header line is asked for once, with a source that has no rows.
+char *shard_command(const CopyStmt *statement, const CopyOut &copy, const char *source, bool header)
+{
+    StringInfoData command;
+    initStringInfo(&command);
+    appendStringInfo(&command, "COPY %s TO STDOUT WITH (header %s", source,
+                     header ? "true" : "false");
+    if (!copy.options.binary && copy.options.file_encoding < 0)
+        appendStringInfo(&command, ", encoding %s",
+                         quote_literal_cstr(pg_get_client_encoding_name()));
+    ListCell *cell;
+    foreach (cell, statement->options) {
+        DefElem *option = (DefElem *) lfirst(cell);
+        if (strcmp(option->defname, "header") != 0)
+            appendStringInfo(&command, ", %s%s", option->defname, option_value(option));
+    }
+    appendStringInfoChar(&command, ')');
+    return command.data;
+}
+
+// Starts the copy stream as COPY TO STDOUT does.
+void begin_client_copy(const CopyOut &copy)
+{
+    StringInfoData message;
+    int format = copy.options.binary ? 1 : 0;
+    pq_beginmessage(&message, 'H');
+    pq_sendbyte(&message, format);
+    pq_sendint16(&message, list_length(copy.columns));
+    for (int i = 0; i < list_length(copy.columns); i++)
+        pq_sendint16(&message, format);
+    pq_endmessage(&message);
+}
+
+void write_binary_header(CopyOut *copy)
+{
+    static const char header[binary_header] = {'P',  'G',        'C',  'O',  'P', 'Y',
+                                               '\n', (char)0xff, '\r', '\n', '\0'};
+    write_out(copy, header, sizeof(header));
+}
+
+void write_header_line(CopyOut *copy, Connection *connection)
+{
+    const char *data;
+    int length;
+    start_copy_out(connection, copy->header_command);
+    while ((length = read_copy_data(connection, &data)) >= 0)
+        write_out(copy, data, length);
+}
+
+// In binary, a shard's header shares a message with its first row, and its trailer is a message.
+void forward_rows(CopyOut *copy, Connection *connection)
+{
+    const char *data;
+    int length;
+    bool first = true;
+
+    start_copy_out(connection, copy->command);
+    while ((length = read_copy_data(connection, &data)) >= 0) {
+        CHECK_FOR_INTERRUPTS();
+        if (copy->options.binary) {
+            if (first) {
+                data += binary_header;
+                length -= binary_header;
+                first = false;
+            }
+            if (length == 0 || (length == binary_trailer && (uint8)data[0] == 0xff))
+                continue;
+        }
+        write_out(copy, data, length);
+        copy->rows++;
+    }
+}
+
+// Reference tables are whole on each shard, so one will do.
+List *source_shards(Oid relid)
+{
+    const Shard *const *shards;
+    int n = list_shards(&shards);
+    List *ids = NIL;
+    for (int i = 0; i < n && !(ids != NIL && find_table(relid)->is_reference); i++)
+        ids = lappend_int(ids, shards[i]->id);
+    return ids;
+}
+
+void open_destination(CopyOut *copy, const CopyStmt *statement)
+{
+    if (statement->filename == nullptr) {
+        if (whereToSendOutput == DestRemote)
+            begin_client_copy(*copy);
+        else
+            copy->file = stdout;
+        return;
+    }
+    mode_t mask = umask(S_IWGRP | S_IWOTH);
+    copy->file = statement->is_program ? OpenPipeStream(statement->filename, PG_BINARY_W)
+                                       : AllocateFile(statement->filename, PG_BINARY_W);
+    umask(mask);
+    if (copy->file == nullptr)
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not open file \"%s\" for writing: %m", statement->filename)));
+}
+
+void close_destination(CopyOut *copy, const CopyStmt *statement)
+{
+    if (copy->file == nullptr) {
+        pq_putemptymessage('c');
+        return;
+    }
+    if (statement->filename == nullptr)
+        return;
+    if (statement->is_program) {
+        int status = ClosePipeStream(copy->file);
+        if (status != 0)
+            ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+                            errmsg("program \"%s\" failed", statement->filename),
+                            errdetail_internal("%s", wait_result_to_str(status))));
+    } else if (FreeFile(copy->file) != 0) {
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not close file \"%s\": %m", statement->filename)));
+    }
+}
+
+} // namespace
+
+void copy_out(const CopyStmt *statement, Oid relid, QueryCompletion *completion)
+{
+    CopyOut copy = {};
+    Relation relation = table_open(relid, AccessShareLock);
+    ParseState *parse = make_parsestate(nullptr);
+    ProcessCopyOptions(parse, &copy.options, false, statement->options);
+    copy.columns = CopyGetAttnums(RelationGetDescr(relation), relation, statement->attlist);
+    check_privileges(statement, relid, copy);
+    char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+                                             get_rel_name(relid));
+    char *columns = column_names(relid, copy.columns);
+    copy.command = shard_command(statement, copy, psprintf("%s (%s)", table, columns), false);
+    copy.header_command = shard_command(
+        statement, copy, psprintf("(SELECT %s FROM %s LIMIT 0)", columns, table), true);
+
+    // All shards' transactions begin before the first row is sent.
+    List *connections = NIL;
+    ListCell *cell;
+    foreach (cell, source_shards(relid))
+        connections = lappend(connections, join_shard(lfirst_int(cell), Access::Read, false));
+
+    open_destination(&copy, statement);
+    if (copy.options.binary)
+        write_binary_header(&copy);
+    else if (copy.options.header_line != COPY_HEADER_FALSE && connections != NIL)
+        write_header_line(&copy, (Connection *)linitial(connections));
+    foreach (cell, connections)
+        forward_rows(&copy, (Connection *)lfirst(cell));
+    if (copy.options.binary)
+        write_out(&copy, "\xff\xff", binary_trailer);
+    close_destination(&copy, statement);
+    table_close(relation, NoLock);
+    SetQueryCompletion(completion, CMDTAG_COPY, copy.rows);
+}
+
+} // namespace shardwise

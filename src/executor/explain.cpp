@@ -1,0 +1,148 @@
+#include "executor/route_scan.hpp"
+
+#include "pg/nesting.hpp"
+
+extern "C" {
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "optimizer/optimizer.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+const char *tier_name(Tier tier)
+{
+    return tier == Tier::FastPath ? "fast path" : "single shard";
+}
+
+// Could EXPLAIN evaluate this value? Not a parameter without a value, and nothing with effects.
+bool is_evaluable(Node *expr, EState *estate)
+{
+    if (IsA(expr, Const))
+        return true;
+    if (IsA(expr, Param)) {
+        ParamListInfo params = estate->es_param_list_info;
+        return params != nullptr && ((Param *) expr)->paramid <= params->numParams;
+    }
+    return !contain_volatile_functions(expr) && estate->es_param_list_info != nullptr;
+}
+
+bool shard_is_known(RouteScanState *state)
+{
+    if (state->shard != 0)
+        return true;
+    if (state->route->npins == 0)
+        return false;
+    List *exprs = ((CustomScan *) state->css.ss.ps.plan)->custom_exprs;
+    ListCell *cell;
+    foreach (cell, exprs)
+        if (!is_evaluable((Node *) lfirst(cell), state->css.ss.ps.state))
+            return false;
+    resolve_shard(state);
+    return true;
+}
+
+char *explain_command(const RouteScanState *state, const ExplainState *es, bool analyze)
+{
+    StringInfoData command;
+    initStringInfo(&command);
+    bool json = state->explains_in_json;
+    appendStringInfo(&command, "EXPLAIN (ANALYZE %s, FORMAT %s", analyze ? "on" : "off",
+                     json ? "JSON" : "TEXT");
+    if (es != nullptr)
+        appendStringInfo(&command, ", VERBOSE %s, COSTS %s, BUFFERS %s%s",
+                         es->verbose ? "on" : "off", es->costs ? "on" : "off",
+                         es->buffers ? "on" : "off",
+                         analyze && !es->timing ? ", TIMING off" : "");
+    appendStringInfo(&command, ") %s", state->route->sql);
+    return command.data;
+}
+
+// Runs EXPLAIN on the shard and returns its lines.
+char *fetch_plan(RouteScanState *state, const ExplainState *es, bool analyze)
+{
+    StringInfoData lines;
+    const PGresult *result;
+    int row;
+
+    RemoteQuery *query = send_route(state, explain_command(state, es, analyze), 0, false);
+    initStringInfo(&lines);
+    while (next_row(query, &result, &row))
+        appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "", PQgetvalue(result, row, 0));
+    end_query(query);
+    return lines.data;
+}
+
+void show_plan_text(const char *plan, ExplainState *es)
+{
+    appendStringInfoSpaces(es->str, es->indent * 2);
+    appendStringInfoString(es->str, "Remote Plan:\n");
+    for (const char *line = plan; *line != '\0';) {
+        const char *end = strchrnul(line, '\n');
+        appendStringInfoSpaces(es->str, es->indent * 2 + 2);
+        appendBinaryStringInfo(es->str, line, (int) (end - line));
+        appendStringInfoChar(es->str, '\n');
+        line = *end == '\0' ? end : end + 1;
+    }
+}
+
+void show_plan(RouteScanState *state, ExplainState *es)
+{
+    if (es->format == EXPLAIN_FORMAT_TEXT) {
+        show_plan_text(state->remote_plan, es);
+        return;
+    }
+    if (es->format != EXPLAIN_FORMAT_JSON || !state->explains_in_json) {
+        ExplainPropertyText("Remote Plan", state->remote_plan, es);
+        return;
+    }
+    // The shard's JSON is an array; its elements go between the brackets of ours.
+    const char *start = strchr(state->remote_plan, '[');
+    const char *end = strrchr(state->remote_plan, ']');
+    if (start == nullptr || end == nullptr)
+        return;
+    ExplainOpenGroup("Remote Plan", "Remote Plan", false, es);
+    appendBinaryStringInfo(es->str, start + 1, (int) (end - start - 1));
+    ExplainCloseGroup("Remote Plan", "Remote Plan", false, es);
+}
+
+} // namespace
+
+void explain_route(CustomScanState *node, List *, ExplainState *es)
+{
+    RouteScanState *state = (RouteScanState *) node;
+    bool known = shard_is_known(state);
+
+    ExplainPropertyText("Tier", tier_name(state->route->tier), es);
+    if (known)
+        ExplainPropertyText("Shard", NameStr(find_shard(state->shard)->name), es);
+    else
+        ExplainPropertyText("Shard",
+                            state->route->keyspace_id == 0 ? "any" : "decided by the key", es);
+    ExplainPropertyText("Remote SQL", state->route->sql, es);
+    if (!es->analyze || state->shard == 0)
+        return;
+    if (state->remote_plan == nullptr) {
+        // What locks or changes rows has run and must not run twice.
+        state->explains_in_json = es->format == EXPLAIN_FORMAT_JSON;
+        state->remote_plan = fetch_plan(state, es, !state->route->writes);
+    }
+    show_plan(state, es);
+}
+
+bool runs_under_explain(const RouteScanState *state)
+{
+    return explain_analyze && executor_depth == 1 && utility_depth == 1 &&
+           state->route->counts_rows;
+}
+
+void run_explained(RouteScanState *state)
+{
+    state->remote_plan = fetch_plan(state, nullptr, true);
+}
+
+} // namespace shardwise

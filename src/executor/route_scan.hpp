@@ -1,0 +1,50 @@
+// The plan node that runs a route: sends the statement to the shard that owns its key and returns
+// the rows as they come.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "executor/rows.hpp"
+#include "executor/values.hpp"
+#include "planner/route.hpp"
+
+namespace shardwise
+{
+
+struct RouteScanState {
+    CustomScanState css;
+    const Route *route;
+    int nvalues;
+    ExprState **value_states;
+    Datum *values;
+    bool *nulls;
+    int32 shard; // 0: not chosen yet
+    bool is_insert;
+    ParameterWriter *parameters;
+    RowReader *rows; // made with the first row
+    RemoteQuery *query; // nullptr: not sent yet, or over
+    bool is_done;
+    bool explains_in_json;
+    char *remote_plan; // EXPLAIN ANALYZE: the shard's own plan, as text or JSON
+};
+
+// Registers the scan's methods.
+void init_route_scan();
+
+// Evaluates the route's values and chooses the shard; once per execution.
+void resolve_shard(RouteScanState *state);
+
+// Adds the route's lines to EXPLAIN.
+void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
+
+// Sends `sql` with the route's parameters; rows come as text unless `statement_id` is the route's.
+RemoteQuery *send_route(RouteScanState *state, const char *sql, uint64 statement_id,
+                        bool binary_results);
+
+// True while EXPLAIN ANALYZE runs a statement whose effects must happen only once: the shard is
+// then asked for EXPLAIN ANALYZE of it, in place of the statement.
+bool runs_under_explain(const RouteScanState *state);
+
+// Runs the statement under EXPLAIN ANALYZE on the shard and keeps the shard's plan.
+void run_explained(RouteScanState *state);
+
+} // namespace shardwise

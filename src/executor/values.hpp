@@ -1,0 +1,36 @@
+// Parameters on their way to a shard.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/route.hpp"
+#include "remote/connection.hpp"
+
+namespace shardwise
+{
+
+// How values of one type are written: in binary where that is a matter of byte order, as text
+// otherwise.
+struct ValueWriter {
+    Oid type;
+    bool is_binary;
+    FmgrInfo output;   // text form of all other types
+};
+
+// The parameters of one route, with the buffers they are written to.
+struct ParameterWriter {
+    int n;
+    ValueWriter *writers;
+    const char **values;
+    int *lengths;
+    int *formats;
+    char (*fixed)[16]; // room for fixed-size values
+};
+
+// Prepares to write the first `n` of `types` (the types of the expressions, not the declared
+// ones); memory is taken from the current context.
+ParameterWriter *make_parameter_writer(int n, const Oid *types);
+
+// Writes all values; what does not fit the fixed room is allocated in the current context.
+RemoteValues write_parameters(ParameterWriter *writer, const Datum *values, const bool *nulls);
+
+} // namespace shardwise

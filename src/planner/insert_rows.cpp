@@ -1,0 +1,171 @@
+#include "planner/insert_rows.hpp"
+
+extern "C" {
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
+int find_source(Query *query)
+{
+    int varno = 0;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        varno++;
+        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
+            return varno;
+    }
+    return 0;
+}
+
+// True if the target list just repeats the source's columns.
+bool is_plain(Query *query, int source, int columns)
+{
+    if (list_length(query->targetList) != columns)
+        return false;
+    int column = 0;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        Var *var = (Var *) ((TargetEntry *) lfirst(cell))->expr;
+        column++;
+        if (!IsA(var, Var) || var->varno != source || var->varattno != column)
+            return false;
+    }
+    return true;
+}
+
+struct RowContext {
+    int source;
+    List *row;
+};
+
+Node *substitute_row(Node *node, void *context)
+{
+    RowContext *row = (RowContext *) context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Var) && ((Var *) node)->varno == row->source && ((Var *) node)->varlevelsup == 0)
+        return (Node *) copy_node((Node *) list_nth(row->row, ((Var *) node)->varattno - 1));
+    return expression_tree_mutator(node, (Node * (*) ()) substitute_row, context);
+}
+
+// Replaces the target list by Vars of the source, which now has one column an entry.
+void point_targets_at(Query *query, int source)
+{
+    int column = 0;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        Node *expr = (Node *) entry->expr;
+        entry->expr = (Expr *) makeVar(source, ++column, exprType(expr), exprTypmod(expr),
+                                       exprCollation(expr), 0);
+    }
+}
+
+List *name_columns(List *target_list)
+{
+    List *names = NIL;
+    for (int i = 1; i <= list_length(target_list); i++)
+        names = lappend(names, makeString(psprintf("column%d", i)));
+    return names;
+}
+
+void expand_values(Query *query, int source, RangeTblEntry *values)
+{
+    List *rows = NIL;
+    ListCell *cell;
+    foreach (cell, values->values_lists) {
+        RowContext context = {source, (List *) lfirst(cell)};
+        List *row = NIL;
+        ListCell *target;
+        foreach (target, query->targetList)
+            row = lappend(row, substitute_row((Node *) ((TargetEntry *) lfirst(target))->expr,
+                                              &context));
+        rows = lappend(rows, row);
+    }
+    values->values_lists = rows;
+    values->coltypes = values->coltypmods = values->colcollations = NIL;
+    foreach (cell, query->targetList) {
+        Node *expr = (Node *) ((TargetEntry *) lfirst(cell))->expr;
+        values->coltypes = lappend_oid(values->coltypes, exprType(expr));
+        values->coltypmods = lappend_int(values->coltypmods, exprTypmod(expr));
+        values->colcollations = lappend_oid(values->colcollations, exprCollation(expr));
+    }
+    values->eref->colnames = name_columns(query->targetList);
+    point_targets_at(query, source);
+}
+
+// INSERT ... SELECT: wraps the SELECT in another one that yields the whole target list.
+void wrap_select(Query *query, int source, RangeTblEntry *select)
+{
+    RangeTblEntry *inner = copy_node(select);
+    IncrementVarSublevelsUp((Node *) inner->subquery, 1, 1);
+
+    Query *wrapper = makeNode(Query);
+    wrapper->commandType = CMD_SELECT;
+    wrapper->querySource = QSRC_ORIGINAL;
+    wrapper->canSetTag = false;
+    wrapper->rtable = list_make1(inner);
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = 1;
+    wrapper->jointree = makeFromExpr(list_make1(reference), nullptr);
+    ListCell *cell;
+    int column = 0;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = copy_node((TargetEntry *) lfirst(cell));
+        ChangeVarNodes((Node *) entry->expr, source, 1, 0);
+        entry->resno = ++column;
+        wrapper->targetList = lappend(wrapper->targetList, entry);
+    }
+    wrapper->hasSubLinks = checkExprHasSubLink((Node *) wrapper->targetList);
+    select->subquery = wrapper;
+    select->eref->colnames = name_columns(query->targetList);
+    point_targets_at(query, source);
+}
+
+// Values for identity columns are computed on the router, so the shard must take them.
+void override_identity(Query *query)
+{
+    Relation relation =
+        table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(relation);
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        if (!entry->resjunk && TupleDescAttr(columns, entry->resno - 1)->attidentity != '\0')
+            query->override = OVERRIDING_SYSTEM_VALUE;
+    }
+    table_close(relation, NoLock);
+}
+
+} // namespace
+
+void expand_inserts(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        expand_inserts((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery);
+    if (query->commandType != CMD_INSERT)
+        return;
+
+    int source = find_source(query);
+    if (source > 0) {
+        RangeTblEntry *rte = rt_fetch(source, query->rtable);
+        if (rte->rtekind == RTE_VALUES) {
+            if (!is_plain(query, source, list_length((List *) linitial(rte->values_lists))))
+                expand_values(query, source, rte);
+        } else if (!is_plain(query, source, list_length(rte->subquery->targetList))) {
+            wrap_select(query, source, rte);
+        }
+    }
+    override_identity(query);
+}
+
+} // namespace shardwise

@@ -1,0 +1,170 @@
+#include "planner/projection.hpp"
+
+#include "planner/shipping.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct Splitter {
+    Query *query;
+    List *shard_list; // TargetEntry sent to the shard
+    List *columns;
+    int varno;
+};
+
+Var *output_column(Splitter *splitter, TargetEntry *entry)
+{
+    Node *expr = (Node *) entry->expr;
+    int number = list_length(splitter->shard_list) + 1;
+    entry->resno = number;
+    splitter->shard_list = lappend(splitter->shard_list, entry);
+
+    Var *source = makeVar(splitter->varno, number, exprType(expr), exprTypmod(expr),
+                          exprCollation(expr), 0);
+    splitter->columns =
+        lappend(splitter->columns,
+                makeTargetEntry((Expr *) source, number,
+                                entry->resname != nullptr ? pstrdup(entry->resname) : nullptr,
+                                false));
+    return makeVar(INDEX_VAR, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+}
+
+// The largest parts that a shard can evaluate become its columns; the rest stays.
+Node *split_expression(Node *node, void *context)
+{
+    Splitter *splitter = (Splitter *) context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Const) || IsA(node, Param))
+        return (Node *) copy_node(node);
+    bool is_part = !IsA(node, List);
+    if (is_part && expression_ships(splitter->query, node)) {
+        TargetEntry *present = nullptr;
+        ListCell *cell;
+        foreach (cell, splitter->shard_list)
+            if (equal(((TargetEntry *) lfirst(cell))->expr, node))
+                present = (TargetEntry *) lfirst(cell);
+        if (present != nullptr)
+            return (Node *) makeVar(INDEX_VAR, present->resno, exprType(node), exprTypmod(node),
+                                    exprCollation(node), 0);
+        return (Node *) output_column(
+            splitter, makeTargetEntry((Expr *) copy_node(node), 0, nullptr, false));
+    }
+    return expression_tree_mutator(node, (Node * (*) ()) split_expression, context);
+}
+
+// Could the router evaluate the rest of this expression? Subqueries and aggregates need a plan.
+bool has_planned_part(Node *node, void *context)
+{
+    Splitter *splitter = (Splitter *) context;
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, List) && expression_ships(splitter->query, node))
+        return false;
+    if (IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc) ||
+        IsA(node, GroupingFunc) || IsA(node, SetToDefault))
+        return true;
+    return expression_tree_walker(node, (bool (*)()) has_planned_part, context);
+}
+
+bool may_be_split(Splitter *splitter, TargetEntry *entry)
+{
+    Query *query = splitter->query;
+    return entry->ressortgroupref == 0 && query->setOperations == nullptr &&
+           query->distinctClause == NIL && !query->hasTargetSRFs &&
+           !has_planned_part((Node *) entry->expr, splitter);
+}
+
+} // namespace
+
+Projection split_projection(Query *query, int varno)
+{
+    bool is_select = query->commandType == CMD_SELECT;
+    List **list = is_select ? &query->targetList : &query->returningList;
+    Splitter splitter = {query, NIL, NIL, varno};
+    Projection projection = {};
+    ListCell *cell;
+
+    foreach (cell, *list) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        if (entry->resjunk)
+            continue;
+        Expr *expr;
+        if (!expression_ships(query, (Node *) entry->expr) && may_be_split(&splitter, entry))
+            expr = (Expr *) eval_const_expressions(
+                nullptr, split_expression((Node *) entry->expr, &splitter));
+        else
+            expr = (Expr *) output_column(&splitter, copy_node(entry));
+        TargetEntry *shown = makeTargetEntry(expr, entry->resno, entry->resname, false);
+        shown->resorigtbl = entry->resorigtbl;
+        shown->resorigcol = entry->resorigcol;
+        projection.output = lappend(projection.output, shown);
+    }
+    // Sort keys that are not shown go along; the shard alone needs them.
+    foreach (cell, *list) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        if (!entry->resjunk)
+            continue;
+        entry->resno = list_length(splitter.shard_list) + 1;
+        splitter.shard_list = lappend(splitter.shard_list, entry);
+    }
+    *list = splitter.shard_list;
+    projection.columns = splitter.columns;
+    return projection;
+}
+
+static bool travels_in_binary(Oid type)
+{
+    if (type >= FirstNormalObjectId)
+        return false;
+    switch (type) {
+    case OIDOID:
+    case CSTRINGOID:
+    case UNKNOWNOID:
+    case RECORDOID:
+    case RECORDARRAYOID:
+        return false;
+    default:
+        break;
+    }
+    char category;
+    bool preferred;
+    Oid element = get_element_type(type);
+    if (OidIsValid(element))
+        return travels_in_binary(element);
+    get_type_category_preferred(type, &category, &preferred);
+    switch (category) {
+    case TYPCATEGORY_NUMERIC: // reg* types are numeric as well, and carry Oids
+        return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
+               type == FLOAT8OID || type == NUMERICOID;
+    case TYPCATEGORY_BOOLEAN:
+    case TYPCATEGORY_DATETIME:
+    case TYPCATEGORY_GEOMETRIC:
+    case TYPCATEGORY_NETWORK:
+    case TYPCATEGORY_STRING:
+    case TYPCATEGORY_TIMESPAN:
+    case TYPCATEGORY_BITSTRING:
+    case TYPCATEGORY_RANGE:
+        return true;
+    default:
+        return type == UUIDOID || type == BYTEAOID || type == JSONOID || type == JSONBOID;
+    }
+}
+
+bool columns_travel_in_binary(List *columns)
+{
+    ListCell *cell;
+    foreach (cell, columns)
+        if (!travels_in_binary(exprType((Node *) ((TargetEntry *) lfirst(cell))->expr)))
+            return false;
+    return true;
+}
+
+} // namespace shardwise

@@ -1,0 +1,256 @@
+#include "planner/route_planner.hpp"
+
+#include "pg/deparse.hpp"
+#include "planner/insert_rows.hpp"
+#include "planner/parameters.hpp"
+#include "planner/projection.hpp"
+#include "planner/route.hpp"
+#include "planner/row_security.hpp"
+#include "planner/shipping.hpp"
+#include "routing/key_analysis.hpp"
+
+extern "C" {
+#include "catalog/pg_proc.h"
+#include "optimizer/optimizer.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// ---- range table -------------------------------------------------------------------------------
+
+struct FlatRangeTable {
+    List *rtable;
+    bool has_subqueries;
+};
+
+bool flatten_walker(Node *node, void *context)
+{
+    FlatRangeTable *flat = (FlatRangeTable *) context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        ListCell *cell;
+        foreach (cell, ((Query *) node)->rtable) {
+            RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+            flat->has_subqueries |= rte->rtekind == RTE_SUBQUERY || rte->rtekind == RTE_CTE;
+            if (rte->rtekind != RTE_RELATION)
+                continue;
+            RangeTblEntry *copy = (RangeTblEntry *) palloc(sizeof(RangeTblEntry));
+            *copy = *rte;
+            copy->securityQuals = NIL;
+            copy->tablesample = nullptr;
+            flat->rtable = lappend(flat->rtable, copy);
+        }
+        flat->has_subqueries |= ((Query *) node)->hasSubLinks;
+        return query_tree_walker((Query *) node, (bool (*)()) flatten_walker, context, 0);
+    }
+    return expression_tree_walker(node, (bool (*)()) flatten_walker, context);
+}
+
+// The entry that stands for the shard's rows, so that EXPLAIN can name their columns.
+RangeTblEntry *make_result_entry(List *columns)
+{
+    List *names = NIL;
+    ListCell *cell;
+    foreach (cell, columns) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        names = lappend(names, makeString(pstrdup(entry->resname != nullptr ? entry->resname
+                                                                             : "?column?")));
+    }
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_NAMEDTUPLESTORE;
+    rte->eref = makeAlias("shard", names);
+    rte->inFromCl = true;
+    return rte;
+}
+
+// ---- values and keys ---------------------------------------------------------------------------
+
+Oid routed_value_type(const Expr *expr, bool is_array)
+{
+    Oid type = getBaseType(exprType((const Node *) expr));
+    return is_array ? getBaseType(get_element_type(type)) : type;
+}
+
+// Describes the keys by the numbers of the values that hold them; a key that is not a parameter
+// itself becomes one more value.
+void add_pins(Route *route, List *keys, const ShardParameters *parameters, List **values)
+{
+    ListCell *cell;
+    route->pins = (KeyPin *) palloc0(sizeof(KeyPin) * (list_length(keys) + 1));
+    foreach (cell, keys) {
+        KeyExpression *key = (KeyExpression *) lfirst(cell);
+        KeyPin *pin = &route->pins[route->npins++];
+        pin->keyspace_id = key->keyspace->id;
+        pin->nkeys = key->keyspace->nkeys;
+        for (int i = 0; i < pin->nkeys; i++) {
+            int number = find_parameter(parameters, key->values[i]);
+            if (number < 0) {
+                number = list_length(*values);
+                *values = lappend(*values,
+                                  eval_const_expressions(nullptr, (Node *) key->values[i]));
+            }
+            pin->values[i] = number;
+            pin->is_array[i] = key->is_array[i];
+            pin->value_types[i] = routed_value_type(key->values[i], key->is_array[i]);
+        }
+    }
+}
+
+Oid *oid_array(List *oids)
+{
+    Oid *array = (Oid *) palloc(sizeof(Oid) * (list_length(oids) + 1));
+    int i = 0;
+    ListCell *cell;
+    foreach (cell, oids)
+        array[i++] = lfirst_oid(cell);
+    return array;
+}
+
+bool locks_or_changes_rows(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        Query *query = (Query *) node;
+        if (query->commandType != CMD_SELECT || query->rowMarks != NIL)
+            return true;
+        return query_tree_walker(query, (bool (*)()) locks_or_changes_rows, context, 0);
+    }
+    return expression_tree_walker(node, (bool (*)()) locks_or_changes_rows, context);
+}
+
+bool calls_volatile(List *functions)
+{
+    ListCell *cell;
+    foreach (cell, functions)
+        if (func_volatile(lfirst_oid(cell)) == PROVOLATILE_VOLATILE)
+            return true;
+    return false;
+}
+
+// ---- assembly ----------------------------------------------------------------------------------
+
+// True if the plan node does more than hand the shard's columns on.
+bool computes(List *output)
+{
+    ListCell *cell;
+    foreach (cell, output)
+        if (!IsA(((TargetEntry *) lfirst(cell))->expr, Var))
+            return true;
+    return false;
+}
+
+CustomScan *make_scan(Route *route, List *values, const Projection *projection)
+{
+    CustomScan *scan = makeNode(CustomScan);
+    scan->scan.plan.targetlist = projection->output;
+    scan->scan.plan.plan_rows = 1;
+    scan->scan.plan.startup_cost = 0;
+    scan->scan.plan.total_cost = 1;
+    scan->scan.scanrelid = 0;
+    scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+    scan->custom_exprs = values;
+    scan->custom_private = list_make1(route);
+    scan->custom_scan_tlist = projection->columns;
+    scan->methods = GetCustomScanMethods(route_scan_name, false);
+    return scan;
+}
+
+// FOR UPDATE is the shard's affair; the entry names the command in error messages.
+List *name_row_marks(Query *query)
+{
+    if (query->rowMarks == NIL)
+        return NIL;
+    RowMarkClause *clause = (RowMarkClause *) linitial(query->rowMarks);
+    PlanRowMark *mark = makeNode(PlanRowMark);
+    mark->rti = mark->prti = clause->rti;
+    mark->strength = clause->strength;
+    mark->waitPolicy = clause->waitPolicy;
+    mark->isParent = true; // the executor leaves these alone
+    return list_make1(mark);
+}
+
+PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
+{
+    PlannedStmt *statement = makeNode(PlannedStmt);
+    bool has_row_security = false;
+    statement->commandType = query->commandType;
+    statement->hasReturning = query->returningList != NIL;
+    statement->hasModifyingCTE = query->hasModifyingCTE;
+    statement->planTree = (Plan *) scan;
+    statement->rtable = rtable;
+    statement->rowMarks = name_row_marks(query);
+    extract_query_dependencies((Node *) query, &statement->relationOids, &statement->invalItems,
+                               &has_row_security);
+    statement->dependsOnRole = has_row_security;
+    return statement;
+}
+
+Refusal check_analysis(const KeyAnalysis *analysis)
+{
+    if (analysis->changes_reference)
+        return pstrdup("A reference table is on every shard, and all copies would have to change.");
+    return analysis->unpinned;
+}
+
+} // namespace
+
+PlannedStmt *plan_route(Query *query, Refusal *refusal)
+{
+    static uint64 last_statement_id = 0;
+
+    if (query->commandType == CMD_MERGE) {
+        *refusal = pstrdup("MERGE is not routed.");
+        return nullptr;
+    }
+    FlatRangeTable flat = {};
+    flatten_walker((Node *) query, &flat);
+    int result_varno = list_length(flat.rtable) + 1;
+
+    Query *sent = copy_node(query);
+    Shipping shipping = {};
+    expand_inserts(sent);
+    Projection projection = split_projection(sent, result_varno);
+    int shown = list_length(projection.columns);
+    List *checks = append_check_columns(sent, &shipping.refusal);
+    ship_query(sent, &shipping);
+    if ((*refusal = shipping.refusal) != nullptr)
+        return nullptr;
+    KeyAnalysis analysis = analyze_keys(sent);
+    if ((*refusal = check_analysis(&analysis)) != nullptr)
+        return nullptr;
+    if ((*refusal = apply_row_security(sent)) != nullptr)
+        return nullptr;
+
+    ShardParameters parameters = {shipping.router_values, NIL, NIL, NIL};
+    number_parameters(sent, &parameters);
+    List *values = parameters.sources;
+
+    Route *route = make_route();
+    route->statement_id = ++last_statement_id;
+    route->nparams = list_length(values);
+    route->param_types = oid_array(parameters.types);
+    route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
+    add_pins(route, analysis.keys, &parameters, &values);
+    route->sql = deparse_query(sent);
+    bool simple = list_length(flat.rtable) == 1 && !flat.has_subqueries;
+    route->tier = simple ? Tier::FastPath : Tier::SingleShard;
+    route->checks = checks;
+    route->ncolumns = shown + list_length(checks);
+    route->binary_results = columns_travel_in_binary(projection.columns);
+    route->writes = locks_or_changes_rows((Node *) query, nullptr) ||
+                    calls_volatile(shipping.functions);
+    route->counts_rows = query->commandType != CMD_SELECT;
+    route->functions = shipping.functions;
+    route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;
+
+    flat.rtable = lappend(flat.rtable, make_result_entry(projection.columns));
+    return make_statement(query, make_scan(route, values, &projection), flat.rtable);
+}
+
+} // namespace shardwise

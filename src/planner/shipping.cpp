@@ -1,0 +1,461 @@
+#include "planner/shipping.hpp"
+
+#include "catalog/catalog.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_proc.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// ---- functions -------------------------------------------------------------------------------
+
+enum class Placement {
+    Anywhere, // immutable, and every shard has it
+    Stable,   // every shard has it, but one statement must see one value
+    Volatile, // every shard has it; evaluated for each row
+    Router    // reads or changes what the router alone has
+};
+
+bool is_registry_type(Oid type)
+{
+    switch (type) {
+    case REGPROCOID:
+    case REGPROCEDUREOID:
+    case REGOPEROID:
+    case REGOPERATOROID:
+    case REGCLASSOID:
+    case REGTYPEOID:
+    case REGROLEOID:
+    case REGNAMESPACEOID:
+    case REGCONFIGOID:
+    case REGDICTIONARYOID:
+    case REGCOLLATIONOID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Built-in stable functions that look into the catalogs, whose answer (Oids, privileges, sizes)
+// is the router's own affair.
+bool reads_catalogs(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", function);
+    Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+    const char *name = NameStr(proc->proname);
+    bool reads = strncmp(name, "pg_", 3) == 0 || strncmp(name, "has_", 4) == 0 ||
+                 strncmp(name, "current_", 8) == 0 || strncmp(name, "to_reg", 6) == 0 ||
+                 strncmp(name, "col_desc", 8) == 0 || strncmp(name, "obj_desc", 8) == 0 ||
+                 is_registry_type(proc->prorettype);
+    for (int i = 0; i < proc->pronargs && !reads; i++)
+        reads = is_registry_type(proc->proargtypes.values[i]) &&
+                proc->proargtypes.values[i] != REGCONFIGOID;
+    ReleaseSysCache(tuple);
+    return reads;
+}
+
+Placement place_builtin(Oid function)
+{
+    switch (function) {
+    case F_RANDOM:
+    case F_CLOCK_TIMESTAMP:
+    case F_TIMEOFDAY:
+    case F_GEN_RANDOM_UUID:
+    case F_PG_SLEEP:
+        return Placement::Volatile;
+    default:
+        break;
+    }
+    switch (func_volatile(function)) {
+    case PROVOLATILE_IMMUTABLE:
+        return Placement::Anywhere;
+    case PROVOLATILE_STABLE:
+        return reads_catalogs(function) ? Placement::Router : Placement::Stable;
+    default:
+        return Placement::Router;
+    }
+}
+
+Placement place_function(Oid function)
+{
+    if (function < FirstNormalObjectId)
+        return place_builtin(function);
+    if (!function_is_shipped(function))
+        return Placement::Router;
+    switch (func_volatile(function)) {
+    case PROVOLATILE_IMMUTABLE:
+        return Placement::Anywhere;
+    case PROVOLATILE_STABLE:
+        return Placement::Stable;
+    default:
+        return Placement::Volatile;
+    }
+}
+
+// ---- what a subexpression needs --------------------------------------------------------------
+
+struct Profile {
+    bool needs_row;      // columns, aggregates, subqueries: cannot be computed beforehand
+    bool must_be_pinned; // has to be computed once, in one place
+    bool is_volatile;    // a new value with each evaluation
+    bool needs_router;
+    int placeholders; // enclosing nodes within the subexpression that supply CaseTestExpr
+};
+
+bool profile_function(Oid function, void *context)
+{
+    Profile *profile = (Profile *) context;
+    switch (place_function(function)) {
+    case Placement::Anywhere:
+        break;
+    case Placement::Stable:
+        profile->must_be_pinned = true;
+        break;
+    case Placement::Volatile:
+        profile->is_volatile = true;
+        break;
+    case Placement::Router:
+        profile->needs_router = true;
+        profile->is_volatile |= func_volatile(function) == PROVOLATILE_VOLATILE;
+        break;
+    }
+    return false;
+}
+
+bool profile_walker(Node *node, void *context)
+{
+    Profile *profile = (Profile *) context;
+    if (node == nullptr)
+        return false;
+    switch (nodeTag(node)) {
+    case T_Var:
+    case T_Aggref:
+    case T_WindowFunc:
+    case T_GroupingFunc:
+    case T_SubLink:
+    case T_CurrentOfExpr:
+    case T_SetToDefault:
+    case T_CoerceToDomainValue:
+    case T_Query:
+        profile->needs_row = true;
+        break;
+    case T_CaseTestExpr:
+        profile->needs_row |= profile->placeholders == 0;
+        break;
+    case T_Param:
+        profile->needs_row |= ((Param *) node)->paramkind != PARAM_EXTERN;
+        break;
+    case T_Const:
+        profile->must_be_pinned |= is_registry_type(((Const *) node)->consttype);
+        break;
+    case T_FuncExpr:
+        profile->needs_row |= ((FuncExpr *) node)->funcretset;
+        break;
+    case T_OpExpr:
+        profile->needs_row |= ((OpExpr *) node)->opretset;
+        break;
+    case T_SQLValueFunction:
+    case T_XmlExpr:
+        profile->must_be_pinned = true;
+        break;
+    case T_NextValueExpr:
+        profile->needs_router = true;
+        profile->is_volatile = true;
+        break;
+    default:
+        break;
+    }
+    check_functions_in_node(node, profile_function, profile);
+    if (IsA(node, Query))
+        return false;
+    bool supplies = IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr);
+    profile->placeholders += supplies;
+    expression_tree_walker(node, (bool (*)()) profile_walker, context);
+    profile->placeholders -= supplies;
+    return false;
+}
+
+Profile profile_expression(Node *expr)
+{
+    Profile profile = {};
+    profile_walker(expr, &profile);
+    return profile;
+}
+
+// ---- taking out --------------------------------------------------------------------------------
+
+struct Shipper {
+    Shipping *out;
+    List *queries; // the query at hand and its parents, innermost first
+    bool once;     // the expression at hand is evaluated exactly once per execution
+};
+
+Node *ship_mutator(Node *node, void *context);
+
+void refuse(Shipper *shipper, char *reason)
+{
+    if (shipper->out->refusal == nullptr)
+        shipper->out->refusal = reason;
+}
+
+bool may_become_param(Node *node)
+{
+    switch (nodeTag(node)) {
+    case T_Const:
+    case T_FuncExpr:
+    case T_OpExpr:
+    case T_DistinctExpr:
+    case T_NullIfExpr:
+    case T_ScalarArrayOpExpr:
+    case T_BoolExpr:
+    case T_SQLValueFunction:
+    case T_NextValueExpr:
+    case T_CoerceViaIO:
+    case T_ArrayCoerceExpr:
+    case T_RelabelType:
+    case T_CaseExpr:
+    case T_ArrayExpr:
+    case T_RowExpr:
+    case T_RowCompareExpr:
+    case T_CoalesceExpr:
+    case T_MinMaxExpr:
+    case T_XmlExpr:
+    case T_NullTest:
+    case T_BooleanTest:
+    case T_CoerceToDomain:
+    case T_FieldSelect:
+    case T_SubscriptingRef:
+        return exprType(node) != RECORDOID;
+    default:
+        return false;
+    }
+}
+
+Node *take_out(Shipper *shipper, Node *node, bool is_volatile)
+{
+    int number = 0;
+    ListCell *cell;
+    foreach (cell, shipper->out->router_values) {
+        // The same text twice is one value, unless each evaluation yields another.
+        if (!is_volatile && equal(lfirst(cell), node))
+            break;
+        number++;
+    }
+    if (number == list_length(shipper->out->router_values))
+        shipper->out->router_values = lappend(shipper->out->router_values, copy_node(node));
+
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = router_param_base + number;
+    param->paramtype = exprType(node);
+    param->paramtypmod = exprTypmod(node);
+    param->paramcollid = exprCollation(node);
+    param->location = -1;
+    return (Node *) param;
+}
+
+bool note_function(Oid function, void *context)
+{
+    Shipper *shipper = (Shipper *) context;
+    if (place_function(function) == Placement::Router)
+        refuse(shipper, psprintf("Function %s() runs on the router alone.",
+                                 get_func_name(function)));
+    else if (function >= FirstNormalObjectId)
+        shipper->out->functions = list_append_unique_oid(shipper->out->functions, function);
+    return false;
+}
+
+// tableoid shows the router's Oid, not the shard's.
+Node *ship_variable(Shipper *shipper, Var *var)
+{
+    if (var->varattno != TableOidAttributeNumber)
+        return (Node *) copy_node(var);
+    Query *query = (Query *) list_nth(shipper->queries, (int) var->varlevelsup);
+    RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+    if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_PARTITIONED_TABLE) {
+        refuse(shipper, pstrdup("The tableoid of a partitioned table is known to the shard alone."));
+        return (Node *) copy_node(var);
+    }
+    return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(rte->relid),
+                              false, true);
+}
+
+void ship_level(Query *query, Shipper *parent);
+
+Node *ship_mutator(Node *node, void *context)
+{
+    Shipper *shipper = (Shipper *) context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        Query *query = copy_node((Query *) node);
+        ship_level(query, shipper);
+        return (Node *) query;
+    }
+    if (IsA(node, Var))
+        return ship_variable(shipper, (Var *) node);
+    if (IsA(node, CurrentOfExpr))
+        refuse(shipper, pstrdup("WHERE CURRENT OF needs a cursor on the shard."));
+    if (may_become_param(node)) {
+        Profile profile = profile_expression(node);
+        bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router;
+        if (special && !profile.needs_row && (!profile.is_volatile || shipper->once))
+            return take_out(shipper, node, profile.is_volatile);
+    }
+    if (IsA(node, NextValueExpr))
+        refuse(shipper, pstrdup("A sequence of the router is needed for each row."));
+    check_functions_in_node(node, note_function, shipper);
+    return expression_tree_mutator(node, (Node * (*) ()) ship_mutator, context);
+}
+
+Node *ship(Shipper *shipper, Node *node, bool once = false)
+{
+    bool saved = shipper->once;
+    shipper->once = once;
+    Node *shipped = ship_mutator(node, shipper);
+    shipper->once = saved;
+    return shipped;
+}
+
+// A function in FROM cannot become a parameter; its arguments can.
+void ship_range_function(Shipper *shipper, RangeTblFunction *function)
+{
+    Node *expr = function->funcexpr;
+    Profile own = {};
+    check_functions_in_node(expr, profile_function, &own);
+    if (!IsA(expr, FuncExpr) || own.must_be_pinned) {
+        Profile whole = profile_expression(expr);
+        if (whole.must_be_pinned || whole.needs_router)
+            refuse(shipper, pstrdup("A function in FROM has to be evaluated on the router."));
+    }
+    check_functions_in_node(expr, note_function, shipper);
+    function->funcexpr =
+        expression_tree_mutator(expr, (Node * (*) ()) ship_mutator, shipper);
+}
+
+void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_insert_values)
+{
+    ListCell *cell;
+    switch (rte->rtekind) {
+    case RTE_SUBQUERY:
+        ship_level(rte->subquery, shipper);
+        break;
+    case RTE_FUNCTION:
+        foreach (cell, rte->functions)
+            ship_range_function(shipper, (RangeTblFunction *) lfirst(cell));
+        break;
+    case RTE_TABLEFUNC:
+        rte->tablefunc = (TableFunc *) ship(shipper, (Node *) rte->tablefunc);
+        break;
+    case RTE_VALUES:
+        rte->values_lists = (List *) ship(shipper, (Node *) rte->values_lists, is_insert_values);
+        break;
+    case RTE_NAMEDTUPLESTORE:
+        refuse(shipper, pstrdup("A transition table is on the router."));
+        break;
+    default:
+        break;
+    }
+    rte->securityQuals = (List *) ship(shipper, (Node *) rte->securityQuals);
+}
+
+bool refuse_local_table(Node *node, Shipper *shipper, Query *query)
+{
+    if (!IsA(node, RangeTblRef))
+        return false;
+    RangeTblEntry *rte = rt_fetch(((RangeTblRef *) node)->rtindex, query->rtable);
+    if (rte->rtekind == RTE_RELATION && find_table(rte->relid) == nullptr)
+        refuse(shipper,
+               psprintf("Table \"%s\" is local to the router.", get_rel_name(rte->relid)));
+    return false;
+}
+
+struct FromContext {
+    Shipper *shipper;
+    Query *query;
+};
+
+bool local_table_walker(Node *node, void *context)
+{
+    FromContext *from = (FromContext *) context;
+    if (node == nullptr || IsA(node, Query))
+        return false;
+    refuse_local_table(node, from->shipper, from->query);
+    return expression_tree_walker(node, (bool (*)()) local_table_walker, context);
+}
+
+void ship_level(Query *query, Shipper *parent)
+{
+    Shipper shipper = {parent->out, lcons(query, parent->queries), false};
+    bool top = parent->queries == NIL;
+    bool is_insert = query->commandType == CMD_INSERT;
+    ListCell *cell;
+
+    FromContext from = {&shipper, query};
+    local_table_walker((Node *) query->jointree, &from);
+    if (is_insert) {
+        RangeTblRef target = {T_RangeTblRef, query->resultRelation};
+        refuse_local_table((Node *) &target, &shipper, query);
+    }
+
+    bool selects = false; // rows come from somewhere else than a VALUES list
+    foreach (cell, query->rtable)
+        selects |= ((RangeTblEntry *) lfirst(cell))->rtekind == RTE_SUBQUERY;
+    bool values_only = top && is_insert && !selects;
+    bool single_row = top && query->commandType == CMD_SELECT &&
+                      query->jointree->fromlist == NIL && query->setOperations == nullptr &&
+                      query->jointree->quals == nullptr;
+
+    foreach (cell, query->cteList) {
+        CommonTableExpr *cte = (CommonTableExpr *) lfirst(cell);
+        ship_level((Query *) cte->ctequery, &shipper);
+    }
+    foreach (cell, query->rtable)
+        ship_relation(&shipper, query, (RangeTblEntry *) lfirst(cell), values_only);
+    query->targetList = (List *) ship(&shipper, (Node *) query->targetList,
+                                      values_only || (single_row && !query->hasTargetSRFs));
+    query->returningList = (List *) ship(&shipper, (Node *) query->returningList);
+    query->jointree = (FromExpr *) ship(&shipper, (Node *) query->jointree);
+    query->havingQual = ship(&shipper, query->havingQual);
+    query->limitOffset = ship(&shipper, query->limitOffset);
+    query->limitCount = ship(&shipper, query->limitCount);
+    if (query->onConflict != nullptr) {
+        OnConflictExpr *conflict = query->onConflict;
+        conflict->onConflictSet = (List *) ship(&shipper, (Node *) conflict->onConflictSet);
+        conflict->onConflictWhere = ship(&shipper, conflict->onConflictWhere);
+    }
+    foreach (cell, query->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *) lfirst(cell);
+        check->qual = ship(&shipper, check->qual);
+    }
+}
+
+} // namespace
+
+void ship_query(Query *query, Shipping *shipping)
+{
+    Shipper outside = {shipping, NIL, false};
+    ship_level(query, &outside);
+}
+
+bool expression_ships(Query *query, Node *expr)
+{
+    // Only whether something is refused matters; what is taken out is thrown away.
+    Shipping probe = {};
+    Shipper shipper = {&probe, list_make1(query), false};
+    ship_mutator(expr, &shipper);
+    return probe.refusal == nullptr;
+}
+
+} // namespace shardwise

@@ -1,0 +1,26 @@
+// Decides what of a query a shard may evaluate, and takes out of it what the router must: values
+// that are computed once (now(), nextval() of a default, current_user) and functions that exist on
+// the router alone.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Params with this number and above stand for values that the router computes.
+constexpr int router_param_base = 1 << 24;
+
+struct Shipping {
+    List *router_values; // Expr *, in the order of their Params' numbers
+    List *functions;     // Oid: functions outside pg_catalog that the shard is to call
+    char *refusal;       // why the query cannot be evaluated on a shard; nullptr if it can
+};
+
+// Rewrites the query in place. Only the first refusal is kept.
+void ship_query(Query *query, Shipping *shipping);
+
+// True if an expression of `query`'s target list can be evaluated on a shard.
+bool expression_ships(Query *query, Node *expr);
+
+} // namespace shardwise

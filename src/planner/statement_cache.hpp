@@ -1,0 +1,18 @@
+// Routed plans of this backend, found again by the shape of the query.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/route_planner.hpp"
+
+namespace shardwise
+{
+
+// Plans a query that mentions a distributed or reference table. Normalizes `query` in place. The
+// plan may share parts with the cache, which stay until the transaction ends. Returns nullptr and
+// the reason if no single shard can answer the query.
+PlannedStmt *plan_statement(Query *query, Refusal *refusal);
+
+// Registers settings and callbacks. From _PG_init.
+void init_statement_cache();
+
+} // namespace shardwise
