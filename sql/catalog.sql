@@ -30,6 +30,25 @@ SELECT * FROM shardwise.keyspaces WHERE keyspace_id > 900 ORDER BY keyspace_id;
 SELECT * FROM shardwise.ranges WHERE keyspace_id > 900 ORDER BY keyspace_id, position, kind;
 SELECT * FROM shardwise.ghost_ranges WHERE keyspace_id > 900 ORDER BY keyspace_id, shard, lower;
 
+-- Owners: hash with a pin; range with composite bounds, whatever the session's settings; list with
+-- a default shard and without.
+SELECT id, shardwise.locate('by_hash', id) = CASE WHEN id = 77 THEN 'south'
+           WHEN hashint8extended(id, 0) < 0 THEN 'north' ELSE 'south' END AS right_shard
+  FROM unnest('{0,1,2,77,78,-9223372036854775808}'::bigint[]) id;
+SELECT shardwise.key_hash('by_hash', 77) < 0 AS the_pin_matters;
+SET LOCAL DateStyle = 'SQL, DMY';
+SET LOCAL TimeZone = 'Asia/Tokyo';
+SELECT day, name, shardwise.locate('by_range', day::date, name)
+  FROM (VALUES ('-infinity', 'z'), ('31/12/2019', 'z'), ('01/01/2020', 'l'), ('01/01/2020', 'lz'),
+               ('01/01/2020', 'm'), ('02/01/2020', 'a'), ('31/12/2020', 'z'), ('01/01/2021', ''),
+               ('01/01/2021', 'a'), ('infinity', 'a')) v (day, name);
+SHOW DateStyle;
+RESET DateStyle;
+RESET TimeZone;
+SELECT country, shardwise.locate('by_list', country) FROM unnest('{de,fr,it}'::text[]) country;
+UPDATE shardwise.keyspace SET default_shard = NULL WHERE keyspace_id = 903;
+SELECT shardwise.locate('by_list', 'fr') AS fr, shardwise.locate('by_list', 'it') IS NULL AS it_has_none;
+
 -- The views are for everybody, and show no password; the tables are written by functions alone.
 CREATE ROLE catalog_reader;
 SET LOCAL ROLE catalog_reader;
