@@ -192,7 +192,7 @@ static void create_local_database(const char *database)
     SqlRows rows = query_router(R"(
 SELECT format('TEMPLATE template0 ENCODING %L LOCALE_PROVIDER %s LC_COLLATE %L LC_CTYPE %L%s',
     pg_encoding_to_char(encoding), CASE datlocprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
-    datcollate, datctype, coalesce(format(' ICU_LOCALE %L', daticulocale), ''))
+    datcollate, datctype, coalesce(' ICU_LOCALE ' || quote_literal(daticulocale), ''))
 FROM pg_database WHERE oid = $1)",
                                 1, &dboid);
     char *sql = psprintf("CREATE DATABASE %s %s", quote_identifier(database), rows.values[0][0]);
