@@ -42,9 +42,15 @@ bool error_ends_session(const PGresult *result)
 void raise_lost(Connection *c, int sqlstate, const char *detail)
 {
     drop_notices(c);
+    bool unknown = sqlstate == ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
     ereport(ERROR, (errcode(sqlstate),
-                    errmsg("lost connection to shard \"%s\"", NameStr(c->shard_name)),
-                    detail != nullptr && detail[0] != '\0' ? errdetail_internal("%s", detail) : 0));
+                    unknown ? errmsg("lost connection to shard \"%s\" during commit",
+                                     NameStr(c->shard_name))
+                            : errmsg("lost connection to shard \"%s\"", NameStr(c->shard_name)),
+                    detail != nullptr && detail[0] != '\0' ? errdetail_internal("%s", detail) : 0,
+                    unknown ? errhint("The shard may or may not have committed the transaction; "
+                                      "check before you repeat it.")
+                            : 0));
     pg_unreachable();
 }
 

@@ -10,6 +10,9 @@ extern "C" {
 namespace shardwise
 {
 
+// A session that was dead before its statement came shows within this time.
+static constexpr TimestampTz stale_session_time = 200 * 1000;
+
 // Rows that could not wait in the socket, as one bytea each: for every column its length (-1: NULL)
 // and its bytes as they came. `shape` has the columns' names, types and formats.
 struct StoredRows {
@@ -182,10 +185,9 @@ static bool may_send_again(RemoteQuery *q)
     if (!c->lost)
         return stale;
 
-    // A session that was dead before the statement came shows at once. One that dies later may have
-    // been ended by an administrator who wants the statement gone.
+    // A session that dies later may have been ended by an administrator who wants the statement gone.
     return c->scope == Scope::LoneRead &&
-           GetCurrentTimestamp() - GetCurrentStatementStartTimestamp() < USECS_PER_SEC;
+           GetCurrentTimestamp() - GetCurrentStatementStartTimestamp() < stale_session_time;
 }
 
 static void send_again(RemoteQuery *q)

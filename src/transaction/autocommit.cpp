@@ -2,6 +2,8 @@
 // trip; where that is wrong, a later error of the client's command would leave it committed.
 #include "transaction/participants_internal.hpp"
 
+#include "pg/nesting.hpp"
+
 extern "C" {
 #include "libpq/libpq.h"
 #include "tcop/pquery.h"
@@ -42,8 +44,8 @@ static bool runs_one_statement(const Portal portal)
 // than the default need a BEGIN that says so.
 bool is_whole_transaction()
 {
-    return !IsTransactionBlock() && GetCurrentTransactionNestLevel() == 1 &&
-           (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 && XactIsoLevel <= XACT_READ_COMMITTED &&
+    return !IsTransactionBlock() && GetCurrentTransactionNestLevel() == 1 && executor_depth <= 1 &&
+           utility_depth == 0 && (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 && XactIsoLevel <= XACT_READ_COMMITTED &&
            !XactReadOnly && whereToSendOutput == DestRemote && ActivePortal != nullptr &&
            runs_one_statement(ActivePortal) &&
            (is_simple_protocol(ActivePortal) || sync_comes_next());
