@@ -41,18 +41,18 @@ void run_locally(const UtilityCall &call)
         call.destination, call.completion);
 }
 
-bool is_explain_analyze(Node *statement)
+const ExplainStmt *as_explain_analyze(Node *statement)
 {
     if (!IsA(statement, ExplainStmt))
-        return false;
+        return nullptr;
     bool analyze = false;
     ListCell *cell;
-    foreach (cell, ((ExplainStmt *)statement)->options) {
-        DefElem *option = (DefElem *)lfirst(cell);
+    foreach (cell, ((ExplainStmt *) statement)->options) {
+        DefElem *option = (DefElem *) lfirst(cell);
         if (strcmp(option->defname, "analyze") == 0)
             analyze = defGetBoolean(option);
     }
-    return analyze;
+    return analyze ? (ExplainStmt *) statement : nullptr;
 }
 
 [[noreturn]] void refuse(Node *statement, Oid relid)
@@ -85,8 +85,8 @@ void process(const UtilityCall &call)
         !session_restores_dump())
         target = find_utility_target(statement);
 
-    bool explained_before = explain_analyze;
-    explain_analyze = utility_depth == 0 && is_explain_analyze(statement);
+    const ExplainStmt *explained_before = explain_analyze;
+    explain_analyze = utility_depth == 0 ? as_explain_analyze(statement) : nullptr;
     run_nested(&utility_depth, [&] {
         if (OidIsValid(target))
             run_on_target(call, statement, target);

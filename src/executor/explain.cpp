@@ -3,6 +3,7 @@
 #include "pg/nesting.hpp"
 
 extern "C" {
+#include "commands/defrem.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "optimizer/optimizer.h"
@@ -46,30 +47,61 @@ bool shard_is_known(RouteScanState *state)
     return true;
 }
 
-char *explain_command(const RouteScanState *state, const ExplainState *es, bool analyze)
+// What EXPLAIN was asked for, as far as the shard's EXPLAIN can do it too.
+struct PlanOptions {
+    bool analyze;
+    bool verbose;
+    bool costs;
+    bool buffers;
+    bool timing;
+    bool json;
+};
+
+PlanOptions options_of(const ExplainState *es, bool analyze)
 {
-    StringInfoData command;
-    initStringInfo(&command);
-    bool json = state->explains_in_json;
-    appendStringInfo(&command, "EXPLAIN (ANALYZE %s, FORMAT %s", analyze ? "on" : "off",
-                     json ? "JSON" : "TEXT");
-    if (es != nullptr)
-        appendStringInfo(&command, ", VERBOSE %s, COSTS %s, BUFFERS %s%s",
-                         es->verbose ? "on" : "off", es->costs ? "on" : "off",
-                         es->buffers ? "on" : "off",
-                         analyze && !es->timing ? ", TIMING off" : "");
-    appendStringInfo(&command, ") %s", state->route->sql);
-    return command.data;
+    return {analyze,     es->verbose, es->costs,
+            es->buffers, es->timing,  es->format == EXPLAIN_FORMAT_JSON};
+}
+
+// The same from the statement, while it runs and its ExplainState is out of reach.
+PlanOptions options_of(const ExplainStmt *statement)
+{
+    PlanOptions options = {true, false, true, false, true, false};
+    ListCell *cell;
+    foreach (cell, statement->options) {
+        DefElem *option = (DefElem *) lfirst(cell);
+        if (strcmp(option->defname, "verbose") == 0)
+            options.verbose = defGetBoolean(option);
+        else if (strcmp(option->defname, "costs") == 0)
+            options.costs = defGetBoolean(option);
+        else if (strcmp(option->defname, "buffers") == 0)
+            options.buffers = defGetBoolean(option);
+        else if (strcmp(option->defname, "timing") == 0)
+            options.timing = defGetBoolean(option);
+        else if (strcmp(option->defname, "format") == 0)
+            options.json = pg_strcasecmp(defGetString(option), "json") == 0;
+    }
+    return options;
+}
+
+char *explain_command(const RouteScanState *state, const PlanOptions &options)
+{
+    auto word = [](bool on) { return on ? "on" : "off"; };
+    return psprintf("EXPLAIN (ANALYZE %s, VERBOSE %s, COSTS %s, BUFFERS %s%s, FORMAT %s) %s",
+                    word(options.analyze), word(options.verbose), word(options.costs),
+                    word(options.buffers),
+                    options.analyze && !options.timing ? ", TIMING off" : "",
+                    options.json ? "JSON" : "TEXT", state->route->sql);
 }
 
 // Runs EXPLAIN on the shard and returns its lines.
-char *fetch_plan(RouteScanState *state, const ExplainState *es, bool analyze)
+char *fetch_plan(RouteScanState *state, const PlanOptions &options)
 {
     StringInfoData lines;
     const PGresult *result;
     int row;
 
-    RemoteQuery *query = send_route(state, explain_command(state, es, analyze), 0, false);
+    RemoteQuery *query = send_route(state, explain_command(state, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))
         appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "", PQgetvalue(result, row, 0));
@@ -96,7 +128,7 @@ void show_plan(RouteScanState *state, ExplainState *es)
         show_plan_text(state->remote_plan, es);
         return;
     }
-    if (es->format != EXPLAIN_FORMAT_JSON || !state->explains_in_json) {
+    if (es->format != EXPLAIN_FORMAT_JSON) {
         ExplainPropertyText("Remote Plan", state->remote_plan, es);
         return;
     }
@@ -128,21 +160,20 @@ void explain_route(CustomScanState *node, List *, ExplainState *es)
         return;
     if (state->remote_plan == nullptr) {
         // What locks or changes rows has run and must not run twice.
-        state->explains_in_json = es->format == EXPLAIN_FORMAT_JSON;
-        state->remote_plan = fetch_plan(state, es, !state->route->writes);
+        state->remote_plan = fetch_plan(state, options_of(es, !state->route->writes));
     }
     show_plan(state, es);
 }
 
 bool runs_under_explain(const RouteScanState *state)
 {
-    return explain_analyze && executor_depth == 1 && utility_depth == 1 &&
+    return explain_analyze != nullptr && executor_depth == 1 && utility_depth == 1 &&
            state->route->counts_rows;
 }
 
 void run_explained(RouteScanState *state)
 {
-    state->remote_plan = fetch_plan(state, nullptr, true);
+    state->remote_plan = fetch_plan(state, options_of(explain_analyze));
 }
 
 } // namespace shardwise

@@ -23,7 +23,6 @@ struct RouteScanState {
     RowReader *rows; // made with the first row
     RemoteQuery *query; // nullptr: not sent yet, or over
     bool is_done;
-    bool explains_in_json;
     char *remote_plan; // EXPLAIN ANALYZE: the shard's own plan, as text or JSON
 };
 

@@ -5,6 +5,6 @@ namespace shardwise
 
 int executor_depth = 0;
 int utility_depth = 0;
-bool explain_analyze = false;
+const ExplainStmt *explain_analyze = nullptr;
 
 } // namespace shardwise

@@ -10,8 +10,8 @@ namespace shardwise
 extern int executor_depth;
 extern int utility_depth;
 
-// True while EXPLAIN ANALYZE runs, at utility depth 1.
-extern bool explain_analyze;
+// The EXPLAIN ANALYZE that runs at utility depth 1; nullptr if none does.
+extern const ExplainStmt *explain_analyze;
 
 // Runs `body` one level deeper in `depth`; restores it when `body` raises an error.
 template <typename Body> void run_nested(int *depth, Body body)
