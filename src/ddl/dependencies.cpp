@@ -40,13 +40,14 @@ AND CASE d.classid
     WHEN 'pg_policy'::regclass THEN (SELECT polrelid = $1 FROM pg_policy WHERE oid = d.objid)
     WHEN 'pg_statistic_ext'::regclass THEN (SELECT stxrelid = $1 FROM pg_statistic_ext
         WHERE oid = d.objid)
-    WHEN 'pg_class'::regclass THEN (SELECT relkind IN ('i', 'I') FROM pg_class WHERE oid = d.objid)
     ELSE false END
-GROUP BY 1, 2 ORDER BY 1, 2)";
+UNION
+SELECT 'pg_class'::regclass::oid, indexrelid FROM pg_index WHERE indrelid = $1
+ORDER BY 1, 2)";
 
 // Constraints of a domain, which refer to it and not the other way round.
 static const char *const domain_parts_query = R"(
-SELECT 'pg_constraint'::regclass::oid, oid FROM pg_constraint WHERE contypid = $1 ORDER BY oid)";
+SELECT 'pg_constraint'::regclass::oid, oid FROM pg_constraint WHERE contypid = $1 ORDER BY 2)";
 
 static const char *const references_query = R"(
 SELECT DISTINCT refclassid::oid, refobjid FROM pg_depend

@@ -174,7 +174,7 @@ static Form_pg_attribute find_key_column(Relation rel, const char *name)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
                         errmsg("column \"%s\" of table \"%s\" does not exist", name,
                                RelationGetRelationName(rel)),
-                        errhint("The shard key names columns of the table.")));
+                        errhint("Name one column of the table, or several as in ARRAY['a', 'b'].")));
     if (number < 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
                         errmsg("system column \"%s\" cannot be a shard key", name),
