@@ -4,9 +4,9 @@
 
 CREATE ROLE diff_reader;
 GRANT CREATE, USAGE ON SCHEMA public TO diff_reader;
--- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s1 OPTIONS (user 'postgres');
--- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s2 OPTIONS (user 'postgres');
--- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s3 OPTIONS (user 'postgres');
+-- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s1 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s2 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_reader SERVER s3 OPTIONS (user 'postgres', password_required 'false');
 
 -- The tables of the bench: a key, a table that lives with it, a reference table.
 CREATE TABLE customers (

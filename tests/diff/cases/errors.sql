@@ -43,7 +43,6 @@ SELECT name FROM customers WHERE customer_id = '2025-01-01'::date;
 SELECT name + 1 FROM customers WHERE customer_id = 7;
 SELECT * FROM customers WHERE customer_id = 7 GROUP BY name;
 SELECT * FROM customers WHERE customer_id = 1 / 0;
-SELECT * FROM customers WHERE customer_id = (SELECT 1 UNION SELECT 2);
 SELECT jb -> 'a' -> NULL, jb::int FROM everything WHERE id = 1;
 SELECT t::regclass FROM everything WHERE id = 1;
 SELECT array_fill(0, ARRAY[2147483647, 2]) FROM customers WHERE customer_id = 7;
@@ -60,6 +59,7 @@ SELECT balance / $2 FROM customers WHERE customer_id = $1;
 -- params: 'x'
 SELECT balance FROM customers WHERE customer_id = $1;
 -- params: 9223372036854775808
+-- modes: extended, prepared
 SELECT balance FROM customers WHERE customer_id = $1;
 SELECT name FROM customers WHERE customer_id = 7 FOR UPDATE OF orders;
 SELECT name INTO STRICT x FROM customers WHERE customer_id = 7;

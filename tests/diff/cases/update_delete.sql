@@ -18,14 +18,18 @@ UPDATE orders SET status = upper(status) WHERE customer_id = 10 AND amount > 5 R
 UPDATE orders SET status = 'x' WHERE customer_id = 10 AND order_id IN (SELECT order_id FROM orders WHERE customer_id = 10 ORDER BY order_id LIMIT 1) RETURNING order_id;
 UPDATE orders SET status = 'y' WHERE customer_id = 10 AND EXISTS (SELECT FROM customers c WHERE c.customer_id = orders.customer_id);
 UPDATE orders SET amount = -1 WHERE (customer_id, order_id) = (10, 69) RETURNING amount;
+-- expect-refused: shard key column
 UPDATE customers SET customer_id = 7 WHERE customer_id = 7 RETURNING customer_id;
 UPDATE customers SET customer_id = customer_id WHERE customer_id = 7 RETURNING customer_id;
 -- compare: shape
 UPDATE customers SET created = now(), region = (random() * 10)::int WHERE customer_id = 11 RETURNING created, region;
 UPDATE customers SET created = '2025-01-01 00:00+00', region = 1 WHERE customer_id = 11;
 UPDATE customers SET name = current_user WHERE customer_id = 11 RETURNING name;
+-- expect-refused: nextval
 UPDATE autos SET title = 'changed', ticket = nextval('ticket') WHERE owner = 2 AND id = 1 RETURNING ticket, doubled;
+-- expect-refused: nextval
 UPDATE autos SET ticket = nextval('ticket') WHERE owner = 2 AND id = 6 RETURNING ticket;
+-- expect-refused: nextval
 UPDATE autos SET title = DEFAULT, ser = DEFAULT WHERE owner = 2 AND id = 1 RETURNING title, ser;
 UPDATE autos SET doubled = 3 WHERE owner = 2;
 UPDATE autos SET doubled = DEFAULT WHERE owner = 2 AND id = 1 RETURNING doubled;
@@ -42,6 +46,7 @@ UPDATE customers SET balance = 1 / (balance - balance) WHERE customer_id = 7;
 UPDATE customers SET name = NULL WHERE customer_id = 7;
 UPDATE customers SET name = NULL WHERE customer_id = -7;
 UPDATE local_notes SET note = 'x' WHERE id = 1 RETURNING *;
+-- expect-refused: local_notes
 UPDATE local_notes SET note = name FROM customers c WHERE c.customer_id = 12 AND local_notes.id = 2 RETURNING note;
 
 DELETE FROM orders WHERE customer_id = 12 AND order_id = 11 RETURNING *;
@@ -62,5 +67,6 @@ UPDATE events SET at = at + 30 WHERE tenant = 3 AND at < '2025-01-25' RETURNING 
 UPDATE events SET at = '2026-01-01' WHERE tenant = 3;
 INSERT INTO events VALUES (3, '2025-01-05', 900, 'new') RETURNING *;
 INSERT INTO events VALUES (3, '2027-01-05', 900, 'no partition');
+-- expect-refused: tableoid
 SELECT tableoid::regclass, count(*) FROM events WHERE tenant = 3 GROUP BY 1 ORDER BY 1;
 SELECT * FROM events_january WHERE tenant = 4 ORDER BY id;

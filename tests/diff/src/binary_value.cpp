@@ -65,7 +65,7 @@ void copy_elements(Server &server, Oid type, Reader &reader, std::string &copy)
 void copy_array(Server &server, Reader &reader, std::string &copy)
 {
     uint32_t dimensions = reader.number(copy);
-    reader.number(copy); // whether NULLs are present
+    reader.oid(); // whether there may be NULLs: a hint about storage, no part of the value
     Oid element = reader.oid();
     copy += server.type(element).name;
     for (uint32_t i = 0; i < 2 * dimensions; i++) {

@@ -1,4 +1,5 @@
-// Binary values of arrays, composites, regclass and its like carry OIDs, which differ between servers.
+// Binary values of arrays, composites, regclass and its like carry OIDs, which differ between
+// servers.
 #pragma once
 
 #include "server.hpp"

@@ -30,10 +30,11 @@ std::string join(const std::vector<std::string> &items, const std::string &separ
 // The columns that an INSERT can set.
 std::string insertable_columns(Server &server, const std::string &table)
 {
-    return server.query("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) "
-                        "FROM pg_attribute WHERE attrelid = " +
-                        quote_literal(table) +
-                        "::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''")[0][0];
+    return server.query(
+        "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) "
+        "FROM pg_attribute WHERE attrelid = " +
+        quote_literal(table) +
+        "::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''")[0][0];
 }
 
 std::vector<Row> rows_of(Server &server, const std::string &table)
@@ -127,8 +128,8 @@ void DatabaseState::restore_on(Server &server, const std::vector<std::string> &n
         return;
     }
     // As a replica: neither triggers nor foreign keys act on the copy.
-    std::string sql = "BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE " +
-                      join(names, ", ") + ";";
+    std::string sql =
+        "BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE " + join(names, ", ") + ";";
     for (size_t i = 0; i < names.size(); i++) {
         std::string columns = insertable_columns(server, names[i]);
         sql += "INSERT INTO " + names[i] + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " +
@@ -164,7 +165,8 @@ void DatabaseState::restore()
     }
     for (Server *server : {&router_, &plain_}) {
         server->query("SELECT setval(name::regclass, coalesce(last_value, start_value), "
-                      "last_value IS NOT NULL) FROM " + saved_schema + ".sequences");
+                      "last_value IS NOT NULL) FROM " +
+                      saved_schema + ".sequences");
     }
 }
 
@@ -190,18 +192,19 @@ void DatabaseState::check_placement(const Table &table, const std::string &shard
         arguments.push_back(names.back() + "::" + column.type);
     }
     std::vector<std::string> keys;
-    for (auto &row : server.query("SELECT DISTINCT " + join(columns, ", ") + " FROM " + table.name)) {
+    for (auto &row :
+         server.query("SELECT DISTINCT " + join(columns, ", ") + " FROM " + table.name)) {
         std::transform(row.begin(), row.end(), row.begin(), quote_literal);
         keys.push_back("(" + join(row, ", ") + ")");
     }
     if (keys.empty()) {
         return;
     }
-    std::string locate = "shardwise.locate(" + quote_literal(table.name) + ", " +
-                         join(arguments, ", ") + ")";
-    for (auto &row : router_.query("SELECT ROW(" + join(names, ", ") + "), " + locate +
-                                   " FROM (VALUES " + join(keys, ", ") + ") v (" +
-                                   join(names, ", ") + ")")) {
+    std::string locate =
+        "shardwise.locate(" + quote_literal(table.name) + ", " + join(arguments, ", ") + ")";
+    for (auto &row :
+         router_.query("SELECT ROW(" + join(names, ", ") + "), " + locate + " FROM (VALUES " +
+                       join(keys, ", ") + ") v (" + join(names, ", ") + ")")) {
         if (row[1] != shard) {
             differences.push_back(table.name + ": key " + row[0] + " is on shard " + shard +
                                   " but belongs on " + row[1]);
@@ -219,9 +222,10 @@ void DatabaseState::compare_table(const Table &table, std::vector<std::string> &
     }
     // Its size, not its rows: a query would be answered by the shards.
     std::string name = quote_literal(table.name);
-    auto size = router_.query("SELECT pg_relation_size(" + name + ") + coalesce((SELECT "
-                              "sum(pg_relation_size(relid)) FROM pg_partition_tree(" + name +
-                              ")), 0)")[0][0];
+    auto size = router_.query("SELECT pg_relation_size(" + name +
+                              ") + coalesce((SELECT "
+                              "sum(pg_relation_size(relid)) FROM pg_partition_tree(" +
+                              name + ")), 0)")[0][0];
     if (size != "0") {
         differences.push_back(table.name + ": the router's own table is not empty");
     }

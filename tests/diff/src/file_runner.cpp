@@ -38,7 +38,8 @@ std::string with_literals(const Statement &statement)
     for (size_t at = 0; at < statement.sql.size();) {
         Token t = scan_token(statement.sql, at);
         at += t.text.size();
-        size_t number = t.kind == TokenKind::Parameter ? std::stoul(std::string(t.text.substr(1))) : 0;
+        size_t number =
+            t.kind == TokenKind::Parameter ? std::stoul(std::string(t.text.substr(1))) : 0;
         if (number > 0 && number <= statement.parameters.size()) {
             sql += statement.parameters[number - 1].literal;
         } else {
@@ -69,7 +70,8 @@ const std::vector<Mode> &all_modes()
 
 FileRunner::FileRunner(Server &router, Server &plain, bool self_test, const Mode &mode,
                        Report &report)
-    : router_(router), plain_(plain), has_extension_(router.has_extension()), self_test_(self_test), mode_(mode), report_(report)
+    : router_(router), plain_(plain), has_extension_(router.has_extension()), self_test_(self_test),
+      mode_(mode), report_(report)
 {
 }
 
@@ -108,9 +110,9 @@ void FileRunner::run_one_sided(const Statement &statement)
     Session &session = statement.target == Target::Plain ? plain_ : router_;
     Outcome outcome = session.simple(statement.sql);
     if (outcome.error) {
-        report_.add(subject_, statement.sql,
-                    {outcome.error->sqlstate + " " + outcome.error->message + " " +
-                     outcome.error->detail});
+        report_.add(
+            subject_, statement.sql,
+            {outcome.error->sqlstate + " " + outcome.error->message + " " + outcome.error->detail});
     }
 }
 
@@ -161,11 +163,11 @@ void FileRunner::run_refused(const Statement &statement)
     }
     std::vector<std::string> differences;
     if (!is_refusal(router, *statement.refused)) {
-        differences.push_back(
-            "expected to be refused with 0A000 and \"" + *statement.refused + "\", but: " +
-            (router.error ? router.error->sqlstate + " " + router.error->message + " (" +
-                                router.error->detail + ")"
-                          : "answered; remove expect-refused"));
+        differences.push_back("expected to be refused with 0A000 and \"" + *statement.refused +
+                              "\", but: " +
+                              (router.error ? router.error->sqlstate + " " + router.error->message +
+                                                  " (" + router.error->detail + ")"
+                                            : "answered; remove expect-refused"));
     }
     if (plain.error) {
         differences.push_back("the plain server refuses as well: " + plain.error->message);
@@ -256,8 +258,8 @@ bool FileRunner::execute_once(const std::string &name, const Statement &statemen
 
 bool FileRunner::compare(const Statement &statement, const Outcome &router, const Outcome &plain)
 {
-    bool ordered = statement.ordered.value_or(is_query(statement) &&
-                                              is_ordered_at_top(statement.sql));
+    bool ordered =
+        statement.ordered.value_or(is_query(statement) && is_ordered_at_top(statement.sql));
     return judge(statement, compare_outcomes(router, plain, statement.compare, ordered));
 }
 

@@ -135,9 +135,9 @@ std::vector<std::string> compare_rows(std::vector<Row> router, std::vector<Row> 
     if (only_router.empty() && only_plain.empty() && ordered) {
         auto [r, p] = std::mismatch(router_ordered.begin(), router_ordered.end(),
                                     plain_ordered.begin(), plain_ordered.end());
-        differences.push_back("order, from row " +
-                              std::to_string(r - router_ordered.begin() + 1) + ": router " +
-                              show_row(*r, binary) + " | plain " + show_row(*p, binary));
+        differences.push_back("order, from row " + std::to_string(r - router_ordered.begin() + 1) +
+                              ": router " + show_row(*r, binary) + " | plain " +
+                              show_row(*p, binary));
     }
     return differences;
 }

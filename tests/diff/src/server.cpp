@@ -32,7 +32,8 @@ Connection connect(const std::string &conninfo, const std::string &label)
     for (;;) {
         Connection connection(PQconnectdb(conninfo.c_str()));
         if (PQstatus(connection.get()) == CONNECTION_OK) {
-            PQsetNoticeProcessor(connection.get(), [](void *, const char *) {}, nullptr);
+            PQsetNoticeProcessor(
+                connection.get(), [](void *, const char *) {}, nullptr);
             return connection;
         }
         if (steady_clock::now() > deadline) {

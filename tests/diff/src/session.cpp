@@ -65,7 +65,10 @@ Session::Session(Server &server)
 {
 }
 
-bool Session::is_idle() const { return PQtransactionStatus(connection_.get()) == PQTRANS_IDLE; }
+bool Session::is_idle() const
+{
+    return PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
+}
 bool Session::is_failed() const
 {
     return PQtransactionStatus(connection_.get()) == PQTRANS_INERROR;
@@ -117,8 +120,8 @@ void Session::describe_columns(Outcome &outcome, const PGresult *result)
 {
     outcome.columns.clear();
     for (int i = 0; i < PQnfields(result); i++) {
-        outcome.columns.push_back({PQfname(result, i), server_.type(PQftype(result, i)).name,
-                                   PQfmod(result, i)});
+        outcome.columns.push_back(
+            {PQfname(result, i), server_.type(PQftype(result, i)).name, PQfmod(result, i)});
     }
 }
 

@@ -9,15 +9,24 @@ namespace shardwise::diff
 namespace
 {
 
-bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
-bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
+bool is_space(char c)
+{
+    return std::isspace(static_cast<unsigned char>(c)) != 0;
+}
+bool is_digit(char c)
+{
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
 
 bool starts_word(char c)
 {
     return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80);
 }
 
-bool continues_word(char c) { return starts_word(c) || is_digit(c) || c == '$'; }
+bool continues_word(char c)
+{
+    return starts_word(c) || is_digit(c) || c == '$';
+}
 
 size_t end_of_quoted(std::string_view sql, size_t at, char quote, bool backslashes)
 {
@@ -55,7 +64,8 @@ size_t end_of_block_comment(std::string_view sql, size_t at)
 size_t end_of_dollar_quoted(std::string_view sql, size_t at)
 {
     size_t i = at + 1;
-    while (i < sql.size() && sql[i] != '$' && (starts_word(sql[i]) || (i > at + 1 && is_digit(sql[i])))) {
+    while (i < sql.size() && sql[i] != '$' &&
+           (starts_word(sql[i]) || (i > at + 1 && is_digit(sql[i])))) {
         i++;
     }
     if (i >= sql.size() || sql[i] != '$') {

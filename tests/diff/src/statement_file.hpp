@@ -40,12 +40,12 @@ struct Statement {
     Target target = Target::Both;
     Section section = Section::Test;
     Compare compare = Compare::All;
-    std::optional<bool> ordered;            // nothing: an ORDER BY at the top decides
-    bool once = false;                      // prepared mode runs it once instead of seven times
-    std::set<Protocol> protocols;           // empty: all
-    std::optional<std::string> refused;     // the router refuses it, naming this
-    std::optional<std::string> difference;  // self-test: the comparison must find this
-    std::optional<std::string> copy_data;   // lines after COPY ... FROM STDIN
+    std::optional<bool> ordered;           // nothing: an ORDER BY at the top decides
+    bool once = false;                     // prepared mode runs it once instead of seven times
+    std::set<Protocol> protocols;          // empty: all
+    std::optional<std::string> refused;    // the router refuses it, naming this
+    std::optional<std::string> difference; // self-test: the comparison must find this
+    std::optional<std::string> copy_data;  // lines after COPY ... FROM STDIN
 };
 
 struct StatementFile {

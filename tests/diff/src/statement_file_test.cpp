@@ -22,7 +22,8 @@ using Texts = std::vector<std::string>;
 
 TEST(StatementFile, SplitsAtSemicolons)
 {
-    EXPECT_EQ(texts("SELECT 1; SELECT 2;\n\nSELECT 3"), (Texts{"SELECT 1", "SELECT 2", "SELECT 3"}));
+    EXPECT_EQ(texts("SELECT 1; SELECT 2;\n\nSELECT 3"),
+              (Texts{"SELECT 1", "SELECT 2", "SELECT 3"}));
 }
 
 TEST(StatementFile, SemicolonsInsideDoNotSplit)
@@ -30,8 +31,8 @@ TEST(StatementFile, SemicolonsInsideDoNotSplit)
     EXPECT_EQ(texts("SELECT ';''', E'\\';', \";\", $$;$$, $a$ $$;$a$ /* ; /* ; */ */;"),
               (Texts{"SELECT ';''', E'\\';', \";\", $$;$$, $a$ $$;$a$ /* ; /* ; */ */"}));
     EXPECT_EQ(texts("SELECT 1 -- ;\n+ 1; SELECT 2").size(), 2u);
-    EXPECT_EQ(texts("CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2); SELECT 3").size(),
-              2u);
+    EXPECT_EQ(
+        texts("CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2); SELECT 3").size(), 2u);
     EXPECT_EQ(texts("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END;"
                     " SELECT 2; END; SELECT 3")
                   .size(),
@@ -48,7 +49,8 @@ TEST(StatementFile, CountsLines)
 TEST(StatementFile, ParametersBelongToTheNextStatement)
 {
     auto file = parse_statements(
-        "file", "-- params: 42, -7::int8, 'it''s, so'::text, NULL, '{1,2}'::int[]\nSELECT 1; SELECT 2");
+        "file",
+        "-- params: 42, -7::int8, 'it''s, so'::text, NULL, '{1,2}'::int[]\nSELECT 1; SELECT 2");
     const auto &parameters = file.statements[0].parameters;
     ASSERT_EQ(parameters.size(), 5u);
     EXPECT_EQ(parameters[0].value, "42");
@@ -64,9 +66,10 @@ TEST(StatementFile, ParametersBelongToTheNextStatement)
 
 TEST(StatementFile, DirectivesOfOneStatement)
 {
-    auto file = parse_statements("file", "-- modes: simple, prepared\n-- unordered\n-- once\n"
-                                         "-- compare: shape\n-- expect-refused: table \"t\"\nSELECT 1;"
-                                         "SELECT 2;");
+    auto file =
+        parse_statements("file", "-- modes: simple, prepared\n-- unordered\n-- once\n"
+                                 "-- compare: shape\n-- expect-refused: table \"t\"\nSELECT 1;"
+                                 "SELECT 2;");
     const Statement &first = file.statements[0];
     EXPECT_EQ(first.protocols, (std::set{Protocol::Simple, Protocol::Prepared}));
     EXPECT_EQ(first.ordered, false);
