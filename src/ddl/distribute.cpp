@@ -181,12 +181,15 @@ SHARDWISE_FUNCTION(shardwise_undistribute_table)
     if (!pg_class_ownercheck(relid, GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
     const Table *found = find_table(relid);
-    if (found == nullptr || found->relid != relid)
+    if (found == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("table \"%s\" is not distributed", RelationGetRelationName(rel)),
-                        found ? errhint("Name %s, of which it is a partition.",
-                                        qualified_table_name(found->relid))
-                              : 0));
+                        errmsg("table \"%s\" is not distributed", RelationGetRelationName(rel))));
+    if (topmost_table(relid) != relid)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("cannot bring partition \"%s\" home by itself",
+                               RelationGetRelationName(rel)),
+                        errhint("Name %s, the whole partitioned table.",
+                                qualified_table_name(topmost_table(relid)))));
     CheckTableNotInUse(rel, "undistribute_table()");
     check_nothing_refers_to(relid);
 

@@ -31,30 +31,27 @@ bool session_restores_dump()
 
 static void refuse_key_column(const Table *table, Oid relid, int column)
 {
-    for (int i = 0; i < table->nkeys; i++) {
-        const char *key = get_attname(table->relid, table->key_columns[i], false);
-        if (get_attnum(relid, key) == column)
-            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                            errmsg("cannot drop shard key column \"%s\" of table \"%s\"", key,
-                                   get_rel_name(relid)),
-                            errhint("Bring the table home first: SELECT "
-                                    "shardwise.undistribute_table(%s).",
-                                    quote_literal_cstr(qualified_table_name(table->relid)))));
-    }
+    for (int i = 0; i < table->nkeys; i++)
+        if (table->key_columns[i] == column)
+            ereport(ERROR,
+                    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                     errmsg("cannot drop shard key column \"%s\" of table \"%s\"",
+                            get_attname(relid, column, false), get_rel_name(relid)),
+                     errhint("Bring the table home first: SELECT "
+                             "shardwise.undistribute_table(%s).",
+                             quote_literal_cstr(qualified_table_name(topmost_table(relid))))));
 }
 
 // The shards commit after the router, as a drop cannot be taken back. CASCADE there, because the
 // router has already decided: what depends on the table on the router is gone or going.
-static void drop_table_on_shards(const Table *table, Oid relid)
+static void drop_table_on_shards(Oid relid)
 {
-    bool is_root = table->relid == relid;
     if (!session_restores_dump()) {
         Management management = begin_management(all_shard_ids(), true);
         drop_shipped_tables(management.targets, list_make1_oid(relid), true);
         end_management(&management);
     }
-    if (is_root)
-        delete_distribution(relid);
+    delete_distribution(relid); // a partition has no row
 }
 
 // DROP EXTENSION takes the catalog away. Rows stay where they are.
@@ -72,13 +69,23 @@ static void announce_end_of_catalog()
                                  "shardwise.undistribute_table() before DROP EXTENSION.")));
 }
 
+// DROP EXTENSION takes one catalog table after the other.
+static bool catalog_is_whole()
+{
+    for (const char *name : {"shard", "keyspace", "map_entry", "pin", "distribution", "ghost_range",
+                             "shipped_function"})
+        if (!OidIsValid(get_relname_relid(name, schema_oid())))
+            return false;
+    return true;
+}
+
 static void before_relation_drop(Oid relid, int column)
 {
     char kind = get_rel_relkind(relid);
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
         return;
     if (get_rel_namespace(relid) == schema_oid()) {
-        if (column == 0 && relid == catalog_table_oid("distribution"))
+        if (column == 0)
             announce_end_of_catalog();
         return;
     }
@@ -87,21 +94,17 @@ static void before_relation_drop(Oid relid, int column)
         return;
     if (column != 0)
         refuse_key_column(table, relid, column);
-    else {
-        Table copy = *table;
-        drop_table_on_shards(&copy, relid);
-    }
+    else
+        drop_table_on_shards(relid);
 }
 
-static void before_drop(Oid class_id, Oid object_id, int sub_id, const ObjectAccessDrop *drop)
+static void before_drop(Oid class_id, Oid object_id, int sub_id)
 {
-    // Rewriting a table drops its transient copy in this way, unseen by users.
-    if (drop != nullptr && (drop->dropflags & PERFORM_DELETION_INTERNAL) && sub_id == 0 &&
-        class_id == RelationRelationId && !OidIsValid(get_rel_namespace(object_id)))
+    if (!catalog_is_whole())
         return;
     if (class_id == RelationRelationId)
         before_relation_drop(object_id, sub_id);
-    else if (class_id == ProcedureRelationId && function_is_shipped(object_id))
+    else if (function_is_shipped(object_id))
         delete_shipped_function(object_id);
 }
 
@@ -117,7 +120,7 @@ static void shardwise_object_access(ObjectAccessType access, Oid class_id, Oid o
         previous_hook(access, class_id, object_id, sub_id, argument);
     if (access == OAT_DROP && (class_id == RelationRelationId || class_id == ProcedureRelationId) &&
         IsTransactionState() && extension_exists())
-        before_drop(class_id, object_id, sub_id, static_cast<ObjectAccessDrop *>(argument));
+        before_drop(class_id, object_id, sub_id);
 }
 }
 

@@ -37,7 +37,7 @@ struct Placement {
 static Placement current_placement(Oid relid)
 {
     Placement placement = {};
-    const Table *table = find_table(relid);
+    const Table *table = find_table(topmost_table(relid));
     placement.is_local = table == nullptr;
     if (table == nullptr)
         return placement;
@@ -90,12 +90,6 @@ static List *list_foreign_keys(Oid relid, bool referencing)
 static AttrNumber column_in(Oid member, Oid root, AttrNumber number)
 {
     return member == root ? number : get_attnum(member, get_attname(root, number, false));
-}
-
-static Oid root_of(Oid relid)
-{
-    const Table *table = find_table(relid);
-    return table ? table->relid : relid;
 }
 
 // True where each key column of the referencing table refers to the key column of the same
@@ -158,7 +152,7 @@ static void raise_unenforceable(const ForeignKey *fk, const char *detail, const 
 static void check_outgoing(const ForeignKey *fk, Oid root, const Placement *from)
 {
     char *other = qualified_table_name(fk->referenced);
-    Oid other_root = root_of(fk->referenced);
+    Oid other_root = topmost_table(fk->referenced);
     bool to_itself = list_member_oid(table_tree(root, NoLock), fk->referenced);
     Placement to = to_itself ? *from : current_placement(fk->referenced);
     if (to_itself)
@@ -222,7 +216,7 @@ static void check_incoming(const ForeignKey *fk, Oid root, const Placement *to)
     if (to->is_reference)
         return;
     if (from.is_reference || from.keyspace_id != to->keyspace_id ||
-        !key_columns_match(fk, root_of(fk->referencing), &from, root, to))
+        !key_columns_match(fk, topmost_table(fk->referencing), &from, root, to))
         raise_unenforceable(fk, "It does not pair the shard keys of the two tables.",
                             "Drop the foreign key, or distribute both tables by its columns, with "
                             "colocate_with.");

@@ -63,6 +63,16 @@ static Run *start_run(int32 shard_id, const char *command)
     return run;
 }
 
+// The session ends now, and what it has not committed with it.
+static void note_open_transaction(Run *run)
+{
+    PGconn *conn = run->session->conn;
+    if (run->result.ok && conn != nullptr && PQtransactionStatus(conn) != PQTRANS_IDLE) {
+        run->result.ok = false;
+        run->result.error = pstrdup("rolled back: the command left a transaction open");
+    }
+}
+
 static void put_row(ReturnSetInfo *out, const Run *run)
 {
     const char *text = run->result.ok ? (run->result.values         ? run->result.values[0]
@@ -102,6 +112,7 @@ SHARDWISE_FUNCTION(shardwise_run_on_shards)
         Run *run = static_cast<Run *>(lfirst(cell));
         if (run->session != nullptr) {
             run->result = wait_for_command(run->session);
+            note_open_transaction(run);
             close_session(run->session);
         }
         put_row(out, run);

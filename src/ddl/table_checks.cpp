@@ -8,7 +8,6 @@ extern "C" {
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
 }
@@ -86,7 +85,7 @@ static void refuse_inheritance(Relation rel)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("cannot distribute partition \"%s\" by itself", name),
                         errhint("Distribute %s, the whole partitioned table.",
-                                qualified_table_name(llast_oid(get_partition_ancestors(relid))))));
+                                qualified_table_name(topmost_table(relid)))));
     bool has_children = rel->rd_rel->relkind == RELKIND_RELATION &&
                         find_inheritance_children(relid, AccessShareLock) != NIL;
     if (has_superclass(relid) || has_children)
@@ -171,10 +170,11 @@ static Form_pg_attribute find_key_column(Relation rel, const char *name)
 {
     AttrNumber number = get_attnum(RelationGetRelid(rel), name);
     if (number == InvalidAttrNumber)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                        errmsg("column \"%s\" of table \"%s\" does not exist", name,
-                               RelationGetRelationName(rel)),
-                        errhint("Name one column of the table, or several as in ARRAY['a', 'b'].")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("column \"%s\" of table \"%s\" does not exist", name,
+                        RelationGetRelationName(rel)),
+                 errhint("Name one column of the table, or several as in ARRAY['a', 'b'].")));
     if (number < 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
                         errmsg("system column \"%s\" cannot be a shard key", name),

@@ -4,6 +4,7 @@
 #include "ddl/spi.hpp"
 
 extern "C" {
+#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "utils/fmgroids.h"
 }
@@ -271,6 +272,11 @@ List *table_tree(Oid relid, LOCKMODE lock)
     if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
         return list_make1_oid(relid);
     return find_all_inheritors(relid, lock, nullptr);
+}
+
+Oid topmost_table(Oid relid)
+{
+    return get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : relid;
 }
 
 static List *append_statements(List *statements, const SqlRows &rows)
