@@ -20,16 +20,21 @@ const char *tier_name(Tier tier)
     return tier == Tier::FastPath ? "fast path" : "single shard";
 }
 
+bool has_unknown_param(Node *node, void *context)
+{
+    ParamListInfo params = (ParamListInfo) context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param))
+        return params == nullptr || ((Param *) node)->paramid > params->numParams;
+    return expression_tree_walker(node, (bool (*)()) has_unknown_param, context);
+}
+
 // Could EXPLAIN evaluate this value? Not a parameter without a value, and nothing with effects.
 bool is_evaluable(Node *expr, EState *estate)
 {
-    if (IsA(expr, Const))
-        return true;
-    if (IsA(expr, Param)) {
-        ParamListInfo params = estate->es_param_list_info;
-        return params != nullptr && ((Param *) expr)->paramid <= params->numParams;
-    }
-    return !contain_volatile_functions(expr) && estate->es_param_list_info != nullptr;
+    return !has_unknown_param(expr, estate->es_param_list_info) &&
+           !contain_volatile_functions(expr);
 }
 
 bool shard_is_known(RouteScanState *state)

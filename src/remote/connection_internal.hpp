@@ -157,6 +157,7 @@ extern int max_prepared_statements;
 RemotePrepared *find_prepared(Connection *, uint64 id);
 void forget_prepared(Connection *, uint64 id);
 void forget_all_prepared(Connection *);
+void discard_unprepared(Connection *);
 void queue_deallocations(Connection *);
 
 // settings.cpp

@@ -113,8 +113,10 @@ static void pg_attribute_noreturn() raise_loss(Connection *c)
     char *detail = nullptr;
     if (c->error != nullptr) {
         detail = copy_field(c->error, PG_DIAG_MESSAGE_PRIMARY);
-        if (detail == nullptr)
-            detail = pchomp(PQresultErrorMessage(c->error));
+        if (detail == nullptr) { // libpq's own: the first line says what happened
+            detail = pstrdup(PQresultErrorMessage(c->error));
+            detail[strcspn(detail, "\n")] = '\0';
+        }
         unknown = unknown || (c->scope == Scope::LoneWrite && sqlstate_of(c->error) == 0);
         PQclear(c->error);
         c->error = nullptr;

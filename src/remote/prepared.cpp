@@ -69,6 +69,14 @@ void forget_prepared(Connection *c, uint64 id)
         evict(c, statement);
 }
 
+// The shard refused to prepare a statement.
+void discard_unprepared(Connection *c)
+{
+    if (c->preparing != nullptr && !c->preparing->ready)
+        remove(c, c->preparing);
+    c->preparing = nullptr;
+}
+
 // The shard's session has lost statements (DISCARD, DEALLOCATE ALL): none can be relied on.
 void forget_all_prepared(Connection *c)
 {

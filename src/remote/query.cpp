@@ -300,7 +300,11 @@ static void set_result(RemoteQuery *q, PGresult *result)
 static bool read_stored_row(RemoteQuery *q)
 {
     StoredRows *stored = q->stored;
-    if (!tuplestore_gettupleslot(stored->rows, true, false, stored->slot)) {
+    // The slot keeps what is read beyond the caller's own, shorter-lived context.
+    MemoryContext old = MemoryContextSwitchTo(q->context);
+    bool found = tuplestore_gettupleslot(stored->rows, true, false, stored->slot);
+    MemoryContextSwitchTo(old);
+    if (!found) {
         // A read position at the end would stay there if storing was interrupted and goes on later.
         if (!q->finished)
             tuplestore_clear(stored->rows);
