@@ -14,10 +14,19 @@ int use_canonical_settings()
 {
     static const struct {
         const char *name, *value;
-    } settings[] = {{"search_path", "pg_catalog"},    {"DateStyle", "ISO, YMD"},
-                    {"IntervalStyle", "postgres"},    {"extra_float_digits", "3"},
-                    {"bytea_output", "hex"},          {"lc_monetary", "C"},
-                    {"quote_all_identifiers", "off"}, {"standard_conforming_strings", "on"}};
+    } settings[] = {
+        {"search_path", "pg_catalog"},
+        {"TimeZone", "UTC"},
+        {"DateStyle", "ISO, YMD"},
+        {"IntervalStyle", "postgres"},
+        {"extra_float_digits", "3"},
+        {"bytea_output", "hex"},
+        {"lc_monetary", "C"},
+        {"row_security", "off"}, // an error where a policy would hide rows from a copy
+        {"client_min_messages", "warning"},
+        {"quote_all_identifiers", "off"},
+        {"standard_conforming_strings", "on"},
+    };
     int nest_level = NewGUCNestLevel();
     for (auto &setting : settings)
         set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
