@@ -69,4 +69,10 @@ template <typename T> T *copy_node(const T *node)
     return static_cast<T *>(copyObjectImpl(node));
 }
 
+// A list with one element more at its head; the given list stays as it is (lcons would change it).
+inline List *prepend(void *element, const List *list)
+{
+    return list_concat_copy(list_make1(element), list);
+}
+
 } // namespace shardwise

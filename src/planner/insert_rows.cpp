@@ -107,6 +107,7 @@ void wrap_select(Query *query, int source, RangeTblEntry *select)
 {
     RangeTblEntry *inner = copy_node(select);
     IncrementVarSublevelsUp((Node *) inner->subquery, 1, 1);
+    inner->inFromCl = true;
     inner->alias = makeAlias("source", NIL); // SQL wants one
     inner->eref->aliasname = pstrdup("source");
 

@@ -397,7 +397,7 @@ bool local_table_walker(Node *node, void *context)
 
 void ship_level(Query *query, Shipper *parent)
 {
-    Shipper shipper = {parent->out, lcons(query, parent->queries), false};
+    Shipper shipper = {parent->out, prepend(query, parent->queries), false};
     bool top = parent->queries == NIL;
     bool is_insert = query->commandType == CMD_INSERT;
     ListCell *cell;

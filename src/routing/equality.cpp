@@ -135,7 +135,7 @@ void collect_any_sublink(Collector *c, SubLink *sublink)
         if (!IsA(right, Param) || ((Param *) right)->paramkind != PARAM_SUBLINK ||
             !find_term(left, c->query, c->parents, &term))
             continue;
-        link_output(c, term, subquery, lcons(c->query, c->parents), ((Param *) right)->paramid,
+        link_output(c, term, subquery, prepend(c->query, c->parents), ((Param *) right)->paramid,
                     true, true);
     }
 }
@@ -235,7 +235,7 @@ void collect_join_expr(Collector *c, JoinExpr *join, Relids nonnullable)
 void collect_relation(Collector *c, int varno)
 {
     RangeTblEntry *rte = rt_fetch(varno, c->query->rtable);
-    List *inner_parents = lcons(c->query, c->parents);
+    List *inner_parents = prepend(c->query, c->parents);
 
     if (rte->rtekind == RTE_RELATION) {
         c->out->occurrences =
@@ -304,7 +304,7 @@ void link_set_operation(Collector *c, const Term &outer, Query *subquery, List *
     }
     // One branch alone does not say what the whole yields.
     Query *leaf = rt_fetch(((RangeTblRef *) operation)->rtindex, subquery->rtable)->subquery;
-    link_output(c, outer, leaf, lcons(subquery, inner_parents), column, false, true);
+    link_output(c, outer, leaf, prepend(subquery, inner_parents), column, false, true);
 }
 
 void link_output(Collector *c, const Term &outer, Query *subquery, List *inner_parents, int column,
@@ -356,7 +356,7 @@ void collect_cte_reference(Collector *c, int varno, RangeTblEntry *rte)
         List *columns = query->commandType == CMD_SELECT ? query->targetList : query->returningList;
         for (int column = 1; column <= list_length(columns); column++)
             link_output(c, Term{c->query, varno, (AttrNumber) column}, query,
-                        lcons(owner, owner_parents), column, true, downward);
+                        prepend(owner, owner_parents), column, true, downward);
     }
 }
 
@@ -399,7 +399,7 @@ bool collect_sublinks(Node *node, void *context)
         return false;
     if (IsA(node, Query)) {
         bool decides = list_member_ptr(s->deciding, node);
-        collect_query((Query *) node, lcons(s->collector->query, s->collector->parents), decides,
+        collect_query((Query *) node, prepend(s->collector->query, s->collector->parents), decides,
                       s->collector->out);
         return false;
     }
@@ -440,7 +440,7 @@ void collect_expression_subqueries(Collector *c)
 void collect_query(Query *query, List *parents, bool decides, Equalities *out)
 {
     Collector collector = {out, query, parents, decides, Place::Certain, nullptr};
-    List *own = lcons(query, parents);
+    List *own = prepend(query, parents);
     ListCell *cell;
     int varno = 0;
 
