@@ -50,8 +50,12 @@ $session->quit;
 
 my ($out, $states) = $cluster->errors("SET ROLE reader; UPDATE customers SET balance = 0 WHERE customer_id = 1");
 is_deeply($states, ['42501'], 'the router checks privileges on its table');
+is($cluster->sql("SET ROLE stranger; $select"), 'customer 1',
+	'a role without a mapping of its own uses that of PUBLIC, which add_shard made');
+$cluster->sql("DROP USER MAPPING FOR PUBLIC SERVER $_; CREATE USER MAPPING FOR \"$user\" SERVER $_ OPTIONS (user '$user')")
+  for $cluster->shard_names;
 ($out, $states) = $cluster->errors("SET ROLE stranger; $select");
-is(scalar(@$states), 1, 'a role without a user mapping gets an error');
+is(scalar(@$states), 1, 'a role without any user mapping gets an error');
 like($cluster->last_error, qr/user mapping/, 'which says so');
 ($out, $states) = $cluster->errors("SET ROLE guest; $select");
 is_deeply($states, ['42501'], 'without privileges no connection is tried');
@@ -67,7 +71,7 @@ is(scalar(@$states), 1, 'no password, no superuser: refused');
 like($cluster->last_error, qr/password is required/, 'the reason is named');
 
 # A changed mapping is used from the next statement on.
-$session = $router->background_psql('postgres');
+$session = $router->background_psql('postgres', on_error_stop => 0);
 $session->query_safe("SET ROLE reader");
 $session->query_safe($select);
 $cluster->sql("ALTER USER MAPPING FOR reader SERVER $_ OPTIONS (SET password 'wrong-secret')") for $cluster->shard_names;
@@ -97,6 +101,16 @@ is_deeply($states, ['42501'], 'a table in a subquery is checked');
 ($out, $states) = $cluster->errors("SET ROLE nobody_special; WITH x AS ($select) SELECT * FROM x");
 is_deeply($states, ['42501'], 'a table in a CTE is checked');
 
+# What a shard would do as somebody else, the router allows first.
+$cluster->sql(<<'SQL');
+CREATE FUNCTION confidential(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)';
+REVOKE EXECUTE ON FUNCTION confidential(text) FROM PUBLIC;
+SQL
+($out, $states) = $cluster->errors('SET ROLE reader; SELECT confidential(name) FROM customers WHERE customer_id = 1');
+is_deeply($states, ['42501'], 'a function that the caller may not execute');
+($out, $states) = $cluster->errors("SET ROLE reader; SELECT name, pg_read_file('PG_VERSION') FROM customers WHERE customer_id = 1");
+is_deeply($states, ['42501'], 'a built-in function that the caller may not execute');
+
 # Nothing secret in views, options or logs.
 unlike($cluster->sql('SELECT s::text FROM shardwise.shards s'), qr/secret|password/, 'views show no password');
 unlike($router->safe_psql('postgres', 'SET ROLE nobody_special; SELECT umoptions::text FROM pg_user_mappings'),
@@ -105,8 +119,9 @@ unlike(join('', grep { !/USER MAPPING/ && !/OPTIONS/ } split(/^/m, slurp_file($r
 	'nor does the router\'s log, but for the statements that set them');
 
 # Functions of the extension are not for everyone.
-for my $call ("add_shard('s9', 'host=x dbname=x')", "remove_shard('s1')", "distribute_table('names', 'customer_id')",
-	"create_reference_table('customers')", "undistribute_table('customers')", "run_on_shards('SELECT 1')",
+$cluster->sql('CREATE TABLE undistributed (id int PRIMARY KEY)');
+for my $call ("add_shard('s9', 'host=x dbname=x')", "remove_shard('s1')", "distribute_table('undistributed', 'id')",
+	"create_reference_table('undistributed')", "undistribute_table('customers')", "run_on_shards('SELECT 1')",
 	"update_shard('s1', weight => 2)")
 {
 	($out, $states) = $cluster->errors("SET ROLE reader; SELECT shardwise.$call");
