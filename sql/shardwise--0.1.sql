@@ -3,7 +3,8 @@
 
 ------------------------------------------------------------------------------------------------
 -- Catalog. All metadata is small and lives here; the C++ side reads it through src/catalog.
--- Written by the functions below only; every table is dumped by pg_dump.
+-- Written by the functions below only, which also keep the tables consistent with each other: foreign
+-- keys would make parallel pg_restore fail. Every table is dumped by pg_dump.
 ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION shardwise.server_options_validator(options text[], catalog oid) RETURNS void
@@ -26,7 +27,7 @@ CREATE TABLE shardwise.keyspace (
     key_types regtype[] NOT NULL,
     key_collations regcollation[] NOT NULL,   -- '-' where the type has none
     virtual_nodes int,                        -- consistent_hash: ring points of a shard of weight 1
-    default_shard int REFERENCES shardwise.shard, -- range and list: owner of what no range names
+    default_shard int, -- range and list: owner of what no range names
     map_version bigint NOT NULL DEFAULT 1     -- grows with every change of the shard map
 );
 
@@ -34,27 +35,27 @@ CREATE TABLE shardwise.keyspace (
 -- bound. hash, consistent_hash: lower_hash, inclusive. range: lower_key, NULL is MINVALUE.
 -- list: lower_key is the one key that the entry stands for.
 CREATE TABLE shardwise.map_entry (
-    keyspace_id int NOT NULL REFERENCES shardwise.keyspace ON DELETE CASCADE,
+    keyspace_id int NOT NULL,
     entry int NOT NULL,                       -- position in the map, from 0
     lower_hash bigint,
     lower_key text[],
-    shard_id int NOT NULL REFERENCES shardwise.shard,
+    shard_id int NOT NULL,
     PRIMARY KEY (keyspace_id, entry)
 );
 CREATE INDEX map_entry_shard ON shardwise.map_entry (shard_id);
 
 -- One key placed by hand, over any strategy.
 CREATE TABLE shardwise.pin (
-    keyspace_id int NOT NULL REFERENCES shardwise.keyspace ON DELETE CASCADE,
+    keyspace_id int NOT NULL,
     key text[] NOT NULL,
-    shard_id int NOT NULL REFERENCES shardwise.shard,
+    shard_id int NOT NULL,
     PRIMARY KEY (keyspace_id, key)
 );
 
 -- One row a distributed table (keyspace_id set) or reference table (keyspace_id NULL).
 CREATE TABLE shardwise.distribution (
     relation regclass PRIMARY KEY,
-    keyspace_id int REFERENCES shardwise.keyspace,
+    keyspace_id int,
     key_columns name[],
     CHECK ((keyspace_id IS NULL) = (key_columns IS NULL))
 );
@@ -62,8 +63,8 @@ CREATE INDEX distribution_keyspace ON shardwise.distribution (keyspace_id);
 
 -- Ranges that may hold rows on a shard which does not own them (a move is under way).
 CREATE TABLE shardwise.ghost_range (
-    keyspace_id int NOT NULL REFERENCES shardwise.keyspace ON DELETE CASCADE,
-    shard_id int NOT NULL REFERENCES shardwise.shard,
+    keyspace_id int NOT NULL,
+    shard_id int NOT NULL,
     lower_hash bigint,
     upper_hash bigint,                        -- inclusive
     lower_key text[],

@@ -2,16 +2,13 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "pg/restoring.hpp"
 
 namespace shardwise
 {
 
 // Registers the hook that follows DROP of distributed tables to the shards. From _PG_init.
 void init_ddl_drop_hook();
-
-// True while a dump is being restored here: its DDL describes what the shards already have, so it
-// must not be sent to them.
-bool session_restores_dump();
 
 // Numbers of all shards.
 List *all_shard_ids();

@@ -194,6 +194,7 @@ SHARDWISE_FUNCTION(shardwise_undistribute_table)
     check_nothing_refers_to(relid);
 
     Table table = *found;
+    empty_local_table(relid); // a restored dump may have left rows there
     Management management = begin_management(all_shard_ids(), true);
     run_on_targets(management.targets,
                    psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", qualified_table_name(relid)));

@@ -14,20 +14,12 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
 #include "foreign/foreign.h"
-#include "utils/rls.h"
 }
 
 namespace shardwise
 {
 
 static object_access_hook_type previous_hook = nullptr;
-
-// pg_restore, and psql with a plain dump, run under settings that nobody else combines.
-bool session_restores_dump()
-{
-    return !check_function_bodies && !row_security &&
-           (namespace_search_path == nullptr || namespace_search_path[0] == '\0');
-}
 
 static void refuse_key_column(const Table *table, Oid relid, int column)
 {

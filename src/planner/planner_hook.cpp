@@ -1,6 +1,8 @@
 #include "planner/planner.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/nesting.hpp"
+#include "pg/restoring.hpp"
 #include "planner/route.hpp"
 #include "planner/statement_cache.hpp"
 
@@ -61,10 +63,16 @@ bool wants_backward_scan(int cursor_options)
              errmsg("statement cannot be routed to a single shard"), errdetail("%s", reason)));
 }
 
+// Constraints that a restored dump adds are validated on the router, where they stay.
+bool validates_restored_table()
+{
+    return utility_depth > 0 && session_restores_dump();
+}
+
 PlannedStmt *plan_query(Query *query, const char *text, int cursor_options, ParamListInfo params)
 {
     // utility statements (DECLARE CURSOR ... ) arrive here with their inner query only
-    if (extension_exists() && mentions_shards(query)) {
+    if (extension_exists() && mentions_shards(query) && !validates_restored_table()) {
         Refusal refusal = nullptr;
         PlannedStmt *plan = plan_statement(query, &refusal);
         if (plan == nullptr)
