@@ -83,8 +83,8 @@ static bool skip_copy_data(Connection *c, TimestampTz deadline)
             PQfreemem(buffer);
         if (length < 0)
             return true;
-        if (length == 0 && (!wait_for_fd(PQsocket(c->pg), POLLIN, deadline) ||
-                            PQconsumeInput(c->pg) == 0))
+        if (length == 0 &&
+            (!wait_for_fd(PQsocket(c->pg), POLLIN, deadline) || PQconsumeInput(c->pg) == 0))
             return false;
         if (GetCurrentTimestamp() > deadline)
             return false;

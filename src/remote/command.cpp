@@ -97,9 +97,9 @@ void finish_commit(Connection *c)
         raise_exchange_error(c);
     c->committing = false;
     if (rolled_back)
-        ereport(ERROR, (errcode(ERRCODE_TRANSACTION_ROLLBACK),
-                        errmsg("shard \"%s\" rolled the transaction back",
-                               NameStr(c->shard_name))));
+        ereport(ERROR,
+                (errcode(ERRCODE_TRANSACTION_ROLLBACK),
+                 errmsg("shard \"%s\" rolled the transaction back", NameStr(c->shard_name))));
     c->settings_in_transaction = false;
 }
 

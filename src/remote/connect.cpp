@@ -26,7 +26,8 @@ static void add_keyword(Keywords *keywords, const char *name, const char *value)
     keywords->count++;
 }
 
-// Server options first: libpq takes the last value of a keyword, so the mapping decides who connects.
+// Server options first: libpq takes the last value of a keyword, so the mapping decides who
+// connects.
 static Keywords connection_keywords(const ForeignServer *server, const UserMapping *mapping)
 {
     int capacity = list_length(server->options) + list_length(mapping->options) + 3;
@@ -91,8 +92,7 @@ static bool poll_connection(PGconn *pg, TimestampTz deadline)
                 return false;
             events |= WL_TIMEOUT;
         }
-        int happened =
-            WaitLatchOrSocket(MyLatch, events, PQsocket(pg), timeout, PG_WAIT_EXTENSION);
+        int happened = WaitLatchOrSocket(MyLatch, events, PQsocket(pg), timeout, PG_WAIT_EXTENSION);
         if (happened & WL_LATCH_SET) {
             ResetLatch(MyLatch);
             CHECK_FOR_INTERRUPTS();
@@ -175,8 +175,8 @@ void open_connection(Connection *c, Oid role)
 
     Keywords keywords = connection_keywords(server, mapping);
     namestrcpy(&c->shard_name, server->servername);
-    c->context = AllocSetContextCreate(TopMemoryContext, "shardwise connection",
-                                       ALLOCSET_SMALL_SIZES);
+    c->context =
+        AllocSetContextCreate(TopMemoryContext, "shardwise connection", ALLOCSET_SMALL_SIZES);
     c->invalidated = false;
     c->lost = false;
     PG_TRY();

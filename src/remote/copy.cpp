@@ -16,9 +16,9 @@ static void expect_copy(Connection *c, ExecStatusType expected)
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
     if (status != expected)
-        ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-                        errmsg("shard \"%s\" did not start the expected COPY",
-                               NameStr(c->shard_name))));
+        ereport(ERROR,
+                (errcode(ERRCODE_PROTOCOL_VIOLATION),
+                 errmsg("shard \"%s\" did not start the expected COPY", NameStr(c->shard_name))));
 }
 
 // The shard has ended the COPY before its time: the reason is its next result.

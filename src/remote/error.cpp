@@ -98,8 +98,7 @@ static void raise_remote_error(Connection *c, const RemoteError *e)
              has_query ? internalerrquery(e->internal_query) : 0,
              has_query ? internalerrposition(e->internal_position) : 0,
              set_name(PG_DIAG_SCHEMA_NAME, e->schema), set_name(PG_DIAG_TABLE_NAME, e->table),
-             set_name(PG_DIAG_COLUMN_NAME, e->column),
-             set_name(PG_DIAG_DATATYPE_NAME, e->datatype),
+             set_name(PG_DIAG_COLUMN_NAME, e->column), set_name(PG_DIAG_DATATYPE_NAME, e->datatype),
              set_name(PG_DIAG_CONSTRAINT_NAME, e->constraint),
              e->context != nullptr ? errcontext("%s", e->context) : 0,
              errcontext("shard \"%s\"", NameStr(c->shard_name))));

@@ -110,10 +110,9 @@ static void raise_unknown_option(const char *name, int place)
             appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "", o->keyword);
     if (place == place_mapping)
         appendStringInfoString(&known, ", password_required");
-    ereport(ERROR,
-            (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
-             known.len > 0 ? errhint("Valid options in this context are: %s", known.data)
-                           : errhint("There are no valid options in this context.")));
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
+                    known.len > 0 ? errhint("Valid options in this context are: %s", known.data)
+                                  : errhint("There are no valid options in this context.")));
 }
 
 static void check_option(const DefElem *option, int place)

@@ -51,13 +51,12 @@ static Connection *pooled_connection(Oid server, Oid mapping)
 {
     PoolKey key = {server, mapping};
     bool found;
-    PoolEntry *entry =
-        static_cast<PoolEntry *>(hash_search(pool, &key, HASH_ENTER, &found));
+    PoolEntry *entry = static_cast<PoolEntry *>(hash_search(pool, &key, HASH_ENTER, &found));
     if (!found)
         entry->connection = nullptr;
     if (entry->connection == nullptr) {
-        Connection *c = static_cast<Connection *>(
-            MemoryContextAllocZero(TopMemoryContext, sizeof(Connection)));
+        Connection *c =
+            static_cast<Connection *>(MemoryContextAllocZero(TopMemoryContext, sizeof(Connection)));
         c->server = server;
         c->mapping = mapping;
         c->server_hash = GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(server));

@@ -1,6 +1,7 @@
 // Statements that a shard's session keeps prepared, the least recently used given up first.
 //
-// A name is never used twice in a session: whether the shard still knows an old one does not matter.
+// A name is never used twice in a session: whether the shard still knows an old one does not
+// matter.
 #include "remote/connection_internal.hpp"
 
 namespace shardwise

@@ -120,11 +120,10 @@ static void send_query(RemoteQuery *q)
     }
 
     int format = s->binary_results ? 1 : 0;
-    int sent = prepared != nullptr
-                   ? PQsendQueryPrepared(c->pg, prepared->name, s->nparams, v->values, v->lengths,
-                                         v->formats, format)
-                   : PQsendQueryParams(c->pg, s->sql, s->nparams, s->param_types, v->values,
-                                       v->lengths, v->formats, format);
+    int sent = prepared != nullptr ? PQsendQueryPrepared(c->pg, prepared->name, s->nparams,
+                                                         v->values, v->lengths, v->formats, format)
+                                   : PQsendQueryParams(c->pg, s->sql, s->nparams, s->param_types,
+                                                       v->values, v->lengths, v->formats, format);
     if (sent == 0)
         send_failed(c);
     c->query = q;
@@ -172,8 +171,8 @@ static bool is_stale_statement(const PGresult *error)
 static bool may_send_again(RemoteQuery *q)
 {
     Connection *c = q->connection;
-    bool stale = c->error != nullptr && !c->lost && q->statement.id != 0 &&
-                 is_stale_statement(c->error);
+    bool stale =
+        c->error != nullptr && !c->lost && q->statement.id != 0 && is_stale_statement(c->error);
     if (stale) {
         if (error_has_sqlstate(c->error, "26000"))
             forget_all_prepared(c);
@@ -185,7 +184,8 @@ static bool may_send_again(RemoteQuery *q)
     if (!c->lost)
         return stale;
 
-    // A session that dies later may have been ended by an administrator who wants the statement gone.
+    // A session that dies later may have been ended by an administrator who wants the statement
+    // gone.
     return c->scope == Scope::LoneRead &&
            GetCurrentTimestamp() - GetCurrentStatementStartTimestamp() < stale_session_time;
 }

@@ -146,9 +146,8 @@ static void remember(Connection *c, int i)
 
 static void append_setting(StringInfo sql, const char *name, const char *value)
 {
-    appendStringInfo(sql, "%spg_catalog.set_config(%s, %s, false)",
-                     sql->len > 0 ? ", " : "SELECT ", quote_literal_cstr(name),
-                     quote_literal_cstr(value));
+    appendStringInfo(sql, "%spg_catalog.set_config(%s, %s, false)", sql->len > 0 ? ", " : "SELECT ",
+                     quote_literal_cstr(name), quote_literal_cstr(value));
 }
 
 static void queue_changes(Connection *c)

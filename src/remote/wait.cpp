@@ -30,8 +30,9 @@ TimestampTz seconds_from_now(double seconds)
     return GetCurrentTimestamp() + static_cast<TimestampTz>(seconds * USECS_PER_SEC);
 }
 
-// While a write is committing, the shard alone knows whether it happened: a cancel request is passed
-// on, and what the shard then answers decides. Termination of this backend is served at once.
+// While a write is committing, the shard alone knows whether it happened: a cancel request is
+// passed on, and what the shard then answers decides. Termination of this backend is served at
+// once.
 static void pass_cancel_on(Connection *c)
 {
     if (!c->cancel_sent) {

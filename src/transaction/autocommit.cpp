@@ -1,5 +1,5 @@
-// Recognises a statement that is the whole of its transaction. Sending it without BEGIN saves a round
-// trip; where that is wrong, a later error of the client's command would leave it committed.
+// Recognises a statement that is the whole of its transaction. Sending it without BEGIN saves a
+// round trip; where that is wrong, a later error of the client's command would leave it committed.
 #include "transaction/participants_internal.hpp"
 
 #include "pg/nesting.hpp"
@@ -14,8 +14,8 @@ extern "C" {
 namespace shardwise
 {
 
-// True where the client's next message has arrived and is Sync: the transaction ends right after the
-// Execute under way. Anything else might add to the transaction, or fail it.
+// True where the client's next message has arrived and is Sync: the transaction ends right after
+// the Execute under way. Anything else might add to the transaction, or fail it.
 static bool sync_comes_next()
 {
     if (!pq_buffer_has_data())
@@ -26,8 +26,8 @@ static bool sync_comes_next()
     return type == 'S';
 }
 
-// The simple protocol runs its portal without a cached plan and hides it from pg_cursors; portals of
-// the extended protocol, of EXECUTE and of functions differ in one or both.
+// The simple protocol runs its portal without a cached plan and hides it from pg_cursors; portals
+// of the extended protocol, of EXECUTE and of functions differ in one or both.
 static bool is_simple_protocol(const Portal portal)
 {
     return portal->cplan == nullptr && !portal->visible && portal->name[0] == '\0';
@@ -40,13 +40,14 @@ static bool runs_one_statement(const Portal portal)
            linitial_node(PlannedStmt, portal->stmts)->utilityStmt == nullptr;
 }
 
-// Several statements in one simple message are a transaction block too, an implicit one. Other modes
-// than the default need a BEGIN that says so.
+// Several statements in one simple message are a transaction block too, an implicit one. Other
+// modes than the default need a BEGIN that says so.
 bool is_whole_transaction()
 {
     return !IsTransactionBlock() && GetCurrentTransactionNestLevel() == 1 && executor_depth <= 1 &&
-           utility_depth == 0 && (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 && XactIsoLevel <= XACT_READ_COMMITTED &&
-           !XactReadOnly && whereToSendOutput == DestRemote && ActivePortal != nullptr &&
+           utility_depth == 0 && (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 &&
+           XactIsoLevel <= XACT_READ_COMMITTED && !XactReadOnly &&
+           whereToSendOutput == DestRemote && ActivePortal != nullptr &&
            runs_one_statement(ActivePortal) &&
            (is_simple_protocol(ActivePortal) || sync_comes_next());
 }
