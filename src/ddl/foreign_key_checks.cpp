@@ -184,19 +184,10 @@ static void check_outgoing(const ForeignKey *fk, Oid root, const Placement *from
             "Add the shard key columns of both tables to it, in the same order.");
 }
 
-// A local table's foreign key: allowed where it can be whole again once that table follows.
-static void check_local_referencing(const ForeignKey *fk, Oid root, const Placement *to)
+// A local table's foreign key refers to a unique constraint, which contains the shard key: it can
+// be whole again once that table follows.
+static void announce_local_referencing(const ForeignKey *fk, Oid root, const Placement *to)
 {
-    for (int i = 0; i < to->nkeys; i++) {
-        bool found = false;
-        for (int j = 0; j < fk->ncolumns; j++)
-            if (fk->referenced_columns[j] == column_in(fk->referenced, root, to->key[i]))
-                found = true;
-        if (!found)
-            raise_unenforceable(fk,
-                                "It does not contain the shard key of the table that it refers to.",
-                                "Drop the foreign key, or add the shard key columns to it.");
-    }
     ereport(NOTICE,
             (errmsg("foreign key \"%s\" of local table \"%s\" no longer protects the rows that it "
                     "refers to",
@@ -210,7 +201,7 @@ static void check_incoming(const ForeignKey *fk, Oid root, const Placement *to)
 {
     Placement from = current_placement(fk->referencing);
     if (from.is_local) {
-        check_local_referencing(fk, root, to);
+        announce_local_referencing(fk, root, to);
         return;
     }
     if (to->is_reference)

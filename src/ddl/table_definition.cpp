@@ -67,7 +67,9 @@ CROSS JOIN LATERAL (VALUES
     (CASE WHEN a.attstorage <> t.typstorage THEN 'STORAGE ' || CASE a.attstorage
         WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END),
     (CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END),
-    ('(' || array_to_string(a.attoptions, ', ') || ')')) s(setting)
+    -- minor releases keep a version of the column among its options
+    ((SELECT '(' || string_agg(option, ', ') || ')' FROM unnest(a.attoptions) option
+      WHERE option NOT LIKE 'pg\_attver=%'))) s(setting)
 WHERE r.oid = $1 AND s.setting IS NOT NULL
 ORDER BY a.attnum)";
 
