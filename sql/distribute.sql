@@ -120,6 +120,21 @@ DROP DOMAIN code CASCADE;
 SELECT shardwise.undistribute_table('multi');
 SELECT count(*), min(b), max(c) FROM multi;
 
+-- a row that somebody has put on the wrong shard is not left behind
+CREATE TABLE placed (id int PRIMARY KEY);
+SELECT shardwise.distribute_table('placed', 'id', 'range', splits => '{10}', shards => '{dist_a, dist_b}');
+SELECT ok FROM shardwise.run_on_shards('INSERT INTO placed VALUES (20)', '{dist_a}');
+SELECT shardwise.undistribute_table('placed');
+INSERT INTO shardwise.ghost_range (keyspace_id, shard_id, lower_key)
+    SELECT keyspace_id, shard_id, '{10}' FROM shardwise.shard, shardwise.tables
+     WHERE shard_name = 'dist_a' AND relation = 'placed'::regclass;
+INSERT INTO placed VALUES (20), (21);
+INSERT INTO placed VALUES (1);
+SELECT shardwise.undistribute_table('placed');
+TABLE placed ORDER BY id;
+SELECT count(*) FROM shardwise.ghost_range;
+DROP TABLE placed;
+
 -- a chosen set of shards
 CREATE TABLE two (id int PRIMARY KEY);
 INSERT INTO two SELECT generate_series(1, 100);

@@ -126,6 +126,13 @@ BEGIN READ ONLY;
 SELECT shardwise.remove_shard('reg_b');
 ROLLBACK;
 
+-- a shard that is gone can be removed once it owns nothing
+SELECT shardwise.add_local_shard('reg_c');
+ALTER SERVER reg_c OPTIONS (SET port '1');
+\set VERBOSITY terse
+SELECT shardwise.remove_shard('reg_c');
+\set VERBOSITY default
+
 DROP TABLE owner, item;
 SELECT shardwise.remove_shard('reg_a');
 SELECT shardwise.remove_shard('reg_b');

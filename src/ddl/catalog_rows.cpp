@@ -165,6 +165,23 @@ char *describe_shard_duty(int32 shard_id)
     return nullptr;
 }
 
+bool has_ghost_ranges(int32 keyspace_id, int32 shard_id)
+{
+    Relation rel = open_catalog("ghost_range", AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, column::ghost_keyspace, keyspace_id);
+    bool found = false;
+    HeapTuple tuple;
+    while (!found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool isnull;
+        Datum shard = heap_getattr(tuple, column::ghost_shard, RelationGetDescr(rel), &isnull);
+        found = DatumGetInt32(shard) == shard_id;
+    }
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    return found;
+}
+
 static const char *strategy_name(Strategy strategy)
 {
     switch (strategy) {

@@ -21,6 +21,9 @@ void delete_shard(int32 shard_id);
 // range; nullptr when nothing does.
 char *describe_shard_duty(int32 shard_id);
 
+// True if a shard may hold rows of a keyspace which it does not own.
+bool has_ghost_ranges(int32 keyspace_id, int32 shard_id);
+
 // Writes a new keyspace and returns its number. default_shard 0: none.
 int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const Oid *key_collations,
                       int32 virtual_nodes, int32 default_shard);

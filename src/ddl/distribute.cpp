@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "commands/tablecmds.h"
+#include "catalog/objectaddress.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 }
@@ -30,10 +31,14 @@ List *all_shard_ids()
 Relation open_whole_table(Oid relid, const char *command)
 {
     PreventCommandIfReadOnly(command);
-    lock_metadata();
     if (get_rel_relkind(relid) == '\0')
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                         errmsg("relation with OID %u does not exist", relid)));
+    // Who may not change the table must not lock it either.
+    if (!pg_class_ownercheck(relid, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
+                       get_rel_name(relid));
+    lock_metadata();
     LockRelationOid(relid, AccessExclusiveLock);
     Relation rel = relation_open(relid, NoLock);
     table_tree(relid, AccessExclusiveLock);
@@ -178,8 +183,6 @@ SHARDWISE_FUNCTION(shardwise_undistribute_table)
 {
     Oid relid = PG_GETARG_OID(0);
     Relation rel = open_whole_table(relid, "undistribute_table()");
-    if (!pg_class_ownercheck(relid, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
     const Table *found = find_table(relid);
     if (found == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

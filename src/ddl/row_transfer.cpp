@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "ddl/row_transfer.hpp"
+#include "ddl/catalog_rows.hpp"
 #include "ddl/copy_format.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -298,6 +299,17 @@ static bool is_owned_by(const Table *table, int32 shard_id, const AttrNumber *ke
     return find_owner(table->keyspace, key) == shard_id;
 }
 
+// Leaving such a row behind would lose it.
+static void raise_misplaced_row(const Table *table, const Target *source)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("shard \"%s\" holds a row of %s that it does not own",
+                    connection_shard_name(source->connection), qualified_table_name(table->relid)),
+             errhint("Find and move it on the shard: shardwise.locate() tells where its key "
+                     "belongs.")));
+}
+
 struct LocalInsert {
     Relation rel;
     EState *estate;
@@ -372,6 +384,8 @@ static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *sou
     LocalInsert *insert = begin_local_insert(rel);
     bool has_generated = rel->rd_att->constr && rel->rd_att->constr->has_generated_stored;
 
+    bool may_hold_others =
+        !table->is_reference && has_ghost_ranges(table->keyspace->id, source->shard_id);
     uint64 received = 0, kept = 0;
     MemoryContext caller = CurrentMemoryContext;
     for (;;) {
@@ -384,8 +398,11 @@ static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *sou
         if (!found)
             break;
         received++;
-        if (!is_owned_by(table, source->shard_id, key_columns, slot->tts_values))
+        if (!is_owned_by(table, source->shard_id, key_columns, slot->tts_values)) {
+            if (!may_hold_others)
+                raise_misplaced_row(table, source);
             continue;
+        }
         ExecStoreVirtualTuple(slot);
         slot->tts_tableOid = RelationGetRelid(rel);
         if (has_generated)

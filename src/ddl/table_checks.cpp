@@ -117,8 +117,6 @@ void check_table_is_shippable(Relation rel)
     Oid relid = RelationGetRelid(rel);
     refuse_kind(rel);
     refuse_system_table(rel);
-    if (!pg_class_ownercheck(relid, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
     refuse_inheritance(rel);
     const Table *table = find_table(relid);
     if (table != nullptr)

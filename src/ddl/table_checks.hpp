@@ -16,8 +16,8 @@ struct KeyColumns {
     const char *names[max_key_columns];
 };
 
-// Checks kind, persistence, inheritance and ownership of a table and its partitions, which the
-// caller has locked, and that it is local so far.
+// Checks kind, persistence and inheritance of a table and its partitions, which the caller has
+// locked, and that it is local so far.
 void check_table_is_shippable(Relation rel);
 
 // Resolves key column names. Errors: missing, nullable, generated or system columns, repeated ones,
