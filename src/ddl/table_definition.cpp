@@ -171,7 +171,6 @@ FROM pg_class r
 JOIN pg_namespace n ON n.oid = r.relnamespace
 CROSS JOIN LATERAL (VALUES
     (CASE WHEN r.relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END),
-    (CASE WHEN r.relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END),
     (CASE r.relreplident WHEN 'f' THEN 'REPLICA IDENTITY FULL' WHEN 'n' THEN 'REPLICA IDENTITY NOTHING'
         WHEN 'i' THEN (SELECT format('REPLICA IDENTITY USING INDEX %I', x.relname) FROM pg_index i
             JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = r.oid AND i.indisreplident)

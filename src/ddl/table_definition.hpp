@@ -7,6 +7,8 @@
 // supplies
 //   the values, so a shard must never draw one of its own. The columns stay, NOT NULL as they are.
 // - rewrite rules: the router has applied them before a statement reaches a shard.
+// - FORCE ROW LEVEL SECURITY: the router applies policies to the owner too; on a shard the owner is
+//   the router's connection, whatever role asks.
 // - tablespaces.
 #pragma once
 

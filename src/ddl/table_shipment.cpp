@@ -122,7 +122,7 @@ static Datum roles_on_shard(const Target *target, Datum roles, bool may_own)
                     psprintf("SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles "
                              "WHERE rolname::text = ANY (%s::text[])%s",
                              quote_literal_cstr(literal),
-                             may_own ? " AND pg_has_role(current_user, oid, 'MEMBER')" : ""));
+                             may_own ? " AND pg_has_role(current_user, oid, 'USAGE')" : ""));
     return OidInputFunctionCall(F_ARRAY_IN, PQgetvalue(result, 0, 0), TEXTOID, -1);
 }
 
@@ -154,25 +154,6 @@ void ship_tables(const Shipment *shipment)
     }
 }
 
-// A shard whose user is subject to the policies evaluates them for its own role, not the router's.
-static void warn_of_active_policies(const Target *target, Oid relid)
-{
-    ListCell *cell;
-    foreach (cell, table_tree(relid, NoLock)) {
-        char *name = qualified_table_name(lfirst_oid(cell));
-        PGresult *result =
-            run_command(target->connection,
-                        psprintf("SELECT row_security_active(%s)", quote_literal_cstr(name)));
-        if (strcmp(PQgetvalue(result, 0, 0), "t") == 0)
-            ereport(WARNING,
-                    (errmsg("row-level security of %s applies to the router's user on shard \"%s\"",
-                            name, connection_shard_name(target->connection)),
-                     errdetail("Policies are evaluated there once more, for that user."),
-                     errhint("Let the router connect as the table's owner, or as a role with "
-                             "BYPASSRLS.")));
-    }
-}
-
 void finish_tables(const Shipment *shipment)
 {
     ListCell *table_cell;
@@ -190,7 +171,6 @@ void finish_tables(const Shipment *shipment)
             List *statements = table_access_sql(relid, roles_on_shard(target, roles, false),
                                                 roles_on_shard(target, roles, true));
             run_all(list_make1(target), statements);
-            warn_of_active_policies(target, relid);
         }
     }
 }
