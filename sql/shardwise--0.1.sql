@@ -196,6 +196,12 @@ CREATE EVENT TRIGGER shardwise_keep_servers ON ddl_command_end
     WHEN TAG IN ('DROP SERVER', 'DROP OWNED', 'ALTER SERVER')
     EXECUTE FUNCTION shardwise.keep_servers();
 
+-- The planner's own: in a plan, rows that shards deliver look like this function in FROM.
+CREATE FUNCTION shardwise.shard_rows(part int) RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardwise_shard_rows';
+COMMENT ON FUNCTION shardwise.shard_rows(int) IS
+    'stands for rows of the shards in plans; cannot be called';
+
 ------------------------------------------------------------------------------------------------
 -- Views, and functions that read the catalog.
 ------------------------------------------------------------------------------------------------

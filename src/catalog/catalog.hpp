@@ -102,6 +102,9 @@ int32 find_owner(const Keyspace *keyspace, const Datum *values);
 // Some shard that has the keyspace's tables; 0 if there is none.
 int32 any_owner(const Keyspace *keyspace);
 
+// The numbers of all shards that own a range or key of the keyspace, ascending.
+List *list_owners(const Keyspace *keyspace);
+
 // Announce changes. Effective at commit, as all invalidation; own backend at the next
 // CommandCounterIncrement.
 // Statements that change the tables by SQL (a restore) are announced by triggers.

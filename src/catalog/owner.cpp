@@ -91,4 +91,26 @@ int32 any_owner(const Keyspace *keyspace)
     return map->pinned.count > 0 ? map->pinned.owners[0] : keyspace->default_shard;
 }
 
+static Bitmapset *add_owners(Bitmapset *owners, const int32 *shards, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (shards[i] > 0)
+            owners = bms_add_member(owners, shards[i]);
+    return owners;
+}
+
+List *list_owners(const Keyspace *keyspace)
+{
+    const ShardMap *map = keyspace->map;
+    Bitmapset *owners = add_owners(nullptr, map->owners, map->count);
+    owners = add_owners(owners, map->listed.owners, map->listed.count);
+    owners = add_owners(owners, map->pinned.owners, map->pinned.count);
+    owners = add_owners(owners, &keyspace->default_shard, 1);
+
+    List *shards = NIL;
+    for (int shard = -1; (shard = bms_next_member(owners, shard)) >= 0;)
+        shards = lappend_int(shards, shard);
+    return shards;
+}
+
 } // namespace shardwise

@@ -17,7 +17,16 @@ namespace
 
 const char *tier_name(Tier tier)
 {
-    return tier == Tier::FastPath ? "fast path" : "single shard";
+    switch (tier) {
+    case Tier::FastPath:
+        return "fast path";
+    case Tier::SingleShard:
+        return "single shard";
+    case Tier::Scatter:
+        return "scatter";
+    default:
+        return "pull";
+    }
 }
 
 bool has_unknown_param(Node *node, void *context)
@@ -37,19 +46,30 @@ bool is_evaluable(Node *expr, EState *estate)
            !contain_volatile_functions(expr);
 }
 
-bool shard_is_known(RouteScanState *state)
+bool shards_are_known(RouteScanState *state)
 {
-    if (state->shard != 0)
+    if (state->shards != NIL)
         return true;
-    if (state->route->npins == 0)
+    if (state->route->npins == 0 && !goes_to_many(state->route))
         return false;
     List *exprs = ((CustomScan *) state->css.ss.ps.plan)->custom_exprs;
     ListCell *cell;
     foreach (cell, exprs)
         if (!is_evaluable((Node *) lfirst(cell), state->css.ss.ps.state))
             return false;
-    resolve_shard(state);
+    resolve_shards(state);
     return true;
+}
+
+char *shard_names(List *shards)
+{
+    StringInfoData names;
+    initStringInfo(&names);
+    ListCell *cell;
+    foreach (cell, shards)
+        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+                         NameStr(find_shard(lfirst_int(cell))->name));
+    return names.data;
 }
 
 // What EXPLAIN was asked for, as far as the shard's EXPLAIN can do it too.
@@ -106,7 +126,9 @@ char *fetch_plan(RouteScanState *state, const PlanOptions &options)
     const PGresult *result;
     int row;
 
-    RemoteQuery *query = send_route(state, explain_command(state, options), 0, false);
+    // One shard's plan stands for all: they run the same statement.
+    RemoteQuery *query = send_to_shard(state, linitial_int(state->shards),
+                                       explain_command(state, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))
         appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "", PQgetvalue(result, row, 0));
@@ -152,16 +174,17 @@ void show_plan(RouteScanState *state, ExplainState *es)
 void explain_route(CustomScanState *node, List *, ExplainState *es)
 {
     RouteScanState *state = (RouteScanState *) node;
-    bool known = shard_is_known(state);
+    bool known = shards_are_known(state);
 
     ExplainPropertyText("Tier", tier_name(state->route->tier), es);
+    const char *label = goes_to_many(state->route) ? "Shards" : "Shard";
     if (known)
-        ExplainPropertyText("Shard", NameStr(find_shard(state->shard)->name), es);
+        ExplainPropertyText(label, shard_names(state->shards), es);
     else
-        ExplainPropertyText("Shard",
-                            state->route->keyspace_id == 0 ? "any" : "decided by the key", es);
+        ExplainPropertyText(label, state->route->keyspace_id == 0 ? "any" : "decided by the key",
+                            es);
     ExplainPropertyText("Remote SQL", state->route->sql, es);
-    if (!es->analyze || state->shard == 0)
+    if (!es->analyze || state->shards == NIL)
         return;
     if (state->remote_plan == nullptr) {
         // What locks or changes rows has run and must not run twice.

@@ -1,6 +1,5 @@
 #include "executor/route_scan.hpp"
 
-#include "executor/shard_choice.hpp"
 #include "pg/nesting.hpp"
 #include "transaction/participants.hpp"
 
@@ -72,13 +71,14 @@ void evaluate_values(RouteScanState *state)
                 ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
 }
 
-Connection *join(RouteScanState *state)
+Connection *join(RouteScanState *state, int32 shard)
 {
     // What the shard has committed on its own cannot be undone when the router fails later.
-    bool alone = executor_depth == 1 && utility_depth == 0 &&
+    bool alone = executor_depth == 1 && utility_depth == 0 && list_length(state->shards) == 1 &&
+                 !goes_to_many(state->route) &&
                  !(state->route->writes && state->route->may_fail_late);
     Access access = state->route->writes ? Access::Write : Access::Read;
-    return join_shard(state->shard, access, alone);
+    return join_shard(shard, access, alone);
 }
 
 [[noreturn]] void raise_check_violation(const WithCheckOption *check)
@@ -124,43 +124,108 @@ void finish(RouteScanState *state)
     state->is_done = true;
 }
 
+RemoteQuery *send(RouteScanState *state, int32 shard)
+{
+    const Route *route = state->route;
+    return send_to_shard(state, shard, route->sql, route->statement_id, route->binary_results);
+}
+
+// Sends the statement; all shards get it before any is waited for.
+void start(RouteScanState *state)
+{
+    if (list_length(state->shards) == 1) {
+        state->query = send(state, linitial_int(state->shards));
+        return;
+    }
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    int n = list_length(state->shards);
+    RemoteQuery **queries = (RemoteQuery **) palloc(sizeof(RemoteQuery *) * n);
+    ListCell *cell;
+    foreach (cell, state->shards)
+        queries[foreach_current_index(cell)] = send(state, lfirst_int(cell));
+    state->gather = make_gather(state->route, queries, n,
+                                state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+    MemoryContextSwitchTo(saved);
+}
+
+// Reads the next row of the one shard into the scan's slot; false at the end.
+bool read_one(RouteScanState *state, TupleTableSlot *slot)
+{
+    EState *estate = state->css.ss.ps.state;
+    const PGresult *result;
+    int row;
+
+    while (next_row(state->query, &result, &row)) {
+        verify_checks(state, result, row);
+        if (slot->tts_tupleDescriptor->natts == 0 && state->route->counts_rows &&
+            !estate->es_plannedstmt->hasReturning)
+            continue; // rows that only carried checks
+        if (state->rows == nullptr) {
+            MemoryContext saved = MemoryContextSwitchTo(estate->es_query_cxt);
+            state->rows = make_row_reader(slot->tts_tupleDescriptor, state->route->binary_results);
+            MemoryContextSwitchTo(saved);
+        }
+        MemoryContext saved =
+            MemoryContextSwitchTo(state->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+        read_row(state->rows, result, row, slot->tts_values, slot->tts_isnull);
+        MemoryContextSwitchTo(saved);
+        ExecStoreVirtualTuple(slot);
+        return true;
+    }
+    return false;
+}
+
+TupleTableSlot *fetch(RouteScanState *state)
+{
+    TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+    if (state->gather != nullptr) {
+        TupleTableSlot *row = gather_row(state->gather);
+        return row != nullptr ? row : slot;
+    }
+    (void) read_one(state, slot);
+    return slot;
+}
+
+// A scan that runs again with the same parameters reads what it kept the time before.
+TupleTableSlot *fetch_kept(RouteScanState *state)
+{
+    TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+    if (state->kept_is_complete) {
+        if (tuplestore_gettupleslot(state->kept, true, false, state->kept_slot)) {
+            slot_getallattrs(state->kept_slot);
+            int n = slot->tts_tupleDescriptor->natts;
+            memcpy(slot->tts_values, state->kept_slot->tts_values, sizeof(Datum) * n);
+            memcpy(slot->tts_isnull, state->kept_slot->tts_isnull, sizeof(bool) * n);
+            ExecStoreVirtualTuple(slot);
+        }
+        return slot;
+    }
+    TupleTableSlot *row = fetch(state);
+    if (!TupIsNull(row))
+        tuplestore_puttupleslot(state->kept, row);
+    return row;
+}
+
 TupleTableSlot *next_tuple(ScanState *node)
 {
     RouteScanState *state = (RouteScanState *) node;
     TupleTableSlot *slot = node->ss_ScanTupleSlot;
-    const PGresult *result;
-    int row;
 
     ExecClearTuple(slot);
     if (state->is_done)
         return slot;
-    if (state->query == nullptr) {
-        resolve_shard(state);
+    if (state->query == nullptr && state->gather == nullptr && !state->kept_is_complete) {
+        resolve_shards(state);
         if (runs_under_explain(state)) {
             run_explained(state);
             state->is_done = true;
             return slot;
         }
-        state->query = send_route(state, state->route->sql, state->route->statement_id,
-                                  state->route->binary_results);
+        start(state);
     }
-    while (next_row(state->query, &result, &row)) {
-        verify_checks(state, result, row);
-        if (slot->tts_tupleDescriptor->natts == 0 && state->route->counts_rows &&
-            !node->ps.state->es_plannedstmt->hasReturning)
-            continue; // rows that only carried checks
-        if (state->rows == nullptr) {
-            MemoryContext saved = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
-            state->rows = make_row_reader(slot->tts_tupleDescriptor, state->route->binary_results);
-            MemoryContextSwitchTo(saved);
-        }
-        MemoryContext saved =
-            MemoryContextSwitchTo(node->ps.ps_ExprContext->ecxt_per_tuple_memory);
-        read_row(state->rows, result, row, slot->tts_values, slot->tts_isnull);
-        MemoryContextSwitchTo(saved);
-        return ExecStoreVirtualTuple(slot);
-    }
-    finish(state);
+    slot = state->keeps_rows ? fetch_kept(state) : fetch(state);
+    if (TupIsNull(slot))
+        finish(state);
     return slot;
 }
 
@@ -174,24 +239,54 @@ extern "C" TupleTableSlot *exec_scan(CustomScanState *node)
     return ExecScan(&node->ss, (ExecScanAccessMtd) next_tuple, (ExecScanRecheckMtd) recheck_tuple);
 }
 
-void drop_query(RouteScanState *state)
+void drop_queries(RouteScanState *state)
 {
     if (state->query != nullptr)
         end_query(state->query);
+    if (state->gather != nullptr)
+        end_gather(state->gather);
     state->query = nullptr;
+    state->gather = nullptr;
 }
 
 extern "C" void end_scan(CustomScanState *node)
 {
-    drop_query((RouteScanState *) node);
+    RouteScanState *state = (RouteScanState *) node;
+    drop_queries(state);
+    if (state->kept != nullptr)
+        tuplestore_end(state->kept);
+    state->kept = nullptr;
+}
+
+void start_keeping(RouteScanState *state)
+{
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    if (state->kept != nullptr)
+        tuplestore_clear(state->kept);
+    else
+        state->kept = tuplestore_begin_heap(true, false, work_mem);
+    if (state->kept_slot == nullptr)
+        state->kept_slot = MakeSingleTupleTableSlot(
+            state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+    state->keeps_rows = true;
+    MemoryContextSwitchTo(saved);
 }
 
 extern "C" void rescan(CustomScanState *node)
 {
     RouteScanState *state = (RouteScanState *) node;
-    drop_query(state);
+    // Parameters of the executor do not reach a statement, so every scan yields the same rows. What
+    // is scanned a second time may well be scanned a thousand times: keep the rows.
+    if (state->keeps_rows && state->is_done) {
+        state->kept_is_complete = true;
+        tuplestore_rescan(state->kept);
+    } else if (!state->kept_is_complete) {
+        drop_queries(state);
+        start_keeping(state);
+    } else {
+        tuplestore_rescan(state->kept);
+    }
     state->is_done = false;
-    state->shard = 0;
     ExecScanReScan(&node->ss);
 }
 
@@ -199,16 +294,23 @@ CustomScanMethods scan_methods = {route_scan_name, create_state};
 
 } // namespace
 
-void resolve_shard(RouteScanState *state)
+void resolve_shards(RouteScanState *state)
 {
-    if (state->shard != 0)
+    if (state->shards != NIL)
         return;
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
     evaluate_values(state);
-    state->shard = choose_shard(state->route, state->values, state->nulls, state->is_insert);
+    const Route *route = state->route;
+    RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls};
+    if (goes_to_many(route))
+        state->shards = choose_shards(keys, route->keyspace_id);
+    else
+        state->shards = list_make1_int(choose_shard(keys, route->keyspace_id, state->is_insert));
+    MemoryContextSwitchTo(saved);
 }
 
-RemoteQuery *send_route(RouteScanState *state, const char *sql, uint64 statement_id,
-                        bool binary_results)
+RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql,
+                           uint64 statement_id, bool binary_results)
 {
     const Route *route = state->route;
     MemoryContext context = state->css.ss.ps.state->es_query_cxt;
@@ -224,7 +326,7 @@ RemoteQuery *send_route(RouteScanState *state, const char *sql, uint64 statement
     RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
-    RemoteQuery *query = start_query(join(state), &statement, &values, context);
+    RemoteQuery *query = start_query(join(state, shard), &statement, &values, context);
     MemoryContextSwitchTo(saved);
     return query;
 }

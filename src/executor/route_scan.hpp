@@ -1,11 +1,16 @@
-// The plan node that runs a route: sends the statement to the shard that owns its key and returns
-// the rows as they come.
+// The plan node that runs a route: sends the statement to the shards that its keys lead to and
+// returns the rows as they come.
 #pragma once
 
 #include "pg/pg.hpp"
+#include "executor/gather.hpp"
 #include "executor/rows.hpp"
 #include "executor/values.hpp"
 #include "planner/route.hpp"
+
+extern "C" {
+#include "utils/tuplestore.h"
+}
 
 namespace shardwise
 {
@@ -17,27 +22,32 @@ struct RouteScanState {
     ExprState **value_states;
     Datum *values;
     bool *nulls;
-    int32 shard; // 0: not chosen yet
+    List *shards; // numbers; NIL: not chosen yet
     bool is_insert;
     ParameterWriter *parameters;
     RowReader *rows; // made with the first row
-    RemoteQuery *query; // nullptr: not sent yet, or over
+    RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
+    Gather *gather;     // on several
     bool is_done;
+    Tuplestorestate *kept; // rows for another scan
+    TupleTableSlot *kept_slot;
+    bool kept_is_complete;
+    bool keeps_rows;
     char *remote_plan; // EXPLAIN ANALYZE: the shard's own plan, as text or JSON
 };
 
 // Registers the scan's methods.
 void init_route_scan();
 
-// Evaluates the route's values and chooses the shard; once per execution.
-void resolve_shard(RouteScanState *state);
+// Evaluates the route's values and chooses the shards; once per execution.
+void resolve_shards(RouteScanState *state);
 
 // Adds the route's lines to EXPLAIN.
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
 
-// Sends `sql` with the route's parameters; rows come as text unless `statement_id` is the route's.
-RemoteQuery *send_route(RouteScanState *state, const char *sql, uint64 statement_id,
-                        bool binary_results);
+// Sends `sql` with the route's parameters to one shard.
+RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql,
+                           uint64 statement_id, bool binary_results);
 
 // True while EXPLAIN ANALYZE runs a statement whose effects must happen only once: the shard is
 // then asked for EXPLAIN ANALYZE of it, in place of the statement.

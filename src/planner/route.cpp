@@ -24,6 +24,7 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     to->sql = pstrdup(from->sql);
     to->param_types = copy_array(from->param_types, from->nparams);
     to->pins = copy_array(from->pins, from->npins);
+    to->sort = copy_array(from->sort, from->nsort);
     to->checks = copy_node(from->checks);
     to->functions = list_copy(from->functions);
 }

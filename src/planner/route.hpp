@@ -1,8 +1,8 @@
-// The plan of a query that one shard answers whole: what the planner leaves for the executor.
+// What the planner leaves for the executor: a statement, and which shards it goes to.
 #pragma once
 
 #include "pg/pg.hpp"
-#include "catalog/catalog.hpp"
+#include "routing/shard_choice.hpp"
 
 extern "C" {
 #include "nodes/extensible.h"
@@ -12,18 +12,18 @@ namespace shardwise
 {
 
 enum class Tier {
-    FastPath,   // one table, key given
-    SingleShard // several tables, all pinned to one key
+    FastPath,    // one table, key given
+    SingleShard, // several tables, all pinned to one key
+    Scatter,     // the same statement on all shards, whose rows add up to the answer
+    Pull         // one table's rows for a plan on the router
 };
 
-// One key that the query touches: per key column the number of the value (among the plan's
-// custom_exprs) that holds it.
-struct KeyPin {
-    int32 keyspace_id;
-    int nkeys;
-    int values[max_key_columns];
-    Oid value_types[max_key_columns]; // element type for arrays
-    bool is_array[max_key_columns];   // = ANY (array): each element is a key
+// A column by which every shard sorts its rows, so that they can be merged.
+struct SortColumn {
+    int column; // from 0
+    Oid less_than;
+    Oid collation;
+    bool nulls_first;
 };
 
 // Lives in CustomScan.custom_private. The plan's custom_exprs are the values: the first `nparams`
@@ -36,8 +36,10 @@ struct Route {
     int nparams;
     Oid *param_types; // as declared to the shard
     int32 keyspace_id; // of some distributed table; 0: reference tables only, any shard will do
-    int npins;
+    int npins; // with Scatter and Pull, 0 means all shards
     KeyPin *pins;
+    int nsort;
+    SortColumn *sort;
     int ncolumns; // of the shard's result, with the check columns
     bool binary_results;
     bool writes;      // locks rows or changes them
@@ -48,6 +50,12 @@ struct Route {
     List *checks;    // WithCheckOption nodes without qual
     List *functions; // Oid: functions that the shard calls and the user must be allowed to
 };
+
+// True if the statement may go to several shards at once.
+inline bool goes_to_many(const Route *route)
+{
+    return (route->tier == Tier::Scatter || route->tier == Tier::Pull) && route->keyspace_id != 0;
+}
 
 constexpr const char *route_scan_name = "shardwise route";
 

@@ -200,10 +200,37 @@ Refusal check_analysis(const KeyAnalysis *analysis)
 
 } // namespace
 
-PlannedStmt *plan_route(Query *query, Refusal *refusal)
+List *flatten_relations(Query *query)
+{
+    FlatRangeTable flat = {};
+    flatten_walker((Node *) query, &flat);
+    return flat.rtable;
+}
+
+Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
+                     List **values)
 {
     static uint64 last_statement_id = 0;
 
+    ShardParameters parameters = {shipping.router_values, NIL, NIL, NIL};
+    number_parameters(sent, &parameters);
+    *values = parameters.sources;
+
+    Route *route = make_route();
+    route->statement_id = ++last_statement_id;
+    route->nparams = list_length(*values);
+    route->param_types = oid_array(parameters.types);
+    route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
+    // Rows of a table without known keys can be anywhere.
+    if (analysis.unpinned == nullptr)
+        add_pins(route, analysis.keys, &parameters, values);
+    route->sql = deparse_query(sent);
+    route->functions = shipping.functions;
+    return route;
+}
+
+PlannedStmt *plan_route(Query *query, Refusal *refusal)
+{
     if (query->commandType == CMD_MERGE) {
         *refusal = pstrdup("MERGE is not routed.");
         return nullptr;
@@ -227,17 +254,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     if ((*refusal = apply_row_security(sent)) != nullptr)
         return nullptr;
 
-    ShardParameters parameters = {shipping.router_values, NIL, NIL, NIL};
-    number_parameters(sent, &parameters);
-    List *values = parameters.sources;
-
-    Route *route = make_route();
-    route->statement_id = ++last_statement_id;
-    route->nparams = list_length(values);
-    route->param_types = oid_array(parameters.types);
-    route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
-    add_pins(route, analysis.keys, &parameters, &values);
-    route->sql = deparse_query(sent);
+    List *values = NIL;
+    Route *route = compile_route(sent, shipping, analysis, &values);
     bool simple = list_length(flat.rtable) == 1 && !flat.has_subqueries;
     route->tier = simple ? Tier::FastPath : Tier::SingleShard;
     route->checks = checks;
@@ -246,7 +264,6 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->writes = locks_or_changes_rows((Node *) query, nullptr) ||
                     calls_volatile(shipping.functions);
     route->counts_rows = query->commandType != CMD_SELECT;
-    route->functions = shipping.functions;
     route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;
 
     flat.rtable = lappend(flat.rtable, make_result_entry(projection.columns));

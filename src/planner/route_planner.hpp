@@ -2,6 +2,9 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/route.hpp"
+#include "planner/shipping.hpp"
+#include "routing/key_analysis.hpp"
 
 namespace shardwise
 {
@@ -13,5 +16,15 @@ using Refusal = char *;
 // route scan. Its expressions still hold the Params that stand for constants. The query is not
 // changed. Returns nullptr and the reason if no single shard can answer it.
 PlannedStmt *plan_route(Query *query, Refusal *refusal);
+
+// The range table entries of all relations in a query, at any depth, as the executor wants them for
+// its check of privileges.
+List *flatten_relations(Query *query);
+
+// Turns a query that is ready to be sent into a route: numbers its parameters, notes its keys,
+// deparses it. *values receives the expressions of the plan node's custom_exprs. The caller sets
+// what depends on the tier.
+Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
+                     List **values);
 
 } // namespace shardwise

@@ -1,5 +1,6 @@
 #include "planner/statement_cache.hpp"
 
+#include "planner/early_routing.hpp"
 #include "planner/normalize.hpp"
 
 extern "C" {
@@ -140,6 +141,9 @@ Node *restore_constants(Node *node, void *context)
     List *constants = (List *) context;
     if (node == nullptr)
         return nullptr;
+    if (IsA(node, Query))
+        return (Node *) query_tree_mutator((Query *) node, (Node * (*) ()) restore_constants,
+                                           context, 0);
     if (IsA(node, Param) && ((Param *) node)->paramid >= constant_param_base)
         return (Node *) list_nth(constants, ((Param *) node)->paramid - constant_param_base);
     return expression_tree_mutator(node, (Node * (*) ()) restore_constants, context);
@@ -211,7 +215,7 @@ void free_retired(XactEvent event, void *)
 
 } // namespace
 
-PlannedStmt *plan_statement(Query *query, Refusal *refusal)
+PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal)
 {
     NormalizedQuery normalized = normalize_query(query);
     if (buckets == nullptr)
@@ -221,10 +225,16 @@ PlannedStmt *plan_statement(Query *query, Refusal *refusal)
     CachedStatement *statement = find_statement(normalized.hash, query);
     if (statement == nullptr)
         statement = add_statement(normalized.hash, query, refusal);
-    if (statement == nullptr)
-        return nullptr;
-    dlist_move_head(&lru, &statement->lru);
-    return instantiate(statement, query, normalized.constants);
+    if (statement != nullptr) {
+        dlist_move_head(&lru, &statement->lru);
+        PlannedStmt *plan = instantiate(statement, query, normalized.constants);
+        if (query->commandType != CMD_SELECT || leads_to_one_shard(plan, params))
+            return plan;
+        *refusal = pstrdup("Its keys may be on several shards.");
+    }
+    // Another planner gets the query next, as it was.
+    *query = *(Query *) restore_constants((Node *) query, normalized.constants);
+    return nullptr;
 }
 
 void init_statement_cache()

@@ -204,6 +204,37 @@ JoinType effective_join_type(JoinExpr *join, Relids nonnullable)
     }
 }
 
+// Which relations are on the nullable side of a join that stays an outer join.
+Relids nullable_below(Query *query, Node *node, Relids nonnullable)
+{
+    if (IsA(node, FromExpr)) {
+        FromExpr *from = (FromExpr *) node;
+        Relids both = bms_union(nonnullable,
+                                find_nonnullable_rels(flatten_join_alias_vars(query, from->quals)));
+        Relids result = nullptr;
+        ListCell *cell;
+        foreach (cell, from->fromlist)
+            result = bms_union(result, nullable_below(query, (Node *) lfirst(cell), both));
+        return result;
+    }
+    if (!IsA(node, JoinExpr))
+        return nullptr;
+
+    JoinExpr *join = (JoinExpr *) node;
+    Relids own = find_nonnullable_rels(flatten_join_alias_vars(query, join->quals));
+    Relids both = bms_union(nonnullable, own);
+    JoinType type = effective_join_type(join, nonnullable);
+    bool left_stays = type == JOIN_INNER || type == JOIN_LEFT;
+    bool right_stays = type == JOIN_INNER || type == JOIN_RIGHT;
+    Relids left = left_stays
+                      ? nullable_below(query, join->larg, type == JOIN_INNER ? both : nonnullable)
+                      : relids_below(join->larg);
+    Relids right = right_stays
+                       ? nullable_below(query, join->rarg, type == JOIN_INNER ? both : nonnullable)
+                       : relids_below(join->rarg);
+    return bms_union(left, right);
+}
+
 void collect_join_expr(Collector *c, JoinExpr *join, Relids nonnullable)
 {
     Relids own = find_nonnullable_rels(flatten_join_alias_vars(c->query, join->quals));
@@ -479,6 +510,12 @@ bool is_known_value(Node *expr)
     return !checkExprHasSubLink(expr) && !has_var(expr, nullptr) && !contain_agg_clause(expr) &&
            !contain_window_function(expr) && !contain_volatile_functions(expr) &&
            !expression_returns_set(expr);
+}
+
+Relids nullable_relations(Query *query)
+{
+    return query->jointree == nullptr ? nullptr
+                                      : nullable_below(query, (Node *) query->jointree, nullptr);
 }
 
 bool find_term(Node *expr, Query *query, List *parents, Term *term)

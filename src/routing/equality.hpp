@@ -4,6 +4,10 @@
 
 #include "pg/pg.hpp"
 
+extern "C" {
+#include "nodes/pathnodes.h"
+}
+
 namespace shardwise
 {
 
@@ -51,6 +55,9 @@ bool terms_equal(const Term &a, const Term &b);
 
 // Walks a query with all its subqueries, CTEs and sublinks.
 Equalities collect_equalities(Query *query);
+
+// The entries of the query's range table whose columns an outer join can make NULL.
+Relids nullable_relations(Query *query);
 
 // A value that can be computed before the query runs, and only needs to be computed once.
 bool is_known_value(Node *expr);

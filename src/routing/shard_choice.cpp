@@ -1,4 +1,4 @@
-#include "executor/shard_choice.hpp"
+#include "routing/shard_choice.hpp"
 
 extern "C" {
 #include "catalog/pg_type_d.h"
@@ -11,11 +11,9 @@ namespace
 {
 
 struct Choice {
-    const Route *route;
-    const Datum *values;
-    const bool *nulls;
-    bool is_insert;
-    int32 shard; // 0: none yet
+    const RoutedKeys *keys;
+    bool must_have_owner;
+    List *shards;
 };
 
 [[noreturn]] void refuse_two_shards(int32 a, int32 b)
@@ -34,13 +32,10 @@ struct Choice {
 
 void note_owner(Choice *choice, int32 owner)
 {
-    if (owner == 0 && choice->is_insert)
+    if (owner != 0)
+        choice->shards = list_append_unique_int(choice->shards, owner);
+    else if (choice->must_have_owner)
         refuse_unowned_key();
-    if (owner == 0 || owner == choice->shard)
-        return;
-    if (choice->shard != 0)
-        refuse_two_shards(choice->shard, owner);
-    choice->shard = owner;
 }
 
 int64 integer_value(Oid type, Datum value)
@@ -115,12 +110,12 @@ void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int
         return;
     }
     int number = pin->values[column];
-    if (choice->nulls[number])
+    if (choice->keys->nulls[number])
         return;
     if (pin->is_array[column])
-        visit_array(choice, keyspace, pin, column, key, choice->values[number]);
+        visit_array(choice, keyspace, pin, column, key, choice->keys->values[number]);
     else
-        visit_value(choice, keyspace, pin, column, key, choice->values[number]);
+        visit_value(choice, keyspace, pin, column, key, choice->keys->values[number]);
 }
 
 // Spreads what any shard can answer over the shards, but one backend stays with one.
@@ -137,18 +132,32 @@ int32 any_shard()
 
 } // namespace
 
-int32 choose_shard(const Route *route, const Datum *values, const bool *nulls, bool is_insert)
+List *find_owners(const RoutedKeys &keys, bool must_have_owner)
 {
-    Choice choice = {route, values, nulls, is_insert, 0};
+    Choice choice = {&keys, must_have_owner, NIL};
     Datum key[max_key_columns];
+    for (int i = 0; i < keys.npins; i++)
+        visit_keys(&choice, find_keyspace(keys.pins[i].keyspace_id), &keys.pins[i], 0, key);
+    return choice.shards;
+}
 
-    for (int i = 0; i < route->npins; i++) {
-        const KeyPin *pin = &route->pins[i];
-        visit_keys(&choice, find_keyspace(pin->keyspace_id), pin, 0, key);
-    }
-    if (choice.shard != 0)
-        return choice.shard;
-    return route->keyspace_id != 0 ? any_owner(find_keyspace(route->keyspace_id)) : any_shard();
+int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert)
+{
+    List *owners = find_owners(keys, is_insert);
+    if (list_length(owners) > 1)
+        refuse_two_shards(linitial_int(owners), lsecond_int(owners));
+    if (owners != NIL)
+        return linitial_int(owners);
+    return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard();
+}
+
+List *choose_shards(const RoutedKeys &keys, int32 keyspace_id)
+{
+    const Keyspace *keyspace = find_keyspace(keyspace_id);
+    if (keys.npins == 0)
+        return list_owners(keyspace);
+    List *owners = find_owners(keys, false);
+    return owners != NIL ? owners : list_make1_int(any_owner(keyspace));
 }
 
 } // namespace shardwise

@@ -1,0 +1,154 @@
+#include "executor/gather.hpp"
+
+#include "executor/rows.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+#include "lib/binaryheap.h"
+#include "utils/sortsupport.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// One shard's stream and the row it is at.
+struct Stream {
+    RemoteQuery *query;
+    TupleTableSlot *slot;
+    MemoryContext row_context; // by-reference values of the row
+    bool is_over;
+};
+
+} // namespace
+
+struct Gather {
+    int n;
+    Stream *streams;
+    RowReader *reader;
+    int current; // without merge: who is read
+    int nsort;   // 0: no merge
+    SortSupport sort;
+    binaryheap *heap; // of stream numbers, first in order on top
+    bool started;
+};
+
+namespace
+{
+
+bool read_stream(Gather *gather, Stream *stream)
+{
+    const PGresult *result;
+    int row;
+
+    ExecClearTuple(stream->slot);
+    MemoryContextReset(stream->row_context);
+    if (stream->is_over)
+        return false;
+    if (!next_row(stream->query, &result, &row)) {
+        stream->is_over = true;
+        return false;
+    }
+    MemoryContext saved = MemoryContextSwitchTo(stream->row_context);
+    read_row(gather->reader, result, row, stream->slot->tts_values, stream->slot->tts_isnull);
+    MemoryContextSwitchTo(saved);
+    ExecStoreVirtualTuple(stream->slot);
+    return true;
+}
+
+extern "C" int compare_streams(Datum a, Datum b, void *argument)
+{
+    Gather *gather = (Gather *) argument;
+    TupleTableSlot *left = gather->streams[DatumGetInt32(a)].slot;
+    TupleTableSlot *right = gather->streams[DatumGetInt32(b)].slot;
+    for (int i = 0; i < gather->nsort; i++) {
+        SortSupport key = &gather->sort[i];
+        int column = key->ssup_attno - 1;
+        int order =
+            ApplySortComparator(left->tts_values[column], left->tts_isnull[column],
+                                right->tts_values[column], right->tts_isnull[column], key);
+        if (order != 0)
+            return -order; // binaryheap keeps the greatest on top
+    }
+    return 0;
+}
+
+void prepare_merge(Gather *gather, const Route *route)
+{
+    gather->nsort = route->nsort;
+    gather->sort = (SortSupport) palloc0(sizeof(SortSupportData) * route->nsort);
+    for (int i = 0; i < route->nsort; i++) {
+        SortSupport key = &gather->sort[i];
+        key->ssup_cxt = CurrentMemoryContext;
+        key->ssup_collation = route->sort[i].collation;
+        key->ssup_nulls_first = route->sort[i].nulls_first;
+        key->ssup_attno = route->sort[i].column + 1;
+        PrepareSortSupportFromOrderingOp(route->sort[i].less_than, key);
+    }
+    gather->heap = binaryheap_allocate(gather->n, compare_streams, gather);
+}
+
+TupleTableSlot *merge_row(Gather *gather)
+{
+    if (!gather->started) {
+        for (int i = 0; i < gather->n; i++)
+            if (read_stream(gather, &gather->streams[i]))
+                binaryheap_add_unordered(gather->heap, Int32GetDatum(i));
+        binaryheap_build(gather->heap);
+        gather->started = true;
+    } else if (!binaryheap_empty(gather->heap)) {
+        Datum first = binaryheap_first(gather->heap);
+        if (read_stream(gather, &gather->streams[DatumGetInt32(first)]))
+            binaryheap_replace_first(gather->heap, first);
+        else
+            (void) binaryheap_remove_first(gather->heap);
+    }
+    if (binaryheap_empty(gather->heap))
+        return nullptr;
+    return gather->streams[DatumGetInt32(binaryheap_first(gather->heap))].slot;
+}
+
+TupleTableSlot *any_row(Gather *gather)
+{
+    for (; gather->current < gather->n; gather->current++) {
+        Stream *stream = &gather->streams[gather->current];
+        if (read_stream(gather, stream))
+            return stream->slot;
+    }
+    return nullptr;
+}
+
+} // namespace
+
+Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc columns)
+{
+    Gather *gather = (Gather *) palloc0(sizeof(Gather));
+    gather->n = n;
+    gather->streams = (Stream *) palloc0(sizeof(Stream) * n);
+    gather->reader = make_row_reader(columns, route->binary_results);
+    for (int i = 0; i < n; i++) {
+        Stream *stream = &gather->streams[i];
+        stream->query = queries[i];
+        stream->slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+        stream->row_context = AllocSetContextCreate(CurrentMemoryContext, "shardwise row",
+                                                    ALLOCSET_SMALL_SIZES);
+    }
+    if (route->nsort > 0)
+        prepare_merge(gather, route);
+    return gather;
+}
+
+TupleTableSlot *gather_row(Gather *gather)
+{
+    return gather->nsort > 0 ? merge_row(gather) : any_row(gather);
+}
+
+void end_gather(Gather *gather)
+{
+    for (int i = 0; i < gather->n; i++)
+        end_query(gather->streams[i].query);
+}
+
+} // namespace shardwise

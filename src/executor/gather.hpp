@@ -1,0 +1,25 @@
+// Rows of one statement from several shards: as they come, or merged in the order that all shards
+// sorted them by. Memory stays at one row a shard.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/route.hpp"
+#include "remote/connection.hpp"
+
+namespace shardwise
+{
+
+struct Gather;
+
+// Takes over queries that have been started on their shards. Memory is taken from the current
+// context.
+Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc columns);
+
+// The next row in a slot of the gather's own, valid until the next call; nullptr at the end. Errors
+// of the shards are raised here.
+TupleTableSlot *gather_row(Gather *gather);
+
+// Ends all queries, those that still run included.
+void end_gather(Gather *gather);
+
+} // namespace shardwise

@@ -1,0 +1,222 @@
+#include "planner/aggregates.hpp"
+
+extern "C" {
+#include "catalog/pg_aggregate.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// How the shards' values become one. The order of additions of floating-point numbers is left to
+// PostgreSQL too, so their sums may differ in the last digits.
+enum Rule {
+    SameAggregate,   // min, max, bool_and, sum(numeric), ...: the aggregate of the parts
+    SumOfCounts,     // count: a sum that is never NULL
+    SumOfIntegers,   // sum(int2), sum(int4): a sum of int8, as int8
+    NumericAverage,  // avg of exact types: sum / count in numeric
+    FloatingAverage, // avg(float): sum / count in float8
+};
+
+Aggref *make_aggregate(Oid function, Expr *argument, Oid result)
+{
+    Aggref *aggregate = makeNode(Aggref);
+    aggregate->aggfnoid = function;
+    aggregate->aggtype = result;
+    aggregate->aggkind = AGGKIND_NORMAL;
+    aggregate->aggno = aggregate->aggtransno = -1;
+    aggregate->location = -1;
+    if (argument == nullptr) {
+        aggregate->aggstar = true;
+        return aggregate;
+    }
+    aggregate->aggargtypes = list_make1_oid(exprType((Node *) argument));
+    aggregate->args = list_make1(makeTargetEntry(argument, 1, nullptr, false));
+    return aggregate;
+}
+
+Expr *call(Oid function, List *arguments, Oid result)
+{
+    return (Expr *) makeFuncExpr(function, result, arguments, InvalidOid, InvalidOid,
+                                 COERCE_EXPLICIT_CALL);
+}
+
+Expr *cast_to(Oid function, Expr *argument, Oid result)
+{
+    return (Expr *) makeFuncExpr(function, result, list_make1(argument), InvalidOid, InvalidOid,
+                                 COERCE_EXPLICIT_CAST);
+}
+
+// The same aggregate over the same rows, with another function.
+Aggref *with_function(const Aggref *aggregate, Oid function, Oid result)
+{
+    Aggref *other = copy_node(aggregate);
+    other->aggfnoid = function;
+    other->aggtype = result;
+    other->aggcollid = InvalidOid;
+    return other;
+}
+
+bool is_min_or_max(const Aggref *aggregate)
+{
+    if (aggregate->aggfnoid >= FirstNormalObjectId)
+        return false;
+    char *name = get_func_name(aggregate->aggfnoid);
+    return strcmp(name, "min") == 0 || strcmp(name, "max") == 0;
+}
+
+bool is_bit_aggregate(const Aggref *aggregate)
+{
+    char *name = aggregate->aggfnoid < FirstNormalObjectId ? get_func_name(aggregate->aggfnoid)
+                                                           : nullptr;
+    return name != nullptr && (strcmp(name, "bit_and") == 0 || strcmp(name, "bit_or") == 0 ||
+                               strcmp(name, "bit_xor") == 0);
+}
+
+int find_rule(const Aggref *aggregate)
+{
+    switch (aggregate->aggfnoid) {
+    case F_COUNT_:
+    case F_COUNT_ANY:
+        return SumOfCounts;
+    case F_SUM_INT2:
+    case F_SUM_INT4:
+        return SumOfIntegers;
+    case F_AVG_INT2:
+    case F_AVG_INT4:
+    case F_AVG_INT8:
+    case F_AVG_NUMERIC:
+        return NumericAverage;
+    case F_AVG_FLOAT4:
+    case F_AVG_FLOAT8:
+        return FloatingAverage;
+    case F_SUM_INT8:
+    case F_SUM_NUMERIC:
+    case F_SUM_FLOAT4:
+    case F_SUM_FLOAT8:
+    case F_SUM_MONEY:
+    case F_SUM_INTERVAL:
+    case F_BOOL_AND:
+    case F_BOOL_OR:
+    case F_EVERY:
+        return SameAggregate;
+    default:
+        return is_min_or_max(aggregate) || is_bit_aggregate(aggregate) ? SameAggregate : -1;
+    }
+}
+
+Aggref *sum_for_average(const Aggref *aggregate)
+{
+    switch (aggregate->aggfnoid) {
+    case F_AVG_INT2:
+        return with_function(aggregate, F_SUM_INT2, INT8OID);
+    case F_AVG_INT4:
+        return with_function(aggregate, F_SUM_INT4, INT8OID);
+    case F_AVG_INT8:
+        return with_function(aggregate, F_SUM_INT8, NUMERICOID);
+    case F_AVG_NUMERIC:
+        return with_function(aggregate, F_SUM_NUMERIC, NUMERICOID);
+    default:
+        break;
+    }
+    Aggref *sum = with_function(aggregate, F_SUM_FLOAT8, FLOAT8OID);
+    if (aggregate->aggfnoid == F_AVG_FLOAT4) { // avg(float4) adds up in float8
+        TargetEntry *entry = (TargetEntry *) linitial(sum->args);
+        entry->expr = cast_to(F_FLOAT8_FLOAT4, entry->expr, FLOAT8OID);
+        sum->aggargtypes = list_make1_oid(FLOAT8OID);
+    }
+    return sum;
+}
+
+Expr *null_if_zero(Expr *count, Oid type)
+{
+    // CASE WHEN count > 0: an average over no rows is NULL.
+    CaseWhen *when = makeNode(CaseWhen);
+    Expr *zero = (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false,
+                                    true);
+    Expr *numeric_zero = cast_to(F_NUMERIC_INT8, zero, NUMERICOID);
+    when->expr = call(F_NUMERIC_GT, list_make2(copy_node(count), numeric_zero), BOOLOID);
+    when->result = type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type);
+    when->location = -1;
+    CaseExpr *guarded = makeNode(CaseExpr);
+    guarded->casetype = type;
+    guarded->args = list_make1(when);
+    guarded->defresult =
+        (Expr *) makeNullConst(type, -1, InvalidOid);
+    guarded->location = -1;
+    return (Expr *) guarded;
+}
+
+Expr *sum_of(Var *var)
+{
+    switch (var->vartype) {
+    case INT8OID:
+        return (Expr *) make_aggregate(F_SUM_INT8, (Expr *) var, NUMERICOID);
+    case NUMERICOID:
+        return (Expr *) make_aggregate(F_SUM_NUMERIC, (Expr *) var, NUMERICOID);
+    default:
+        return (Expr *) make_aggregate(F_SUM_FLOAT8, (Expr *) var, FLOAT8OID);
+    }
+}
+
+Expr *or_zero(Expr *sum)
+{
+    CoalesceExpr *coalesce = makeNode(CoalesceExpr);
+    coalesce->coalescetype = INT8OID;
+    coalesce->args =
+        list_make2(sum, makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false,
+                                  true));
+    coalesce->location = -1;
+    return (Expr *) coalesce;
+}
+
+} // namespace
+
+bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
+{
+    bool order_matters = aggregate->aggorder != NIL || aggregate->aggkind != AGGKIND_NORMAL;
+    bool distinct_matters = aggregate->aggdistinct != NIL && !is_min_or_max(aggregate);
+    split->rule = find_rule(aggregate);
+    if (split->rule < 0 || order_matters || distinct_matters || aggregate->agglevelsup != 0 ||
+        list_length(aggregate->args) > 1)
+        return false;
+    if (split->rule == NumericAverage || split->rule == FloatingAverage)
+        split->partials = list_make2(sum_for_average(aggregate),
+                                     with_function(aggregate, F_COUNT_ANY, INT8OID));
+    else
+        split->partials = list_make1(copy_node(aggregate));
+    return true;
+}
+
+Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *vars)
+{
+    Var *first = (Var *) linitial(vars);
+    switch (split->rule) {
+    case SumOfCounts:
+        return or_zero(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID));
+    case SumOfIntegers:
+        return cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID);
+    case NumericAverage:
+        return call(F_NUMERIC_DIV,
+                    list_make2(sum_of(first), null_if_zero(sum_of((Var *) lsecond(vars)),
+                                                           NUMERICOID)),
+                    NUMERICOID);
+    case FloatingAverage:
+        return call(F_FLOAT8DIV,
+                    list_make2(sum_of(first), null_if_zero(sum_of((Var *) lsecond(vars)),
+                                                           FLOAT8OID)),
+                    FLOAT8OID);
+    default:
+        break;
+    }
+    Aggref *again = make_aggregate(aggregate->aggfnoid, (Expr *) first, aggregate->aggtype);
+    again->aggargtypes = list_copy(aggregate->aggargtypes);
+    again->aggcollid = aggregate->aggcollid;
+    again->inputcollid = aggregate->inputcollid;
+    return (Expr *) again;
+}
+
+} // namespace shardwise

@@ -1,0 +1,13 @@
+// Routing at plan time, for statements that name several keys.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// True unless the keys of a routed plan may lead to several shards. One key leads to one shard
+// whatever its value; of several, the values are looked at, where they are known already.
+bool leads_to_one_shard(const PlannedStmt *plan, ParamListInfo params);
+
+} // namespace shardwise

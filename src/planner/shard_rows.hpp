@@ -1,0 +1,29 @@
+// Rows of a remote query as an entry of a range table: the planner sees a function in FROM, and its
+// scan becomes a statement to the shards.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/route.hpp"
+
+namespace shardwise
+{
+
+// Makes the entry for a statement whose columns are `columns` (TargetEntry, none junk). It is known
+// until the plan is made. `is_ordered`: the shards sort as the query above does, so that merging
+// their rows sorts them.
+RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered);
+
+// Finds what an entry stands for; false for all others.
+struct ShardRows {
+    Route *route;
+    List *values;
+    List *columns;
+    bool is_ordered;
+};
+const ShardRows *find_shard_rows(const RangeTblEntry *rte);
+
+// Starts an empty set of entries for the planning of one query, and goes back to the one before.
+List *begin_shard_rows();
+void restore_shard_rows(List *before);
+
+} // namespace shardwise

@@ -1,0 +1,40 @@
+// Which shards the keys of a query lead to, once their values are known.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
+
+namespace shardwise
+{
+
+// One key that a statement touches: per key column the number of the value that holds it.
+struct KeyPin {
+    int32 keyspace_id;
+    int nkeys;
+    int values[max_key_columns];
+    Oid value_types[max_key_columns]; // element type for arrays
+    bool is_array[max_key_columns];   // = ANY (array): each element is a key
+};
+
+// The keys of a statement with their values.
+struct RoutedKeys {
+    int npins;
+    const KeyPin *pins;
+    const Datum *values;
+    const bool *nulls;
+};
+
+// Lists the shards (int) that own the keys; NIL where no row can match (NULLs, no owner). With
+// `must_have_owner` (INSERT) a key without owner is an error, 23514.
+List *find_owners(const RoutedKeys &keys, bool must_have_owner);
+
+// Chooses the one shard that owns all keys. Without a key that any row could have, any shard of the
+// keyspace gives the right answer; without a keyspace (0), any shard at all. Errors: 0A000 when the
+// keys are on several shards.
+int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert);
+
+// Lists the shards on which rows of the keys can be; all of the keyspace's shards for a statement
+// without keys. Never empty: some shard has to say that there are no rows.
+List *choose_shards(const RoutedKeys &keys, int32 keyspace_id);
+
+} // namespace shardwise
