@@ -48,8 +48,9 @@ void queue_command(Connection *, const char *sql);
 // statement needs the connection, what the first has still to deliver is stored (spilling to disk).
 struct RemoteQuery;
 
-// Sends queued commands and the statement without waiting. The query belongs to `context`: its
-// reset callback ends the query.
+// Sends queued commands and the statement without waiting; `values` are needed no longer than that.
+// The query belongs to `context`: its reset callback frees it. Rows that had to be stored are freed
+// by end_query(), which must be called unless the transaction fails.
 RemoteQuery *start_query(Connection *, const RemoteStatement *, const RemoteValues *,
                          MemoryContext context);
 
@@ -61,7 +62,8 @@ bool next_row(RemoteQuery *, const PGresult **result, int *row);
 // Rows that the command reported (INSERT, UPDATE, ...), once next_row() returned false.
 uint64 affected_rows(const RemoteQuery *);
 
-// Stops a query early: cancels what is still running on the shard and reads to the end.
+// Ends a query, also early: a read outside of a transaction is cancelled on the shard; within one a
+// cancel would fail the transaction, so that the rest is read and dropped. Raises the shard's errors.
 void end_query(RemoteQuery *);
 
 // Runs one command (or several, separated by semicolons, without parameters) and waits. Returns
