@@ -63,7 +63,8 @@ bool next_row(RemoteQuery *, const PGresult **result, int *row);
 uint64 affected_rows(const RemoteQuery *);
 
 // Ends a query, also early: a read outside of a transaction is cancelled on the shard; within one a
-// cancel would fail the transaction, so that the rest is read and dropped. Raises the shard's errors.
+// cancel would fail the transaction, so that the rest is read and dropped. Raises the shard's
+// errors.
 void end_query(RemoteQuery *);
 
 // Runs one command (or several, separated by semicolons, without parameters) and waits. Returns
