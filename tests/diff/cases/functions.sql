@@ -14,7 +14,6 @@ SELECT pay(7, 100000);
 SELECT pay($1, $2);
 SELECT * FROM orders_of(7);
 SELECT order_id FROM orders_of(7) WHERE amount > 20 ORDER BY 1 DESC;
--- expect-refused: orders_of
 SELECT c.name, f.order_id FROM customers c, orders_of(c.customer_id) f WHERE c.customer_id = 7 ORDER BY 2;
 SELECT balance FROM customers WHERE customer_id = 7;
 SELECT secret_count(7);

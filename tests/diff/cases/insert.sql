@@ -103,5 +103,4 @@ INSERT INTO customers VALUES (130, 'x', 1 / 0, 1, '2025-01-01 00:00+00');
 INSERT INTO customers VALUES (130, 'x', 1, 99999999999.99, '2025-01-01 00:00+00');
 INSERT INTO customers VALUES (99999999999999999999, 'x', 1, 1, '2025-01-01 00:00+00');
 INSERT INTO local_notes VALUES (10, 'local') RETURNING *;
--- expect-refused: local_notes
 INSERT INTO local_notes SELECT customer_id, name FROM customers WHERE customer_id = 20 RETURNING *;

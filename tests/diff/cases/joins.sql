@@ -29,7 +29,6 @@ SELECT a.n, b.n FROM by_number a JOIN by_number b ON b.n = a.n WHERE a.n = 4;
 SELECT p.tenant, q.code FROM by_pair p JOIN by_pair q ON p.tenant = q.tenant AND p.code = q.code WHERE q.tenant = 2 AND p.code = 'code 3';
 SELECT i.invoice_id, c.name, t.name FROM invoices i JOIN customers c USING (customer_id) LEFT JOIN items t USING (item_id) WHERE c.customer_id = 1 ORDER BY 1;
 SELECT w.id, l.entry FROM watched w LEFT JOIN watched_log l ON l.id = w.id WHERE w.id = 3;
--- expect-refused: local_notes
 SELECT l.note, i.name FROM local_notes l JOIN items i ON i.item_id = l.id ORDER BY l.id;
 SELECT (SELECT count(*) FROM orders o WHERE o.customer_id = c.customer_id) AS n, c.name FROM customers c WHERE c.customer_id = 7;
 SELECT l.order_id, c.name FROM customers c, LATERAL (SELECT * FROM orders o WHERE o.customer_id = c.customer_id ORDER BY amount DESC, order_id LIMIT 2) l WHERE c.customer_id = 7 ORDER BY 1;

@@ -1,0 +1,2 @@
+\set c random(1, :customers)
+SELECT name, balance FROM customers WHERE customer_id = :c;
