@@ -1,5 +1,6 @@
 #include "executor/route_scan.hpp"
 
+#include "executor/check_options.hpp"
 #include "pg/nesting.hpp"
 #include "transaction/participants.hpp"
 
@@ -81,41 +82,6 @@ Connection *join(RouteScanState *state, int32 shard)
     return join_shard(shard, access, alone);
 }
 
-[[noreturn]] void raise_check_violation(const WithCheckOption *check)
-{
-    switch (check->kind) {
-    case WCO_VIEW_CHECK:
-        ereport(ERROR,
-                (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
-                 errmsg("new row violates check option for view \"%s\"", check->relname)));
-    default:
-        if (check->polname != nullptr)
-            ereport(ERROR,
-                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                     errmsg("new row violates row-level security policy \"%s\" for table \"%s\"",
-                            check->polname, check->relname)));
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("new row violates row-level security policy for table \"%s\"",
-                               check->relname)));
-    }
-    pg_unreachable();
-}
-
-// The shard's answers to WITH CHECK OPTION follow the visible columns.
-void verify_checks(const RouteScanState *state, const PGresult *result, int row)
-{
-    int column = state->route->ncolumns - list_length(state->route->checks);
-    ListCell *cell;
-    foreach (cell, state->route->checks) {
-        const char *value = PQgetvalue(result, row, column);
-        bool passed = !PQgetisnull(result, row, column) &&
-                      (state->route->binary_results ? value[0] != 0 : value[0] == 't');
-        if (!passed)
-            raise_check_violation((WithCheckOption *) lfirst(cell));
-        column++;
-    }
-}
-
 void finish(RouteScanState *state)
 {
     EState *estate = state->css.ss.ps.state;
@@ -156,7 +122,7 @@ bool read_one(RouteScanState *state, TupleTableSlot *slot)
     int row;
 
     while (next_row(state->query, &result, &row)) {
-        verify_checks(state, result, row);
+        verify_checks(state->route, result, row);
         if (slot->tts_tupleDescriptor->natts == 0 && state->route->counts_rows &&
             !estate->es_plannedstmt->hasReturning)
             continue; // rows that only carried checks

@@ -1,6 +1,7 @@
 #include "pg/deparse.hpp"
 
 extern "C" {
+#include "parser/parsetree.h"
 #include "utils/ruleutils.h"
 }
 
@@ -28,8 +29,33 @@ static void join_lines(char *sql)
     *to = '\0';
 }
 
+// Names in ORDER BY mean output columns first. An output column that is called like some other
+// column of the tables would be taken for it, so such names are replaced by numbers.
+static void name_output_apart(Query *query)
+{
+    if (query->sortClause == NIL && query->groupClause == NIL && query->distinctClause == NIL)
+        return;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        const Var *var = (const Var *) entry->expr;
+        if (entry->resjunk || query->setOperations != nullptr)
+            continue;
+        if (IsA(var, Var) && var->varlevelsup == 0 && var->varattno > 0 && entry->resname) {
+            const RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+            List *names = rte->eref->colnames;
+            if (var->varattno <= list_length(names) &&
+                strcmp(strVal(list_nth(names, var->varattno - 1)), entry->resname) == 0)
+                continue;
+        }
+        entry->resname = psprintf("%d", entry->resno);
+    }
+}
+
 char *deparse_query(Query *query)
 {
+    name_output_apart(query);
+
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
     // needs no care: transaction abort resets the override.
     OverrideSearchPath path = {};

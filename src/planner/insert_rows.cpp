@@ -1,5 +1,7 @@
 #include "planner/insert_rows.hpp"
 
+#include "catalog/catalog.hpp"
+
 extern "C" {
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -150,14 +152,8 @@ void override_identity(Query *query)
 
 } // namespace
 
-void expand_inserts(Query *query)
+static void expand_insert(Query *query)
 {
-    ListCell *cell;
-    foreach (cell, query->cteList)
-        expand_inserts((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery);
-    if (query->commandType != CMD_INSERT)
-        return;
-
     int source = find_source(query);
     if (source > 0) {
         RangeTblEntry *rte = rt_fetch(source, query->rtable);
@@ -169,6 +165,37 @@ void expand_inserts(Query *query)
         }
     }
     override_identity(query);
+}
+
+// UPDATE ... SET generated = DEFAULT leaves nothing to set, but rows are still to be touched.
+static void set_something(Query *query)
+{
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    const Table *table = find_table(target->relid);
+    if (query->targetList != NIL || table == nullptr || table->is_reference)
+        return;
+    AttrNumber column = table->key_columns[0];
+    Oid type, collation;
+    int32 typmod;
+    get_atttypetypmodcoll(target->relid, column, &type, &typmod, &collation);
+    Var *var = makeVar(query->resultRelation, column, type, typmod, collation, 0);
+    query->targetList = list_make1(makeTargetEntry(
+        (Expr *) var, column, get_attname(target->relid, column, false), false));
+}
+
+void prepare_changes(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        prepare_changes((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery);
+    if (query->commandType == CMD_INSERT) {
+        expand_insert(query);
+    } else if (query->resultRelation > 0) {
+        // The table under an updatable view still looks like a part of FROM.
+        rt_fetch(query->resultRelation, query->rtable)->inFromCl = false;
+        if (query->commandType == CMD_UPDATE)
+            set_something(query);
+    }
 }
 
 } // namespace shardwise

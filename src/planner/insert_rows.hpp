@@ -7,7 +7,8 @@
 namespace shardwise
 {
 
-// Rewrites the INSERTs in `query`, CTEs included, in place.
-void expand_inserts(Query *query);
+// Rewrites the INSERTs in `query`, CTEs included, in place. Targets of UPDATE and DELETE become
+// fit for the deparser as well.
+void prepare_changes(Query *query);
 
 } // namespace shardwise

@@ -36,6 +36,15 @@ Var *output_column(Splitter *splitter, TargetEntry *entry)
     return makeVar(INDEX_VAR, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
+// A record without a name cannot be read back; what the router alone knows (the names behind
+// Oids, above all) need not travel at all.
+bool travels_as_column(Query *query, Node *expr)
+{
+    Oid type = exprType(expr);
+    return type != RECORDOID && type != RECORDARRAYOID && expression_ships(query, expr) &&
+           !is_routers_value(query, expr);
+}
+
 // The largest parts that a shard can evaluate become its columns; the rest stays.
 Node *split_expression(Node *node, void *context)
 {
@@ -44,8 +53,7 @@ Node *split_expression(Node *node, void *context)
         return nullptr;
     if (IsA(node, Const) || IsA(node, Param))
         return (Node *) copy_node(node);
-    bool is_part = !IsA(node, List);
-    if (is_part && expression_ships(splitter->query, node)) {
+    if (!IsA(node, List) && travels_as_column(splitter->query, node)) {
         TargetEntry *present = nullptr;
         ListCell *cell;
         foreach (cell, splitter->shard_list)
@@ -55,7 +63,9 @@ Node *split_expression(Node *node, void *context)
             return (Node *) makeVar(INDEX_VAR, present->resno, exprType(node), exprTypmod(node),
                                     exprCollation(node), 0);
         return (Node *) output_column(
-            splitter, makeTargetEntry((Expr *) copy_node(node), 0, nullptr, false));
+            splitter,
+            makeTargetEntry((Expr *) copy_node(node), 0,
+                            psprintf("part %d", list_length(splitter->shard_list) + 1), false));
     }
     return expression_tree_mutator(node, (Node * (*) ()) split_expression, context);
 }
@@ -66,7 +76,7 @@ bool has_planned_part(Node *node, void *context)
     Splitter *splitter = (Splitter *) context;
     if (node == nullptr)
         return false;
-    if (!IsA(node, List) && expression_ships(splitter->query, node))
+    if (!IsA(node, List) && travels_as_column(splitter->query, node))
         return false;
     if (IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc) ||
         IsA(node, GroupingFunc) || IsA(node, SetToDefault))
@@ -97,7 +107,7 @@ Projection split_projection(Query *query, int varno)
         if (entry->resjunk)
             continue;
         Expr *expr;
-        if (!expression_ships(query, (Node *) entry->expr) && may_be_split(&splitter, entry))
+        if (!travels_as_column(query, (Node *) entry->expr) && may_be_split(&splitter, entry))
             expr = (Expr *) eval_const_expressions(
                 nullptr, split_expression((Node *) entry->expr, &splitter));
         else

@@ -45,8 +45,8 @@ struct Route {
     bool writes;      // locks rows or changes them
     bool may_fail_late; // the router works on the result, and could still raise an error
     bool counts_rows;   // the command tag counts the rows that the shard changed
-    // WITH CHECK OPTION and row-level security: the shard returns one boolean per check behind the
-    // visible columns; false or NULL is the error that PostgreSQL raises.
+    // WITH CHECK OPTION and row-level security: the shard returns one text[] per check behind the
+    // visible columns; other than NULL it is the row that PostgreSQL's error shows.
     List *checks;    // WithCheckOption nodes without qual
     List *functions; // Oid: functions that the shard calls and the user must be allowed to
 };

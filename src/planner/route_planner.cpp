@@ -241,7 +241,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
 
     Query *sent = copy_node(query);
     Shipping shipping = {};
-    expand_inserts(sent);
+    prepare_changes(sent);
     Projection projection = split_projection(sent, result_varno);
     int shown = list_length(projection.columns);
     List *checks = append_check_columns(sent, &shipping.refusal);

@@ -1,7 +1,7 @@
 #include "planner/row_security.hpp"
 
 extern "C" {
-#include "catalog/pg_operator.h"
+#include "catalog/pg_collation.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -285,6 +285,59 @@ bool has_check_options(Node *node, void *)
     return expression_tree_walker(node, (bool (*)()) has_check_options, nullptr);
 }
 
+// ---- WITH CHECK OPTION ---------------------------------------------------------------------------
+
+Expr *column_as_text(int varno, Form_pg_attribute attribute)
+{
+    CoerceViaIO *cast = makeNode(CoerceViaIO);
+    cast->arg = (Expr *) makeVar(varno, attribute->attnum, attribute->atttypid,
+                                 attribute->atttypmod, attribute->attcollation, 0);
+    cast->resulttype = TEXTOID;
+    cast->resultcollid = DEFAULT_COLLATION_OID;
+    cast->coerceformat = COERCE_EXPLICIT_CAST;
+    cast->location = -1;
+    return (Expr *) cast;
+}
+
+// The row as PostgreSQL shows it in "Failing row contains": one text a column. Row-level security
+// must not show it.
+Expr *failing_row(Query *query, const WithCheckOption *check)
+{
+    ArrayExpr *array = makeNode(ArrayExpr);
+    array->array_typeid = TEXTARRAYOID;
+    array->array_collid = DEFAULT_COLLATION_OID;
+    array->element_typeid = TEXTOID;
+    array->location = -1;
+    if (check->kind == WCO_VIEW_CHECK) {
+        Relation relation =
+            table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
+        TupleDesc columns = RelationGetDescr(relation);
+        for (int i = 0; i < columns->natts; i++)
+            if (!TupleDescAttr(columns, i)->attisdropped)
+                array->elements =
+                    lappend(array->elements,
+                            column_as_text(query->resultRelation, TupleDescAttr(columns, i)));
+        table_close(relation, NoLock);
+    }
+    return (Expr *) array;
+}
+
+// NULL where the new row passes the check, else the row.
+Expr *check_column(Query *query, const WithCheckOption *check)
+{
+    CaseWhen *passes = makeNode(CaseWhen);
+    passes->expr = (Expr *) check->qual;
+    passes->result = (Expr *) makeNullConst(TEXTARRAYOID, -1, DEFAULT_COLLATION_OID);
+    passes->location = -1;
+    CaseExpr *result = makeNode(CaseExpr);
+    result->casetype = TEXTARRAYOID;
+    result->casecollid = DEFAULT_COLLATION_OID;
+    result->args = list_make1(passes);
+    result->defresult = failing_row(query, check);
+    result->location = -1;
+    return (Expr *) result;
+}
+
 } // namespace
 
 char *apply_row_security(Query *query)
@@ -310,7 +363,7 @@ List *append_check_columns(Query *query, char **refusal)
             return NIL;
         }
         TargetEntry *entry =
-            makeTargetEntry((Expr *) check->qual, list_length(query->returningList) + 1,
+            makeTargetEntry(check_column(query, check), list_length(query->returningList) + 1,
                             psprintf("check %d", list_length(kept) + 1), false);
         query->returningList = lappend(query->returningList, entry);
         WithCheckOption *bare = copy_node(check);

@@ -110,6 +110,7 @@ struct Profile {
     bool must_be_pinned; // has to be computed once, in one place
     bool is_volatile;    // a new value with each evaluation
     bool needs_router;
+    bool names_objects; // has Oids that mean something on the router alone
     int placeholders; // enclosing nodes within the subexpression that supply CaseTestExpr
 };
 
@@ -157,7 +158,10 @@ bool profile_walker(Node *node, void *context)
         profile->needs_row |= ((Param *) node)->paramkind != PARAM_EXTERN;
         break;
     case T_Const:
-        profile->must_be_pinned |= is_registry_type(((Const *) node)->consttype);
+        profile->names_objects |= is_registry_type(((Const *) node)->consttype);
+        break;
+    case T_RelabelType:
+        profile->names_objects |= is_registry_type(((RelabelType *) node)->resulttype);
         break;
     case T_FuncExpr:
         profile->needs_row |= ((FuncExpr *) node)->funcretset;
@@ -276,19 +280,34 @@ bool note_function(Oid function, void *context)
     return false;
 }
 
-// tableoid shows the router's Oid, not the shard's.
-Node *ship_variable(Shipper *shipper, Var *var)
+// ---- tableoid ----------------------------------------------------------------------------------
+
+// The enclosing queries, innermost first.
+struct TableoidContext {
+    List *queries;
+};
+
+// tableoid shows the router's Oid, not the shard's. Of a partitioned table the shard alone knows
+// the partition; that stays, and is refused.
+Node *replace_tableoid(Node *node, void *context)
 {
-    if (var->varattno != TableOidAttributeNumber)
-        return (Node *) copy_node(var);
-    Query *query = (Query *) list_nth(shipper->queries, (int) var->varlevelsup);
-    RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
-    if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_PARTITIONED_TABLE) {
-        refuse(shipper, pstrdup("The tableoid of a partitioned table is known to the shard alone."));
-        return (Node *) copy_node(var);
+    TableoidContext *tableoid = (TableoidContext *) context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        TableoidContext inner = {prepend(node, tableoid->queries)};
+        return (Node *) query_tree_mutator((Query *) node, (Node * (*) ()) replace_tableoid, &inner,
+                                           0);
     }
-    return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(rte->relid),
-                              false, true);
+    if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber) {
+        Var *var = (Var *) node;
+        Query *query = (Query *) list_nth(tableoid->queries, (int) var->varlevelsup);
+        RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+        if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
+            return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+                                      ObjectIdGetDatum(rte->relid), false, true);
+    }
+    return expression_tree_mutator(node, (Node * (*) ()) replace_tableoid, context);
 }
 
 void ship_level(Query *query, Shipper *parent);
@@ -303,13 +322,15 @@ Node *ship_mutator(Node *node, void *context)
         ship_level(query, shipper);
         return (Node *) query;
     }
-    if (IsA(node, Var))
-        return ship_variable(shipper, (Var *) node);
+    if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber)
+        refuse(shipper,
+               pstrdup("The tableoid of a partitioned table is known to the shard alone."));
     if (IsA(node, CurrentOfExpr))
         refuse(shipper, pstrdup("WHERE CURRENT OF needs a cursor on the shard."));
     if (may_become_param(node)) {
         Profile profile = profile_expression(node);
-        bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router;
+        bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router ||
+                       profile.names_objects;
         if (special && !profile.needs_row && (!profile.is_volatile || shipper->once))
             return take_out(shipper, node, profile.is_volatile);
     }
@@ -445,6 +466,8 @@ void ship_level(Query *query, Shipper *parent)
 
 void ship_query(Query *query, Shipping *shipping)
 {
+    TableoidContext tableoid = {NIL};
+    *query = *(Query *) replace_tableoid((Node *) query, &tableoid);
     Shipper outside = {shipping, NIL, false};
     ship_level(query, &outside);
 }
@@ -454,8 +477,16 @@ bool expression_ships(Query *query, Node *expr)
     // Only whether something is refused matters; what is taken out is thrown away.
     Shipping probe = {};
     Shipper shipper = {&probe, list_make1(query), false};
-    ship_mutator(expr, &shipper);
+    TableoidContext tableoid = {list_make1(query)};
+    ship_mutator(replace_tableoid(expr, &tableoid), &shipper);
     return probe.refusal == nullptr;
+}
+
+bool is_routers_value(Query *query, Node *expr)
+{
+    TableoidContext tableoid = {list_make1(query)};
+    Profile profile = profile_expression(replace_tableoid(expr, &tableoid));
+    return !profile.needs_row && profile.names_objects;
 }
 
 } // namespace shardwise

@@ -23,4 +23,7 @@ void ship_query(Query *query, Shipping *shipping);
 // True if an expression of `query`'s target list can be evaluated on a shard.
 bool expression_ships(Query *query, Node *expr);
 
+// True if an expression needs no row of a shard, and names or reads the router's catalogs.
+bool is_routers_value(Query *query, Node *expr);
+
 } // namespace shardwise

@@ -8,6 +8,7 @@ extern "C" {
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
 }
 
 namespace shardwise
@@ -54,11 +55,26 @@ bool has_var(Node *node, void *)
     return expression_tree_walker(node, (bool (*)()) has_var, nullptr);
 }
 
-Node *strip_relabel(Node *node)
+// A cast within the integers keeps the value, and its hash.
+bool widens_integer(Node *node)
 {
-    while (node != nullptr && IsA(node, RelabelType))
-        node = (Node *) ((RelabelType *) node)->arg;
-    return node;
+    if (!IsA(node, FuncExpr))
+        return false;
+    Oid function = ((FuncExpr *) node)->funcid;
+    return function == F_INT8_INT4 || function == F_INT8_INT2 || function == F_INT4_INT2;
+}
+
+// Takes off casts that do not change a value.
+Node *strip_casts(Node *node)
+{
+    for (;;) {
+        if (node != nullptr && IsA(node, RelabelType))
+            node = (Node *) ((RelabelType *) node)->arg;
+        else if (node != nullptr && widens_integer(node))
+            node = (Node *) linitial(((FuncExpr *) node)->args);
+        else
+            return node;
+    }
 }
 
 // An operator that compares two values for being the same, so that it carries values from one side
@@ -131,7 +147,7 @@ void collect_any_sublink(Collector *c, SubLink *sublink)
         Term term;
         if (!match_equality((Node *) lfirst(cell), &left, &right))
             continue;
-        right = strip_relabel(right);
+        right = strip_casts(right);
         if (!IsA(right, Param) || ((Param *) right)->paramkind != PARAM_SUBLINK ||
             !find_term(left, c->query, c->parents, &term))
             continue;
@@ -520,7 +536,7 @@ Relids nullable_relations(Query *query)
 
 bool find_term(Node *expr, Query *query, List *parents, Term *term)
 {
-    expr = strip_relabel(expr);
+    expr = strip_casts(expr);
     if (expr == nullptr || !IsA(expr, Var))
         return false;
     Var *var = (Var *) expr;

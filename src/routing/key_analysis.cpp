@@ -180,6 +180,14 @@ void note_unpinned(KeyAnalysis *out, char *reason)
         out->unpinned = reason;
 }
 
+// WHERE false: no row of the level matters.
+bool is_empty(Query *query)
+{
+    Node *quals = query->jointree != nullptr ? query->jointree->quals : nullptr;
+    return quals != nullptr && IsA(quals, Const) &&
+           (((Const *) quals)->constisnull || !DatumGetBool(((Const *) quals)->constvalue));
+}
+
 void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
 {
     RangeTblEntry *rte = rt_fetch(occurrence.varno, occurrence.query->rtable);
@@ -195,7 +203,7 @@ void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
     KeyExpression key;
     if (complete_key(a->known, occurrence, table, &key))
         add_key(a->out, key);
-    else if (!keys_from_disjunction(a, occurrence, table))
+    else if (!is_empty(occurrence.query) && !keys_from_disjunction(a, occurrence, table))
         note_unpinned(a->out, describe_unpinned(table));
 }
 
