@@ -70,8 +70,8 @@ const std::vector<Mode> &all_modes()
 
 FileRunner::FileRunner(Server &router, Server &plain, bool self_test, const Mode &mode,
                        Report &report)
-    : router_(router), plain_(plain), has_extension_(router.has_extension()), self_test_(self_test),
-      mode_(mode), report_(report)
+    : plain_server_(plain), router_(router), plain_(plain), has_extension_(router.has_extension()),
+      self_test_(self_test), mode_(mode), report_(report)
 {
 }
 
@@ -144,8 +144,21 @@ Outcome FileRunner::run_alone(Session &session, const Statement &statement)
     return session.extended(statement, mode_.binary);
 }
 
-// The plain server has an answer, and the router says that it has none: neither leaves a trace.
+// The plain server has an answer, and the router says that it has none: neither leaves a trace, not
+// even in sequences, which no rollback turns back.
 void FileRunner::run_refused(const Statement &statement)
+{
+    const auto sequences = plain_server_.query(
+        "SELECT quote_literal(format('%I.%I', schemaname, sequencename)), "
+        "coalesce(last_value, start_value), last_value IS NOT NULL FROM pg_sequences");
+    refuse(statement);
+    for (const auto &sequence : sequences) {
+        plain_server_.query("SELECT setval(" + sequence[0] + ", " + sequence[1] + ", '" +
+                            sequence[2] + "')");
+    }
+}
+
+void FileRunner::refuse(const Statement &statement)
 {
     const bool idle = plain_.is_idle();
     if (!idle) {

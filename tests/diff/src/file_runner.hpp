@@ -25,6 +25,7 @@ public:
     void run(const StatementFile &file, Section section);
 
 private:
+    Server &plain_server_;
     Session router_, plain_;
     bool has_extension_, self_test_;
     const Mode &mode_;
@@ -35,6 +36,7 @@ private:
     void run_one_sided(const Statement &statement);
     void run_setup(const Statement &statement);
     void run_refused(const Statement &statement);
+    void refuse(const Statement &statement);
     void run_compared(const Statement &statement);
     void run_simple(const Statement &statement);
     void run_extended(const Statement &statement);
