@@ -74,25 +74,25 @@ begin_run() {
 start_guard() {
     setsid bash -c '
         while kill -0 "$1" 2>/dev/null && [ -d "$2" ]; do sleep 1; done
-        for pid in "$2"/*/postmaster.pid; do
-            [ -f "$pid" ] && kill -QUIT "$(head -n 1 "$pid")" 2>/dev/null
+        find "$2" -name postmaster.pid 2>/dev/null | while read -r pid; do
+            kill -QUIT "$(head -n 1 "$pid")" 2>/dev/null
         done
         [ ! -d "$2" ] || { sleep 2; rm -rf "$2"; }
     ' guard $$ "$RUN_DIR" </dev/null >/dev/null 2>&1 &
     disown
 }
 
-stop_server() { # name [mode]
-    as_server "$PG_BIN/pg_ctl" -D "$RUN_DIR/$1" -m "${2:-immediate}" -w stop >/dev/null 2>&1 || true
+stop_server() { # data directory
+    as_server "$PG_BIN/pg_ctl" -D "$1" -m immediate -w stop >/dev/null 2>&1 || true
 }
 
 end_run() {
     local status=$? file
     trap - EXIT
     [ -n "${RUN_DIR:-}" ] || return 0
-    for file in "$RUN_DIR"/*/postmaster.pid; do
-        [ -f "$file" ] || continue
-        stop_server "$(basename "$(dirname "$file")")"
+    # Servers of TAP tests lie deeper; they are here only if their test was interrupted.
+    find "$RUN_DIR" -name postmaster.pid | while read -r file; do
+        stop_server "$(dirname "$file")"
     done
     if [ "$status" != 0 ] && [ -n "${KEEP_LOGS:-}" ]; then
         mkdir -p "$KEEP_LOGS"
