@@ -31,10 +31,10 @@ constexpr int binary_trailer = 2;
 
 struct CopyOut {
     CopyFormatOptions options;
-    List *columns; // attribute numbers
+    List *columns;        // attribute numbers
     char *command;        // for the shards
     char *header_command; // yields the header line alone
-    FILE *file;    // nullptr: the client
+    FILE *file;           // nullptr: the client
     uint64 rows;
 };
 
@@ -134,7 +134,7 @@ char *shard_command(const CopyStmt *statement, const CopyOut &copy, const char *
                          quote_literal_cstr(pg_get_client_encoding_name()));
     ListCell *cell;
     foreach (cell, statement->options) {
-        DefElem *option = (DefElem *) lfirst(cell);
+        DefElem *option = (DefElem *)lfirst(cell);
         if (strcmp(option->defname, "header") != 0)
             appendStringInfo(&command, ", %s%s", option->defname, option_value(option));
     }

@@ -47,12 +47,12 @@ const ExplainStmt *as_explain_analyze(Node *statement)
         return nullptr;
     bool analyze = false;
     ListCell *cell;
-    foreach (cell, ((ExplainStmt *) statement)->options) {
-        DefElem *option = (DefElem *) lfirst(cell);
+    foreach (cell, ((ExplainStmt *)statement)->options) {
+        DefElem *option = (DefElem *)lfirst(cell);
         if (strcmp(option->defname, "analyze") == 0)
             analyze = defGetBoolean(option);
     }
-    return analyze ? (ExplainStmt *) statement : nullptr;
+    return analyze ? (ExplainStmt *)statement : nullptr;
 }
 
 [[noreturn]] void refuse(Node *statement, Oid relid)
@@ -77,13 +77,29 @@ void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
     }
 }
 
+// A foreign key of a local table is checked when rows go into that table, but the shards do not
+// know of it when rows go from theirs.
+void warn_of_one_sided_key(Node *statement)
+{
+    Oid referenced = find_referenced_table(statement);
+    if (OidIsValid(referenced))
+        ereport(WARNING,
+                (errmsg("foreign key refers to distributed table \"%s\"", get_rel_name(referenced)),
+                 errdetail("Changes of that table do not check the key until this table is "
+                           "distributed with it."),
+                 errhint("Call shardwise.distribute_table() with colocate_with.")));
+}
+
 void process(const UtilityCall &call)
 {
     Node *statement = call.statement->utilityStmt;
     Oid target = InvalidOid;
     if (IsTransactionState() && !IsAbortedTransactionBlockState() && extension_exists() &&
-        !session_restores_dump())
+        !session_restores_dump()) {
         target = find_utility_target(statement);
+        if (!OidIsValid(target))
+            warn_of_one_sided_key(statement);
+    }
 
     const ExplainStmt *explained_before = explain_analyze;
     explain_analyze = utility_depth == 0 ? as_explain_analyze(statement) : nullptr;

@@ -10,4 +10,7 @@ namespace shardwise
 // concerns; InvalidOid where running it on the router alone is right.
 Oid find_utility_target(Node *statement);
 
+// Finds a distributed table that a new foreign key of a local table refers to; InvalidOid if none.
+Oid find_referenced_table(Node *statement);
+
 } // namespace shardwise

@@ -31,12 +31,12 @@ const char *tier_name(Tier tier)
 
 bool has_unknown_param(Node *node, void *context)
 {
-    ParamListInfo params = (ParamListInfo) context;
+    ParamListInfo params = (ParamListInfo)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Param))
-        return params == nullptr || ((Param *) node)->paramid > params->numParams;
-    return expression_tree_walker(node, (bool (*)()) has_unknown_param, context);
+        return params == nullptr || ((Param *)node)->paramid > params->numParams;
+    return expression_tree_walker(node, (bool (*)())has_unknown_param, context);
 }
 
 // Could EXPLAIN evaluate this value? Not a parameter without a value, and nothing with effects.
@@ -52,10 +52,10 @@ bool shards_are_known(RouteScanState *state)
         return true;
     if (state->route->npins == 0 && !goes_to_many(state->route))
         return false;
-    List *exprs = ((CustomScan *) state->css.ss.ps.plan)->custom_exprs;
+    List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
     ListCell *cell;
     foreach (cell, exprs)
-        if (!is_evaluable((Node *) lfirst(cell), state->css.ss.ps.state))
+        if (!is_evaluable((Node *)lfirst(cell), state->css.ss.ps.state))
             return false;
     resolve_shards(state);
     return true;
@@ -79,22 +79,28 @@ struct PlanOptions {
     bool costs;
     bool buffers;
     bool timing;
+    bool summary;
     bool json;
 };
 
 PlanOptions options_of(const ExplainState *es, bool analyze)
 {
-    return {analyze,     es->verbose, es->costs,
-            es->buffers, es->timing,  es->format == EXPLAIN_FORMAT_JSON};
+    return {analyze,
+            es->verbose,
+            es->costs,
+            es->buffers,
+            es->timing,
+            es->summary,
+            es->format == EXPLAIN_FORMAT_JSON};
 }
 
 // The same from the statement, while it runs and its ExplainState is out of reach.
 PlanOptions options_of(const ExplainStmt *statement)
 {
-    PlanOptions options = {true, false, true, false, true, false};
+    PlanOptions options = {true, false, true, false, true, true, false};
     ListCell *cell;
     foreach (cell, statement->options) {
-        DefElem *option = (DefElem *) lfirst(cell);
+        DefElem *option = (DefElem *)lfirst(cell);
         if (strcmp(option->defname, "verbose") == 0)
             options.verbose = defGetBoolean(option);
         else if (strcmp(option->defname, "costs") == 0)
@@ -103,6 +109,8 @@ PlanOptions options_of(const ExplainStmt *statement)
             options.buffers = defGetBoolean(option);
         else if (strcmp(option->defname, "timing") == 0)
             options.timing = defGetBoolean(option);
+        else if (strcmp(option->defname, "summary") == 0)
+            options.summary = defGetBoolean(option);
         else if (strcmp(option->defname, "format") == 0)
             options.json = pg_strcasecmp(defGetString(option), "json") == 0;
     }
@@ -112,9 +120,10 @@ PlanOptions options_of(const ExplainStmt *statement)
 char *explain_command(const RouteScanState *state, const PlanOptions &options)
 {
     auto word = [](bool on) { return on ? "on" : "off"; };
-    return psprintf("EXPLAIN (ANALYZE %s, VERBOSE %s, COSTS %s, BUFFERS %s%s, FORMAT %s) %s",
+    return psprintf("EXPLAIN (ANALYZE %s, VERBOSE %s, COSTS %s, BUFFERS %s, SUMMARY %s%s, "
+                    "FORMAT %s) %s",
                     word(options.analyze), word(options.verbose), word(options.costs),
-                    word(options.buffers),
+                    word(options.buffers), word(options.summary),
                     options.analyze && !options.timing ? ", TIMING off" : "",
                     options.json ? "JSON" : "TEXT", state->route->sql);
 }
@@ -143,7 +152,7 @@ void show_plan_text(const char *plan, ExplainState *es)
     for (const char *line = plan; *line != '\0';) {
         const char *end = strchrnul(line, '\n');
         appendStringInfoSpaces(es->str, es->indent * 2 + 2);
-        appendBinaryStringInfo(es->str, line, (int) (end - line));
+        appendBinaryStringInfo(es->str, line, (int)(end - line));
         appendStringInfoChar(es->str, '\n');
         line = *end == '\0' ? end : end + 1;
     }
@@ -165,7 +174,7 @@ void show_plan(RouteScanState *state, ExplainState *es)
     if (start == nullptr || end == nullptr)
         return;
     ExplainOpenGroup("Remote Plan", "Remote Plan", false, es);
-    appendBinaryStringInfo(es->str, start + 1, (int) (end - start - 1));
+    appendBinaryStringInfo(es->str, start + 1, (int)(end - start - 1));
     ExplainCloseGroup("Remote Plan", "Remote Plan", false, es);
 }
 
@@ -173,7 +182,7 @@ void show_plan(RouteScanState *state, ExplainState *es)
 
 void explain_route(CustomScanState *node, List *, ExplainState *es)
 {
-    RouteScanState *state = (RouteScanState *) node;
+    RouteScanState *state = (RouteScanState *)node;
     bool known = shards_are_known(state);
 
     ExplainPropertyText("Tier", tier_name(state->route->tier), es);

@@ -60,15 +60,14 @@ bool read_stream(Gather *gather, Stream *stream)
 
 extern "C" int compare_streams(Datum a, Datum b, void *argument)
 {
-    Gather *gather = (Gather *) argument;
+    Gather *gather = (Gather *)argument;
     TupleTableSlot *left = gather->streams[DatumGetInt32(a)].slot;
     TupleTableSlot *right = gather->streams[DatumGetInt32(b)].slot;
     for (int i = 0; i < gather->nsort; i++) {
         SortSupport key = &gather->sort[i];
         int column = key->ssup_attno - 1;
-        int order =
-            ApplySortComparator(left->tts_values[column], left->tts_isnull[column],
-                                right->tts_values[column], right->tts_isnull[column], key);
+        int order = ApplySortComparator(left->tts_values[column], left->tts_isnull[column],
+                                        right->tts_values[column], right->tts_isnull[column], key);
         if (order != 0)
             return -order; // binaryheap keeps the greatest on top
     }
@@ -78,7 +77,7 @@ extern "C" int compare_streams(Datum a, Datum b, void *argument)
 void prepare_merge(Gather *gather, const Route *route)
 {
     gather->nsort = route->nsort;
-    gather->sort = (SortSupport) palloc0(sizeof(SortSupportData) * route->nsort);
+    gather->sort = (SortSupport)palloc0(sizeof(SortSupportData) * route->nsort);
     for (int i = 0; i < route->nsort; i++) {
         SortSupport key = &gather->sort[i];
         key->ssup_cxt = CurrentMemoryContext;
@@ -103,7 +102,7 @@ TupleTableSlot *merge_row(Gather *gather)
         if (read_stream(gather, &gather->streams[DatumGetInt32(first)]))
             binaryheap_replace_first(gather->heap, first);
         else
-            (void) binaryheap_remove_first(gather->heap);
+            (void)binaryheap_remove_first(gather->heap);
     }
     if (binaryheap_empty(gather->heap))
         return nullptr;
@@ -124,16 +123,16 @@ TupleTableSlot *any_row(Gather *gather)
 
 Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc columns)
 {
-    Gather *gather = (Gather *) palloc0(sizeof(Gather));
+    Gather *gather = (Gather *)palloc0(sizeof(Gather));
     gather->n = n;
-    gather->streams = (Stream *) palloc0(sizeof(Stream) * n);
+    gather->streams = (Stream *)palloc0(sizeof(Stream) * n);
     gather->reader = make_row_reader(columns, route->binary_results);
     for (int i = 0; i < n; i++) {
         Stream *stream = &gather->streams[i];
         stream->query = queries[i];
         stream->slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-        stream->row_context = AllocSetContextCreate(CurrentMemoryContext, "shardwise row",
-                                                    ALLOCSET_SMALL_SIZES);
+        stream->row_context =
+            AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_SMALL_SIZES);
     }
     if (route->nsort > 0)
         prepare_merge(gather, route);

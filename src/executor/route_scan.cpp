@@ -18,11 +18,11 @@ CustomExecMethods exec_methods;
 
 extern "C" Node *create_state(CustomScan *scan)
 {
-    RouteScanState *state = (RouteScanState *) palloc0(sizeof(RouteScanState));
+    RouteScanState *state = (RouteScanState *)palloc0(sizeof(RouteScanState));
     state->css.ss.ps.type = T_CustomScanState;
     state->css.methods = &exec_methods;
     state->route = get_route(scan);
-    return (Node *) state;
+    return (Node *)state;
 }
 
 void check_functions(const Route *route)
@@ -38,22 +38,22 @@ void check_functions(const Route *route)
 
 extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 {
-    RouteScanState *state = (RouteScanState *) node;
-    CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+    RouteScanState *state = (RouteScanState *)node;
+    CustomScan *scan = (CustomScan *)node->ss.ps.plan;
     int n = list_length(scan->custom_exprs);
     ListCell *cell;
 
     state->is_insert = estate->es_plannedstmt->commandType == CMD_INSERT;
     state->nvalues = n;
-    state->value_states = (ExprState **) palloc0(sizeof(ExprState *) * (n + 1));
-    state->values = (Datum *) palloc0(sizeof(Datum) * (n + 1));
-    state->nulls = (bool *) palloc0(sizeof(bool) * (n + 1));
+    state->value_states = (ExprState **)palloc0(sizeof(ExprState *) * (n + 1));
+    state->values = (Datum *)palloc0(sizeof(Datum) * (n + 1));
+    state->nulls = (bool *)palloc0(sizeof(bool) * (n + 1));
     foreach (cell, scan->custom_exprs) {
         int i = foreach_current_index(cell);
-        Expr *expr = (Expr *) lfirst(cell);
+        Expr *expr = (Expr *)lfirst(cell);
         if (IsA(expr, Const)) { // needs no expression machinery
-            state->values[i] = ((Const *) expr)->constvalue;
-            state->nulls[i] = ((Const *) expr)->constisnull;
+            state->values[i] = ((Const *)expr)->constvalue;
+            state->nulls[i] = ((Const *)expr)->constisnull;
         } else {
             state->value_states[i] = ExecInitExpr(expr, &node->ss.ps);
         }
@@ -68,8 +68,7 @@ void evaluate_values(RouteScanState *state)
     ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
     for (int i = 0; i < state->nvalues; i++)
         if (state->value_states[i] != nullptr)
-            state->values[i] =
-                ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
+            state->values[i] = ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
 }
 
 Connection *join(RouteScanState *state, int32 shard)
@@ -105,12 +104,12 @@ void start(RouteScanState *state)
     }
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
     int n = list_length(state->shards);
-    RemoteQuery **queries = (RemoteQuery **) palloc(sizeof(RemoteQuery *) * n);
+    RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
     foreach (cell, state->shards)
         queries[foreach_current_index(cell)] = send(state, lfirst_int(cell));
-    state->gather = make_gather(state->route, queries, n,
-                                state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+    state->gather =
+        make_gather(state->route, queries, n, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
     MemoryContextSwitchTo(saved);
 }
 
@@ -148,7 +147,7 @@ TupleTableSlot *fetch(RouteScanState *state)
         TupleTableSlot *row = gather_row(state->gather);
         return row != nullptr ? row : slot;
     }
-    (void) read_one(state, slot);
+    (void)read_one(state, slot);
     return slot;
 }
 
@@ -174,7 +173,7 @@ TupleTableSlot *fetch_kept(RouteScanState *state)
 
 TupleTableSlot *next_tuple(ScanState *node)
 {
-    RouteScanState *state = (RouteScanState *) node;
+    RouteScanState *state = (RouteScanState *)node;
     TupleTableSlot *slot = node->ss_ScanTupleSlot;
 
     ExecClearTuple(slot);
@@ -202,7 +201,7 @@ bool recheck_tuple(ScanState *, TupleTableSlot *)
 
 extern "C" TupleTableSlot *exec_scan(CustomScanState *node)
 {
-    return ExecScan(&node->ss, (ExecScanAccessMtd) next_tuple, (ExecScanRecheckMtd) recheck_tuple);
+    return ExecScan(&node->ss, (ExecScanAccessMtd)next_tuple, (ExecScanRecheckMtd)recheck_tuple);
 }
 
 void drop_queries(RouteScanState *state)
@@ -217,7 +216,7 @@ void drop_queries(RouteScanState *state)
 
 extern "C" void end_scan(CustomScanState *node)
 {
-    RouteScanState *state = (RouteScanState *) node;
+    RouteScanState *state = (RouteScanState *)node;
     drop_queries(state);
     if (state->kept != nullptr)
         tuplestore_end(state->kept);
@@ -240,7 +239,7 @@ void start_keeping(RouteScanState *state)
 
 extern "C" void rescan(CustomScanState *node)
 {
-    RouteScanState *state = (RouteScanState *) node;
+    RouteScanState *state = (RouteScanState *)node;
     // Parameters of the executor do not reach a statement, so every scan yields the same rows. What
     // is scanned a second time may well be scanned a thousand times: keep the rows.
     if (state->keeps_rows && state->is_done) {
@@ -275,18 +274,18 @@ void resolve_shards(RouteScanState *state)
     MemoryContextSwitchTo(saved);
 }
 
-RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql,
-                           uint64 statement_id, bool binary_results)
+RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
+                           bool binary_results)
 {
     const Route *route = state->route;
     MemoryContext context = state->css.ss.ps.state->es_query_cxt;
     MemoryContext saved = MemoryContextSwitchTo(context);
 
     if (state->parameters == nullptr) {
-        List *exprs = ((CustomScan *) state->css.ss.ps.plan)->custom_exprs;
-        Oid *types = (Oid *) palloc(sizeof(Oid) * (route->nparams + 1));
+        List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
+        Oid *types = (Oid *)palloc(sizeof(Oid) * (route->nparams + 1));
         for (int i = 0; i < route->nparams; i++)
-            types[i] = exprType((Node *) list_nth(exprs, i));
+            types[i] = exprType((Node *)list_nth(exprs, i));
         state->parameters = make_parameter_writer(route->nparams, types);
     }
     RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);

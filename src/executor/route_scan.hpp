@@ -25,7 +25,7 @@ struct RouteScanState {
     List *shards; // numbers; NIL: not chosen yet
     bool is_insert;
     ParameterWriter *parameters;
-    RowReader *rows; // made with the first row
+    RowReader *rows;    // made with the first row
     RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
     Gather *gather;     // on several
     bool is_done;
@@ -46,8 +46,8 @@ void resolve_shards(RouteScanState *state);
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
 
 // Sends `sql` with the route's parameters to one shard.
-RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql,
-                           uint64 statement_id, bool binary_results);
+RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
+                           bool binary_results);
 
 // True while EXPLAIN ANALYZE runs a statement whose effects must happen only once: the shard is
 // then asked for EXPLAIN ANALYZE of it, in place of the statement.

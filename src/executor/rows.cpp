@@ -84,14 +84,14 @@ Datum read_decoded(Oid type, const char *bytes, int length)
     case INT2OID: {
         uint16 value;
         memcpy(&value, bytes, sizeof(value));
-        return Int16GetDatum((int16) pg_ntoh16(value));
+        return Int16GetDatum((int16)pg_ntoh16(value));
     }
     case INT4OID:
     case DATEOID:
     case FLOAT4OID: // a float's Datum holds its bits
-        return Int32GetDatum((int32) read_4(bytes));
+        return Int32GetDatum((int32)read_4(bytes));
     case UUIDOID: {
-        pg_uuid_t *uuid = (pg_uuid_t *) palloc(sizeof(pg_uuid_t));
+        pg_uuid_t *uuid = (pg_uuid_t *)palloc(sizeof(pg_uuid_t));
         memcpy(uuid->data, bytes, UUID_LEN);
         return UUIDPGetDatum(uuid);
     }
@@ -102,7 +102,7 @@ Datum read_decoded(Oid type, const char *bytes, int length)
         // The connection's encoding is the database's, so the bytes are fine as they are.
         return PointerGetDatum(cstring_to_text_with_len(bytes, length));
     default:
-        return Int64GetDatum((int64) read_8(bytes));
+        return Int64GetDatum((int64)read_8(bytes));
     }
 }
 
@@ -116,7 +116,7 @@ Datum read_binary(ColumnReader *column, const char *bytes, int length)
         return read_decoded(column->type, bytes, length);
     }
     StringInfoData buffer = {};
-    buffer.data = (char *) bytes;
+    buffer.data = (char *)bytes;
     buffer.len = buffer.maxlen = length;
     Datum value = ReceiveFunctionCall(&column->input, &buffer, column->io_param, column->typmod);
     if (buffer.cursor != buffer.len)
@@ -129,10 +129,10 @@ Datum read_binary(ColumnReader *column, const char *bytes, int length)
 
 RowReader *make_row_reader(TupleDesc columns, bool binary)
 {
-    RowReader *reader = (RowReader *) palloc0(sizeof(RowReader));
+    RowReader *reader = (RowReader *)palloc0(sizeof(RowReader));
     reader->n = columns->natts;
     reader->binary = binary;
-    reader->columns = (ColumnReader *) palloc0(sizeof(ColumnReader) * (columns->natts + 1));
+    reader->columns = (ColumnReader *)palloc0(sizeof(ColumnReader) * (columns->natts + 1));
     for (int i = 0; i < columns->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(columns, i);
         ColumnReader *column = &reader->columns[i];
@@ -154,23 +154,23 @@ RowReader *make_row_reader(TupleDesc columns, bool binary)
 void read_row(RowReader *reader, const PGresult *result, int row, Datum *values, bool *nulls)
 {
     if (PQnfields(result) < reader->n)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("a shard returned %d columns instead of %d", PQnfields(result),
-                               reader->n),
-                        errhint("Compare the table's definition on the router and the shard.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("a shard returned %d columns instead of %d", PQnfields(result), reader->n),
+                 errhint("Compare the table's definition on the router and the shard.")));
     for (int i = 0; i < reader->n; i++) {
         ColumnReader *column = &reader->columns[i];
         nulls[i] = PQgetisnull(result, row, i) != 0;
         if (nulls[i]) {
-            values[i] = (Datum) 0;
+            values[i] = (Datum)0;
             continue;
         }
         const char *bytes = PQgetvalue(result, row, i);
         if (reader->binary)
             values[i] = read_binary(column, bytes, PQgetlength(result, row, i));
         else
-            values[i] = InputFunctionCall(&column->input, (char *) bytes, column->io_param,
-                                          column->typmod);
+            values[i] =
+                InputFunctionCall(&column->input, (char *)bytes, column->io_param, column->typmod);
     }
 }
 

@@ -62,18 +62,18 @@ int write_fixed(Oid type, Datum value, char *out)
         out[0] = DatumGetBool(value);
         return 1;
     case INT2OID:
-        write_2(out, (uint16) DatumGetInt16(value));
+        write_2(out, (uint16)DatumGetInt16(value));
         return 2;
     case INT4OID:
     case DATEOID:
     case FLOAT4OID: // a float's Datum holds its bits
-        write_4(out, (uint32) DatumGetInt32(value));
+        write_4(out, (uint32)DatumGetInt32(value));
         return 4;
     case UUIDOID:
         memcpy(out, DatumGetUUIDP(value)->data, UUID_LEN);
         return UUID_LEN;
     default:
-        write_8(out, (uint64) DatumGetInt64(value));
+        write_8(out, (uint64)DatumGetInt64(value));
         return 8;
     }
 }
@@ -99,15 +99,15 @@ void write_value(ParameterWriter *writer, int i, Datum value)
 
 ParameterWriter *make_parameter_writer(int n, const Oid *types)
 {
-    ParameterWriter *writer = (ParameterWriter *) palloc0(sizeof(ParameterWriter));
+    ParameterWriter *writer = (ParameterWriter *)palloc0(sizeof(ParameterWriter));
     writer->n = n;
     if (n == 0)
         return writer;
-    writer->writers = (ValueWriter *) palloc0(sizeof(ValueWriter) * n);
-    writer->values = (const char **) palloc0(sizeof(char *) * n);
-    writer->lengths = (int *) palloc0(sizeof(int) * n);
-    writer->formats = (int *) palloc0(sizeof(int) * n);
-    writer->fixed = (char(*)[16]) palloc(16 * n);
+    writer->writers = (ValueWriter *)palloc0(sizeof(ValueWriter) * n);
+    writer->values = (const char **)palloc0(sizeof(char *) * n);
+    writer->lengths = (int *)palloc0(sizeof(int) * n);
+    writer->formats = (int *)palloc0(sizeof(int) * n);
+    writer->fixed = (char(*)[16])palloc(16 * n);
     for (int i = 0; i < n; i++) {
         ValueWriter *one = &writer->writers[i];
         Oid output;

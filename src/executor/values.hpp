@@ -13,7 +13,7 @@ namespace shardwise
 struct ValueWriter {
     Oid type;
     bool is_binary;
-    FmgrInfo output;   // text form of all other types
+    FmgrInfo output; // text form of all other types
 };
 
 // The parameters of one route, with the buffers they are written to.

@@ -37,8 +37,8 @@ static void name_output_apart(Query *query)
         return;
     ListCell *cell;
     foreach (cell, query->targetList) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        const Var *var = (const Var *) entry->expr;
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        const Var *var = (const Var *)entry->expr;
         if (entry->resjunk || query->setOperations != nullptr)
             continue;
         if (IsA(var, Var) && var->varlevelsup == 0 && var->varattno > 0 && entry->resname) {

@@ -1,5 +1,6 @@
 // How deep the current point of execution is nested: a statement that a client sent runs at
-// executor depth 1 and utility depth 0; what functions, triggers and utility commands run is deeper.
+// executor depth 1 and utility depth 0; what functions, triggers and utility commands run is
+// deeper.
 #pragma once
 
 #include "pg/pg.hpp"

@@ -45,8 +45,8 @@ extern "C" {
 // These check C types with builtins that C++ does not have; PostgreSQL's inline lists use them.
 #undef AssertVariableIsOfType
 #undef AssertVariableIsOfTypeMacro
-#define AssertVariableIsOfType(variable, type) ((void) 0)
-#define AssertVariableIsOfTypeMacro(variable, type) ((void) 0)
+#define AssertVariableIsOfType(variable, type) ((void)0)
+#define AssertVariableIsOfTypeMacro(variable, type) ((void)0)
 
 // PostgreSQL 15 leaves PGDLLEXPORT empty, so -fvisibility=hidden would hide the entry points.
 #undef PGDLLEXPORT

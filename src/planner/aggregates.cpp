@@ -33,21 +33,21 @@ Aggref *make_aggregate(Oid function, Expr *argument, Oid result)
         aggregate->aggstar = true;
         return aggregate;
     }
-    aggregate->aggargtypes = list_make1_oid(exprType((Node *) argument));
+    aggregate->aggargtypes = list_make1_oid(exprType((Node *)argument));
     aggregate->args = list_make1(makeTargetEntry(argument, 1, nullptr, false));
     return aggregate;
 }
 
 Expr *call(Oid function, List *arguments, Oid result)
 {
-    return (Expr *) makeFuncExpr(function, result, arguments, InvalidOid, InvalidOid,
-                                 COERCE_EXPLICIT_CALL);
+    return (Expr *)makeFuncExpr(function, result, arguments, InvalidOid, InvalidOid,
+                                COERCE_EXPLICIT_CALL);
 }
 
 Expr *cast_to(Oid function, Expr *argument, Oid result)
 {
-    return (Expr *) makeFuncExpr(function, result, list_make1(argument), InvalidOid, InvalidOid,
-                                 COERCE_EXPLICIT_CAST);
+    return (Expr *)makeFuncExpr(function, result, list_make1(argument), InvalidOid, InvalidOid,
+                                COERCE_EXPLICIT_CAST);
 }
 
 // The same aggregate over the same rows, with another function.
@@ -70,8 +70,8 @@ bool is_min_or_max(const Aggref *aggregate)
 
 bool is_bit_aggregate(const Aggref *aggregate)
 {
-    char *name = aggregate->aggfnoid < FirstNormalObjectId ? get_func_name(aggregate->aggfnoid)
-                                                           : nullptr;
+    char *name =
+        aggregate->aggfnoid < FirstNormalObjectId ? get_func_name(aggregate->aggfnoid) : nullptr;
     return name != nullptr && (strcmp(name, "bit_and") == 0 || strcmp(name, "bit_or") == 0 ||
                                strcmp(name, "bit_xor") == 0);
 }
@@ -124,7 +124,7 @@ Aggref *sum_for_average(const Aggref *aggregate)
     }
     Aggref *sum = with_function(aggregate, F_SUM_FLOAT8, FLOAT8OID);
     if (aggregate->aggfnoid == F_AVG_FLOAT4) { // avg(float4) adds up in float8
-        TargetEntry *entry = (TargetEntry *) linitial(sum->args);
+        TargetEntry *entry = (TargetEntry *)linitial(sum->args);
         entry->expr = cast_to(F_FLOAT8_FLOAT4, entry->expr, FLOAT8OID);
         sum->aggargtypes = list_make1_oid(FLOAT8OID);
     }
@@ -135,8 +135,8 @@ Expr *null_if_zero(Expr *count, Oid type)
 {
     // CASE WHEN count > 0: an average over no rows is NULL.
     CaseWhen *when = makeNode(CaseWhen);
-    Expr *zero = (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false,
-                                    true);
+    Expr *zero =
+        (Expr *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true);
     Expr *numeric_zero = cast_to(F_NUMERIC_INT8, zero, NUMERICOID);
     when->expr = call(F_NUMERIC_GT, list_make2(copy_node(count), numeric_zero), BOOLOID);
     when->result = type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type);
@@ -144,21 +144,20 @@ Expr *null_if_zero(Expr *count, Oid type)
     CaseExpr *guarded = makeNode(CaseExpr);
     guarded->casetype = type;
     guarded->args = list_make1(when);
-    guarded->defresult =
-        (Expr *) makeNullConst(type, -1, InvalidOid);
+    guarded->defresult = (Expr *)makeNullConst(type, -1, InvalidOid);
     guarded->location = -1;
-    return (Expr *) guarded;
+    return (Expr *)guarded;
 }
 
 Expr *sum_of(Var *var)
 {
     switch (var->vartype) {
     case INT8OID:
-        return (Expr *) make_aggregate(F_SUM_INT8, (Expr *) var, NUMERICOID);
+        return (Expr *)make_aggregate(F_SUM_INT8, (Expr *)var, NUMERICOID);
     case NUMERICOID:
-        return (Expr *) make_aggregate(F_SUM_NUMERIC, (Expr *) var, NUMERICOID);
+        return (Expr *)make_aggregate(F_SUM_NUMERIC, (Expr *)var, NUMERICOID);
     default:
-        return (Expr *) make_aggregate(F_SUM_FLOAT8, (Expr *) var, FLOAT8OID);
+        return (Expr *)make_aggregate(F_SUM_FLOAT8, (Expr *)var, FLOAT8OID);
     }
 }
 
@@ -166,11 +165,10 @@ Expr *or_zero(Expr *sum)
 {
     CoalesceExpr *coalesce = makeNode(CoalesceExpr);
     coalesce->coalescetype = INT8OID;
-    coalesce->args =
-        list_make2(sum, makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false,
-                                  true));
+    coalesce->args = list_make2(
+        sum, makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true));
     coalesce->location = -1;
-    return (Expr *) coalesce;
+    return (Expr *)coalesce;
 }
 
 } // namespace
@@ -184,8 +182,8 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
         list_length(aggregate->args) > 1)
         return false;
     if (split->rule == NumericAverage || split->rule == FloatingAverage)
-        split->partials = list_make2(sum_for_average(aggregate),
-                                     with_function(aggregate, F_COUNT_ANY, INT8OID));
+        split->partials =
+            list_make2(sum_for_average(aggregate), with_function(aggregate, F_COUNT_ANY, INT8OID));
     else
         split->partials = list_make1(copy_node(aggregate));
     return true;
@@ -193,30 +191,30 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
 
 Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *vars)
 {
-    Var *first = (Var *) linitial(vars);
+    Var *first = (Var *)linitial(vars);
     switch (split->rule) {
     case SumOfCounts:
         return or_zero(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID));
     case SumOfIntegers:
         return cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID);
     case NumericAverage:
-        return call(F_NUMERIC_DIV,
-                    list_make2(sum_of(first), null_if_zero(sum_of((Var *) lsecond(vars)),
-                                                           NUMERICOID)),
-                    NUMERICOID);
+        return call(
+            F_NUMERIC_DIV,
+            list_make2(sum_of(first), null_if_zero(sum_of((Var *)lsecond(vars)), NUMERICOID)),
+            NUMERICOID);
     case FloatingAverage:
-        return call(F_FLOAT8DIV,
-                    list_make2(sum_of(first), null_if_zero(sum_of((Var *) lsecond(vars)),
-                                                           FLOAT8OID)),
-                    FLOAT8OID);
+        return call(
+            F_FLOAT8DIV,
+            list_make2(sum_of(first), null_if_zero(sum_of((Var *)lsecond(vars)), FLOAT8OID)),
+            FLOAT8OID);
     default:
         break;
     }
-    Aggref *again = make_aggregate(aggregate->aggfnoid, (Expr *) first, aggregate->aggtype);
+    Aggref *again = make_aggregate(aggregate->aggfnoid, (Expr *)first, aggregate->aggtype);
     again->aggargtypes = list_copy(aggregate->aggargtypes);
     again->aggcollid = aggregate->aggcollid;
     again->inputcollid = aggregate->inputcollid;
-    return (Expr *) again;
+    return (Expr *)again;
 }
 
 } // namespace shardwise

@@ -24,13 +24,13 @@ static bool has_one_key(const Route *route)
 static bool known_value(const Node *expr, ParamListInfo params, Datum *value, bool *is_null)
 {
     if (IsA(expr, Const)) {
-        *value = ((const Const *) expr)->constvalue;
-        *is_null = ((const Const *) expr)->constisnull;
+        *value = ((const Const *)expr)->constvalue;
+        *is_null = ((const Const *)expr)->constisnull;
         return true;
     }
     if (!IsA(expr, Param) || params == nullptr || params->paramFetch != nullptr)
         return false;
-    int number = ((const Param *) expr)->paramid;
+    int number = ((const Param *)expr)->paramid;
     if (number < 1 || number > params->numParams || !OidIsValid(params->params[number - 1].ptype))
         return false;
     *value = params->params[number - 1].value;
@@ -43,19 +43,19 @@ static const Node *fold(const Node *expr)
 {
     return IsA(expr, Const) || IsA(expr, Param)
                ? expr
-               : eval_const_expressions(nullptr, copy_node((Node *) expr));
+               : eval_const_expressions(nullptr, copy_node((Node *)expr));
 }
 
 bool leads_to_one_shard(const PlannedStmt *plan, ParamListInfo params)
 {
-    const CustomScan *scan = (const CustomScan *) plan->planTree;
+    const CustomScan *scan = (const CustomScan *)plan->planTree;
     const Route *route = get_route(scan);
     if (has_one_key(route))
         return true;
 
     int n = list_length(scan->custom_exprs);
-    Datum *values = (Datum *) palloc0(sizeof(Datum) * n);
-    bool *nulls = (bool *) palloc0(sizeof(bool) * n);
+    Datum *values = (Datum *)palloc0(sizeof(Datum) * n);
+    bool *nulls = (bool *)palloc0(sizeof(bool) * n);
     ListCell *cell;
     foreach (cell, scan->custom_exprs) {
         int i = foreach_current_index(cell);
@@ -64,7 +64,7 @@ bool leads_to_one_shard(const PlannedStmt *plan, ParamListInfo params)
         for (int pin = 0; pin < route->npins; pin++)
             for (int column = 0; column < route->pins[pin].nkeys; column++)
                 is_key |= route->pins[pin].values[column] == i;
-        if (is_key && !known_value(fold((const Node *) lfirst(cell)), params, &values[i], &nulls[i]))
+        if (is_key && !known_value(fold((const Node *)lfirst(cell)), params, &values[i], &nulls[i]))
             return false;
     }
     RoutedKeys keys = {route->npins, route->pins, values, nulls};

@@ -19,7 +19,7 @@ int find_source(Query *query)
     int varno = 0;
     ListCell *cell;
     foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         varno++;
         if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
             return varno;
@@ -35,7 +35,7 @@ bool is_plain(Query *query, int source, int columns)
     int column = 0;
     ListCell *cell;
     foreach (cell, query->targetList) {
-        Var *var = (Var *) ((TargetEntry *) lfirst(cell))->expr;
+        Var *var = (Var *)((TargetEntry *)lfirst(cell))->expr;
         column++;
         if (!IsA(var, Var) || var->varno != source || var->varattno != column)
             return false;
@@ -50,12 +50,12 @@ struct RowContext {
 
 Node *substitute_row(Node *node, void *context)
 {
-    RowContext *row = (RowContext *) context;
+    RowContext *row = (RowContext *)context;
     if (node == nullptr)
         return nullptr;
-    if (IsA(node, Var) && ((Var *) node)->varno == row->source && ((Var *) node)->varlevelsup == 0)
-        return (Node *) copy_node((Node *) list_nth(row->row, ((Var *) node)->varattno - 1));
-    return expression_tree_mutator(node, (Node * (*) ()) substitute_row, context);
+    if (IsA(node, Var) && ((Var *)node)->varno == row->source && ((Var *)node)->varlevelsup == 0)
+        return (Node *)copy_node((Node *)list_nth(row->row, ((Var *)node)->varattno - 1));
+    return expression_tree_mutator(node, (Node * (*)()) substitute_row, context);
 }
 
 // Replaces the target list by Vars of the source, which now has one column an entry.
@@ -64,10 +64,10 @@ void point_targets_at(Query *query, int source)
     int column = 0;
     ListCell *cell;
     foreach (cell, query->targetList) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        Node *expr = (Node *) entry->expr;
-        entry->expr = (Expr *) makeVar(source, ++column, exprType(expr), exprTypmod(expr),
-                                       exprCollation(expr), 0);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
+        entry->expr = (Expr *)makeVar(source, ++column, exprType(expr), exprTypmod(expr),
+                                      exprCollation(expr), 0);
     }
 }
 
@@ -84,18 +84,18 @@ void expand_values(Query *query, int source, RangeTblEntry *values)
     List *rows = NIL;
     ListCell *cell;
     foreach (cell, values->values_lists) {
-        RowContext context = {source, (List *) lfirst(cell)};
+        RowContext context = {source, (List *)lfirst(cell)};
         List *row = NIL;
         ListCell *target;
         foreach (target, query->targetList)
-            row = lappend(row, substitute_row((Node *) ((TargetEntry *) lfirst(target))->expr,
-                                              &context));
+            row = lappend(row,
+                          substitute_row((Node *)((TargetEntry *)lfirst(target))->expr, &context));
         rows = lappend(rows, row);
     }
     values->values_lists = rows;
     values->coltypes = values->coltypmods = values->colcollations = NIL;
     foreach (cell, query->targetList) {
-        Node *expr = (Node *) ((TargetEntry *) lfirst(cell))->expr;
+        Node *expr = (Node *)((TargetEntry *)lfirst(cell))->expr;
         values->coltypes = lappend_oid(values->coltypes, exprType(expr));
         values->coltypmods = lappend_int(values->coltypmods, exprTypmod(expr));
         values->colcollations = lappend_oid(values->colcollations, exprCollation(expr));
@@ -108,7 +108,7 @@ void expand_values(Query *query, int source, RangeTblEntry *values)
 void wrap_select(Query *query, int source, RangeTblEntry *select)
 {
     RangeTblEntry *inner = copy_node(select);
-    IncrementVarSublevelsUp((Node *) inner->subquery, 1, 1);
+    IncrementVarSublevelsUp((Node *)inner->subquery, 1, 1);
     inner->inFromCl = true;
     inner->alias = makeAlias("source", NIL); // SQL wants one
     inner->eref->aliasname = pstrdup("source");
@@ -124,12 +124,12 @@ void wrap_select(Query *query, int source, RangeTblEntry *select)
     ListCell *cell;
     int column = 0;
     foreach (cell, query->targetList) {
-        TargetEntry *entry = copy_node((TargetEntry *) lfirst(cell));
-        ChangeVarNodes((Node *) entry->expr, source, 1, 0);
+        TargetEntry *entry = copy_node((TargetEntry *)lfirst(cell));
+        ChangeVarNodes((Node *)entry->expr, source, 1, 0);
         entry->resno = ++column;
         wrapper->targetList = lappend(wrapper->targetList, entry);
     }
-    wrapper->hasSubLinks = checkExprHasSubLink((Node *) wrapper->targetList);
+    wrapper->hasSubLinks = checkExprHasSubLink((Node *)wrapper->targetList);
     select->subquery = wrapper;
     select->eref->colnames = name_columns(query->targetList);
     point_targets_at(query, source);
@@ -143,7 +143,7 @@ void override_identity(Query *query)
     TupleDesc columns = RelationGetDescr(relation);
     ListCell *cell;
     foreach (cell, query->targetList) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
         if (!entry->resjunk && TupleDescAttr(columns, entry->resno - 1)->attidentity != '\0')
             query->override = OVERRIDING_SYSTEM_VALUE;
     }
@@ -158,7 +158,7 @@ static void expand_insert(Query *query)
     if (source > 0) {
         RangeTblEntry *rte = rt_fetch(source, query->rtable);
         if (rte->rtekind == RTE_VALUES) {
-            if (!is_plain(query, source, list_length((List *) linitial(rte->values_lists))))
+            if (!is_plain(query, source, list_length((List *)linitial(rte->values_lists))))
                 expand_values(query, source, rte);
         } else if (!is_plain(query, source, list_length(rte->subquery->targetList))) {
             wrap_select(query, source, rte);
@@ -179,15 +179,15 @@ static void set_something(Query *query)
     int32 typmod;
     get_atttypetypmodcoll(target->relid, column, &type, &typmod, &collation);
     Var *var = makeVar(query->resultRelation, column, type, typmod, collation, 0);
-    query->targetList = list_make1(makeTargetEntry(
-        (Expr *) var, column, get_attname(target->relid, column, false), false));
+    query->targetList = list_make1(
+        makeTargetEntry((Expr *)var, column, get_attname(target->relid, column, false), false));
 }
 
 void prepare_changes(Query *query)
 {
     ListCell *cell;
     foreach (cell, query->cteList)
-        prepare_changes((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery);
+        prepare_changes((Query *)((CommonTableExpr *)lfirst(cell))->ctequery);
     if (query->commandType == CMD_INSERT) {
         expand_insert(query);
     } else if (query->resultRelation > 0) {

@@ -77,10 +77,10 @@ void normalize_constant(Const *constant, Normalizer *state)
 
     // The node itself becomes the Param, which saves a copy of the tree.
     static_assert(sizeof(Param) <= sizeof(Const));
-    Const *taken = (Const *) palloc(sizeof(Const));
+    Const *taken = (Const *)palloc(sizeof(Const));
     *taken = *constant;
 
-    Param *param = (Param *) constant;
+    Param *param = (Param *)constant;
     param->xpr.type = T_Param;
     param->paramkind = PARAM_EXTERN;
     param->paramid = constant_param_base + list_length(state->constants);
@@ -96,14 +96,15 @@ void walk_function(FuncExpr *function, Normalizer *state)
     mix(state, function->funcid);
     // EXTRACT(year FROM ...) and its like print their constants as keywords.
     if (function->funcformat == COERCE_SQL_SYNTAX) {
-        walk_keeping((Node *) function->args, state, true);
+        walk_keeping((Node *)function->args, state, true);
         return;
     }
     ListCell *cell;
     foreach (cell, function->args) {
         // A cast's further arguments are its type modifier.
-        bool modifier = function->funcformat != COERCE_EXPLICIT_CALL && foreach_current_index(cell) > 0;
-        walk_keeping((Node *) lfirst(cell), state, modifier);
+        bool modifier =
+            function->funcformat != COERCE_EXPLICIT_CALL && foreach_current_index(cell) > 0;
+        walk_keeping((Node *)lfirst(cell), state, modifier);
     }
 }
 
@@ -114,19 +115,19 @@ void walk_relation(RangeTblEntry *rte, Normalizer *state)
     ListCell *cell;
     switch (rte->rtekind) {
     case RTE_SUBQUERY:
-        walk((Node *) rte->subquery, state);
+        walk((Node *)rte->subquery, state);
         break;
     case RTE_FUNCTION:
         foreach (cell, rte->functions)
-            walk(((RangeTblFunction *) lfirst(cell))->funcexpr, state);
+            walk(((RangeTblFunction *)lfirst(cell))->funcexpr, state);
         break;
     case RTE_VALUES:
-        walk((Node *) rte->values_lists, state);
+        walk((Node *)rte->values_lists, state);
         break;
     default:
         break;
     }
-    walk((Node *) rte->securityQuals, state);
+    walk((Node *)rte->securityQuals, state);
 }
 
 void walk_query(Query *query, Normalizer *state)
@@ -137,62 +138,62 @@ void walk_query(Query *query, Normalizer *state)
 
     mix(state, query->commandType);
     foreach (cell, query->cteList)
-        walk(((CommonTableExpr *) lfirst(cell))->ctequery, state);
+        walk(((CommonTableExpr *)lfirst(cell))->ctequery, state);
     foreach (cell, query->rtable)
-        walk_relation((RangeTblEntry *) lfirst(cell), state);
-    walk_keeping((Node *) query->targetList, state, grouped);
-    walk((Node *) query->jointree, state);
+        walk_relation((RangeTblEntry *)lfirst(cell), state);
+    walk_keeping((Node *)query->targetList, state, grouped);
+    walk((Node *)query->jointree, state);
     if (query->onConflict != nullptr) {
-        walk((Node *) query->onConflict->onConflictSet, state);
+        walk((Node *)query->onConflict->onConflictSet, state);
         walk(query->onConflict->onConflictWhere, state);
     }
-    walk((Node *) query->returningList, state);
+    walk((Node *)query->returningList, state);
     walk_keeping(query->havingQual, state, grouped);
     // The shard plans better when it sees the LIMIT.
     walk_keeping(query->limitOffset, state, true);
     walk_keeping(query->limitCount, state, true);
     foreach (cell, query->withCheckOptions)
-        walk(((WithCheckOption *) lfirst(cell))->qual, state);
+        walk(((WithCheckOption *)lfirst(cell))->qual, state);
 }
 
 bool walk(Node *node, void *context)
 {
-    Normalizer *state = (Normalizer *) context;
+    Normalizer *state = (Normalizer *)context;
     if (node == nullptr)
         return false;
     mix(state, nodeTag(node));
     switch (nodeTag(node)) {
     case T_Const:
-        normalize_constant((Const *) node, state);
+        normalize_constant((Const *)node, state);
         return false;
     case T_Param:
-        mix(state, ((Param *) node)->paramid);
+        mix(state, ((Param *)node)->paramid);
         return false;
     case T_Var:
-        mix(state, ((uint64) ((Var *) node)->varno << 32) ^ (uint16) ((Var *) node)->varattno);
+        mix(state, ((uint64)((Var *)node)->varno << 32) ^ (uint16)((Var *)node)->varattno);
         return false;
     case T_OpExpr:
-        mix(state, ((OpExpr *) node)->opno);
+        mix(state, ((OpExpr *)node)->opno);
         break;
     case T_FuncExpr:
-        walk_function((FuncExpr *) node, state);
+        walk_function((FuncExpr *)node, state);
         return false;
     case T_Aggref:
-        mix(state, ((Aggref *) node)->aggfnoid);
-        walk_keeping((Node *) ((Aggref *) node)->aggdirectargs, state, true);
-        walk((Node *) ((Aggref *) node)->args, state);
-        walk((Node *) ((Aggref *) node)->aggfilter, state);
+        mix(state, ((Aggref *)node)->aggfnoid);
+        walk_keeping((Node *)((Aggref *)node)->aggdirectargs, state, true);
+        walk((Node *)((Aggref *)node)->args, state);
+        walk((Node *)((Aggref *)node)->aggfilter, state);
         return false;
     case T_RangeTblRef:
-        mix(state, ((RangeTblRef *) node)->rtindex);
+        mix(state, ((RangeTblRef *)node)->rtindex);
         return false;
     case T_Query:
-        walk_query((Query *) node, state);
+        walk_query((Query *)node, state);
         return false;
     default:
         break;
     }
-    return expression_tree_walker(node, (bool (*)()) walk, context);
+    return expression_tree_walker(node, (bool (*)())walk, context);
 }
 
 } // namespace
@@ -200,7 +201,7 @@ bool walk(Node *node, void *context)
 NormalizedQuery normalize_query(Query *query)
 {
     Normalizer state = {UINT64CONST(0x243F6A8885A308D3), NIL, false};
-    walk((Node *) query, &state);
+    walk((Node *)query, &state);
     return {state.hash, state.constants};
 }
 

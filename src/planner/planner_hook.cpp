@@ -32,8 +32,8 @@ bool mentions_walker(Node *node, void *)
     if (node == nullptr)
         return false;
     if (IsA(node, Query))
-        return mentions_shards((Query *) node);
-    return expression_tree_walker(node, (bool (*)()) mentions_walker, nullptr);
+        return mentions_shards((Query *)node);
+    return expression_tree_walker(node, (bool (*)())mentions_walker, nullptr);
 }
 
 // True if some distributed or reference table stands anywhere in the query.
@@ -41,17 +41,16 @@ bool mentions_shards(Query *query)
 {
     ListCell *cell;
     foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         if (rte->rtekind == RTE_RELATION && find_table(rte->relid) != nullptr)
             return true;
         if (rte->rtekind == RTE_SUBQUERY && mentions_shards(rte->subquery))
             return true;
     }
     foreach (cell, query->cteList)
-        if (mentions_shards((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery))
+        if (mentions_shards((Query *)((CommonTableExpr *)lfirst(cell))->ctequery))
             return true;
-    return query->hasSubLinks &&
-           query_tree_walker(query, (bool (*)()) mentions_walker, nullptr, 0);
+    return query->hasSubLinks && query_tree_walker(query, (bool (*)())mentions_walker, nullptr, 0);
 }
 
 // Rows arrive once and in order, so a cursor that may go back keeps them.
@@ -89,18 +88,18 @@ bool writes_shards(Node *node, void *)
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)()) writes_shards, nullptr);
-    Query *query = (Query *) node;
+        return expression_tree_walker(node, (bool (*)())writes_shards, nullptr);
+    Query *query = (Query *)node;
     if (query->resultRelation > 0 &&
         find_table(rt_fetch(query->resultRelation, query->rtable)->relid) != nullptr)
         return true;
     ListCell *cell;
     foreach (cell, query->rowMarks) {
-        RangeTblEntry *rte = rt_fetch(((RowMarkClause *) lfirst(cell))->rti, query->rtable);
+        RangeTblEntry *rte = rt_fetch(((RowMarkClause *)lfirst(cell))->rti, query->rtable);
         if (rte->rtekind == RTE_RELATION && find_table(rte->relid) != nullptr)
             return true;
     }
-    return query_tree_walker(query, (bool (*)()) writes_shards, nullptr, 0);
+    return query_tree_walker(query, (bool (*)())writes_shards, nullptr, 0);
 }
 
 // Adds to a plan what it depends on: privileges are checked on the entries of the range table, and
@@ -110,7 +109,7 @@ void add_dependencies(PlannedStmt *plan, Query *original)
     List *relations = NIL;
     List *items = NIL;
     bool has_row_security = false;
-    extract_query_dependencies((Node *) original, &relations, &items, &has_row_security);
+    extract_query_dependencies((Node *)original, &relations, &items, &has_row_security);
     plan->rtable = list_concat(plan->rtable, flatten_relations(original));
     plan->relationOids = list_concat_unique_oid(plan->relationOids, relations);
     plan->invalItems = list_concat(plan->invalItems, items);
@@ -121,7 +120,7 @@ void add_dependencies(PlannedStmt *plan, Query *original)
 PlannedStmt *plan_pull(Query *query, const char *text, int cursor_options, ParamListInfo params,
                        const char *refusal)
 {
-    if (writes_shards((Node *) query, nullptr))
+    if (writes_shards((Node *)query, nullptr))
         refuse(refusal);
     Query *original = copy_node(query);
     List *before = begin_shard_rows();

@@ -21,18 +21,17 @@ struct Splitter {
 
 Var *output_column(Splitter *splitter, TargetEntry *entry)
 {
-    Node *expr = (Node *) entry->expr;
+    Node *expr = (Node *)entry->expr;
     int number = list_length(splitter->shard_list) + 1;
     entry->resno = number;
     splitter->shard_list = lappend(splitter->shard_list, entry);
 
-    Var *source = makeVar(splitter->varno, number, exprType(expr), exprTypmod(expr),
-                          exprCollation(expr), 0);
-    splitter->columns =
-        lappend(splitter->columns,
-                makeTargetEntry((Expr *) source, number,
-                                entry->resname != nullptr ? pstrdup(entry->resname) : nullptr,
-                                false));
+    Var *source =
+        makeVar(splitter->varno, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+    splitter->columns = lappend(
+        splitter->columns,
+        makeTargetEntry((Expr *)source, number,
+                        entry->resname != nullptr ? pstrdup(entry->resname) : nullptr, false));
     return makeVar(INDEX_VAR, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
@@ -48,40 +47,40 @@ bool travels_as_column(Query *query, Node *expr)
 // The largest parts that a shard can evaluate become its columns; the rest stays.
 Node *split_expression(Node *node, void *context)
 {
-    Splitter *splitter = (Splitter *) context;
+    Splitter *splitter = (Splitter *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Const) || IsA(node, Param))
-        return (Node *) copy_node(node);
+        return (Node *)copy_node(node);
     if (!IsA(node, List) && travels_as_column(splitter->query, node)) {
         TargetEntry *present = nullptr;
         ListCell *cell;
         foreach (cell, splitter->shard_list)
-            if (equal(((TargetEntry *) lfirst(cell))->expr, node))
-                present = (TargetEntry *) lfirst(cell);
+            if (equal(((TargetEntry *)lfirst(cell))->expr, node))
+                present = (TargetEntry *)lfirst(cell);
         if (present != nullptr)
-            return (Node *) makeVar(INDEX_VAR, present->resno, exprType(node), exprTypmod(node),
-                                    exprCollation(node), 0);
-        return (Node *) output_column(
+            return (Node *)makeVar(INDEX_VAR, present->resno, exprType(node), exprTypmod(node),
+                                   exprCollation(node), 0);
+        return (Node *)output_column(
             splitter,
-            makeTargetEntry((Expr *) copy_node(node), 0,
+            makeTargetEntry((Expr *)copy_node(node), 0,
                             psprintf("part %d", list_length(splitter->shard_list) + 1), false));
     }
-    return expression_tree_mutator(node, (Node * (*) ()) split_expression, context);
+    return expression_tree_mutator(node, (Node * (*)()) split_expression, context);
 }
 
 // Could the router evaluate the rest of this expression? Subqueries and aggregates need a plan.
 bool has_planned_part(Node *node, void *context)
 {
-    Splitter *splitter = (Splitter *) context;
+    Splitter *splitter = (Splitter *)context;
     if (node == nullptr)
         return false;
     if (!IsA(node, List) && travels_as_column(splitter->query, node))
         return false;
-    if (IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc) ||
+    if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc) ||
         IsA(node, GroupingFunc) || IsA(node, SetToDefault))
         return true;
-    return expression_tree_walker(node, (bool (*)()) has_planned_part, context);
+    return expression_tree_walker(node, (bool (*)())has_planned_part, context);
 }
 
 bool may_be_split(Splitter *splitter, TargetEntry *entry)
@@ -89,7 +88,7 @@ bool may_be_split(Splitter *splitter, TargetEntry *entry)
     Query *query = splitter->query;
     return entry->ressortgroupref == 0 && query->setOperations == nullptr &&
            query->distinctClause == NIL && !query->hasTargetSRFs &&
-           !has_planned_part((Node *) entry->expr, splitter);
+           !has_planned_part((Node *)entry->expr, splitter);
 }
 
 } // namespace
@@ -103,15 +102,15 @@ Projection split_projection(Query *query, int varno)
     ListCell *cell;
 
     foreach (cell, *list) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
         if (entry->resjunk)
             continue;
         Expr *expr;
-        if (!travels_as_column(query, (Node *) entry->expr) && may_be_split(&splitter, entry))
-            expr = (Expr *) eval_const_expressions(
-                nullptr, split_expression((Node *) entry->expr, &splitter));
+        if (!travels_as_column(query, (Node *)entry->expr) && may_be_split(&splitter, entry))
+            expr = (Expr *)eval_const_expressions(nullptr,
+                                                  split_expression((Node *)entry->expr, &splitter));
         else
-            expr = (Expr *) output_column(&splitter, copy_node(entry));
+            expr = (Expr *)output_column(&splitter, copy_node(entry));
         TargetEntry *shown = makeTargetEntry(expr, entry->resno, entry->resname, false);
         shown->resorigtbl = entry->resorigtbl;
         shown->resorigcol = entry->resorigcol;
@@ -119,7 +118,7 @@ Projection split_projection(Query *query, int varno)
     }
     // Sort keys that are not shown go along; the shard alone needs them.
     foreach (cell, *list) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
         if (!entry->resjunk)
             continue;
         entry->resno = list_length(splitter.shard_list) + 1;
@@ -172,7 +171,7 @@ bool columns_travel_in_binary(List *columns)
 {
     ListCell *cell;
     foreach (cell, columns)
-        if (!travels_in_binary(exprType((Node *) ((TargetEntry *) lfirst(cell))->expr)))
+        if (!travels_in_binary(exprType((Node *)((TargetEntry *)lfirst(cell))->expr)))
             return false;
     return true;
 }

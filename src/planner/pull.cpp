@@ -31,19 +31,19 @@ bool has_executor_param(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, Param) && ((Param *) node)->paramkind != PARAM_EXTERN)
+    if (IsA(node, Param) && ((Param *)node)->paramkind != PARAM_EXTERN)
         return true;
     if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) || IsA(node, SubLink) ||
         IsA(node, PlaceHolderVar))
         return true;
-    return expression_tree_walker(node, (bool (*)()) has_executor_param, context);
+    return expression_tree_walker(node, (bool (*)())has_executor_param, context);
 }
 
 // A condition that the shard may apply: nothing of the running plan in it, and no function that
 // could tell of rows which a security condition still hides.
 bool clause_ships(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *info)
 {
-    Node *clause = (Node *) info->clause;
+    Node *clause = (Node *)info->clause;
     if (info->security_level > rel->baserestrict_min_security && !info->leakproof)
         return false;
     return !info->pseudoconstant && !has_executor_param(clause, nullptr) &&
@@ -55,7 +55,7 @@ List *shipped_clauses(PlannerInfo *root, RelOptInfo *rel)
     List *clauses = NIL;
     ListCell *cell;
     foreach (cell, rel->baserestrictinfo) {
-        RestrictInfo *info = (RestrictInfo *) lfirst(cell);
+        RestrictInfo *info = (RestrictInfo *)lfirst(cell);
         if (clause_ships(root, rel, info))
             clauses = lappend(clauses, info->clause);
     }
@@ -66,8 +66,8 @@ Node *make_conjunction(List *clauses)
 {
     if (clauses == NIL)
         return nullptr;
-    return list_length(clauses) == 1 ? (Node *) linitial(clauses)
-                                     : (Node *) makeBoolExpr(AND_EXPR, clauses, -1);
+    return list_length(clauses) == 1 ? (Node *)linitial(clauses)
+                                     : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
 }
 
 // SELECT columns FROM table WHERE clauses, as a query tree of its own.
@@ -85,15 +85,15 @@ Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses
     RangeTblRef *reference = makeNode(RangeTblRef);
     reference->rtindex = 1;
     query->jointree =
-        makeFromExpr(list_make1(reference), make_conjunction((List *) copy_node(clauses)));
+        makeFromExpr(list_make1(reference), make_conjunction((List *)copy_node(clauses)));
     ListCell *cell;
     foreach (cell, columns) {
         int number = foreach_current_index(cell) + 1;
         query->targetList =
-            lappend(query->targetList, makeTargetEntry((Expr *) copy_node((Node *) lfirst(cell)),
+            lappend(query->targetList, makeTargetEntry((Expr *)copy_node((Node *)lfirst(cell)),
                                                        number, psprintf("c%d", number), false));
     }
-    ChangeVarNodes((Node *) query, rti, 1, 0);
+    ChangeVarNodes((Node *)query, rti, 1, 0);
     return query;
 }
 
@@ -101,8 +101,8 @@ Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses
 List *needed_columns(RelOptInfo *rel, List *local_clauses)
 {
     List *columns = NIL;
-    List *vars = pull_var_clause((Node *) rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
-    vars = list_concat(vars, pull_var_clause((Node *) local_clauses, PVC_RECURSE_PLACEHOLDERS));
+    List *vars = pull_var_clause((Node *)rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
+    vars = list_concat(vars, pull_var_clause((Node *)local_clauses, PVC_RECURSE_PLACEHOLDERS));
     ListCell *cell;
     foreach (cell, vars)
         columns = list_append_unique(columns, lfirst(cell));
@@ -114,7 +114,7 @@ List *make_scan_tlist(List *columns)
     List *tlist = NIL;
     ListCell *cell;
     foreach (cell, columns)
-        tlist = lappend(tlist, makeTargetEntry((Expr *) lfirst(cell),
+        tlist = lappend(tlist, makeTargetEntry((Expr *)lfirst(cell),
                                                foreach_current_index(cell) + 1, nullptr, false));
     return tlist;
 }
@@ -125,7 +125,7 @@ List *remaining_clauses(PlannerInfo *root, List *infos, List *shipped)
     List *remaining = NIL;
     ListCell *cell;
     foreach (cell, infos) {
-        RestrictInfo *info = (RestrictInfo *) lfirst(cell);
+        RestrictInfo *info = (RestrictInfo *)lfirst(cell);
         if (!info->pseudoconstant && !list_member_ptr(shipped, info->clause))
             remaining = lappend(remaining, info->clause);
     }
@@ -138,7 +138,8 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     List *shipped = path->custom_private;
     List *local = remaining_clauses(root, clauses, shipped);
     List *columns = needed_columns(rel, local);
-    Query *query = make_scan_query(planner_rt_fetch(rel->relid, root), rel->relid, columns, shipped);
+    Query *query =
+        make_scan_query(planner_rt_fetch(rel->relid, root), rel->relid, columns, shipped);
 
     Shipping shipping = {};
     ship_query(query, &shipping);
@@ -162,7 +163,7 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     route->binary_results = columns_travel_in_binary(scan->custom_scan_tlist);
-    return (Plan *) scan;
+    return (Plan *)scan;
 }
 
 CustomPathMethods table_scan_methods = {"shardwise table scan", plan_table_scan, nullptr};
@@ -192,25 +193,25 @@ void replace_paths(PlannerInfo *root, RelOptInfo *rel)
 extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *tlist,
                                 List *clauses, List *)
 {
-    const ShardRows *rows = (const ShardRows *) linitial(path->custom_private);
+    const ShardRows *rows = (const ShardRows *)linitial(path->custom_private);
     CustomScan *scan = makeNode(CustomScan);
     scan->scan.plan.targetlist = tlist;
     scan->scan.plan.qual = extract_actual_clauses(clauses, false);
     scan->flags = path->flags;
-    scan->custom_exprs = (List *) copy_node(rows->values);
+    scan->custom_exprs = (List *)copy_node(rows->values);
     scan->custom_private = list_make1(copy_node(rows->route));
     ListCell *cell;
     foreach (cell, rows->columns) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        Node *expr = (Node *) entry->expr;
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
         Var *var = makeVar(rel->relid, entry->resno, exprType(expr), exprTypmod(expr),
                            exprCollation(expr), 0);
         scan->custom_scan_tlist = lappend(
-            scan->custom_scan_tlist, makeTargetEntry((Expr *) var, entry->resno, nullptr, false));
+            scan->custom_scan_tlist, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
     }
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
-    return (Plan *) scan;
+    return (Plan *)scan;
 }
 
 CustomPathMethods rows_scan_methods = {"shardwise rows scan", plan_rows_scan, nullptr};
@@ -228,7 +229,7 @@ void replace_function_path(PlannerInfo *root, RelOptInfo *rel, const ShardRows *
     if (rows->is_ordered)
         path->path.pathkeys = root->sort_pathkeys;
     path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-    path->custom_private = list_make1((void *) rows);
+    path->custom_private = list_make1((void *)rows);
     path->methods = &rows_scan_methods;
     rel->pathlist = NIL;
     rel->partial_pathlist = NIL;

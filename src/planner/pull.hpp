@@ -1,5 +1,5 @@
-// Plans on the router whose base relations are on the shards: PostgreSQL's planner does the joining,
-// and every scan of a distributed table becomes a statement to its shards.
+// Plans on the router whose base relations are on the shards: PostgreSQL's planner does the
+// joining, and every scan of a distributed table becomes a statement to its shards.
 #pragma once
 
 namespace shardwise

@@ -7,7 +7,7 @@ static constexpr const char *node_name = "ShardwiseRoute";
 
 template <typename T> static T *copy_array(const T *source, int n)
 {
-    T *copy = (T *) palloc(sizeof(T) * (n > 0 ? n : 1));
+    T *copy = (T *)palloc(sizeof(T) * (n > 0 ? n : 1));
     if (n > 0)
         memcpy(copy, source, sizeof(T) * n);
     return copy;
@@ -15,8 +15,8 @@ template <typename T> static T *copy_array(const T *source, int n)
 
 static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
 {
-    Route *to = (Route *) to_node;
-    const Route *from = (const Route *) from_node;
+    Route *to = (Route *)to_node;
+    const Route *from = (const Route *)from_node;
     ExtensibleNode header = to->node;
 
     *to = *from;
@@ -31,13 +31,13 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
 
 static bool routes_equal(const ExtensibleNode *a_node, const ExtensibleNode *b_node)
 {
-    return ((const Route *) a_node)->statement_id == ((const Route *) b_node)->statement_id;
+    return ((const Route *)a_node)->statement_id == ((const Route *)b_node)->statement_id;
 }
 
 // For debug_print_plan only.
 static void out_route(StringInfo out, const ExtensibleNode *node)
 {
-    const Route *route = (const Route *) node;
+    const Route *route = (const Route *)node;
     appendStringInfo(out, " :statement_id " UINT64_FORMAT " :nparams %d :npins %d",
                      route->statement_id, route->nparams, route->npins);
 }
@@ -53,7 +53,7 @@ static const ExtensibleNodeMethods methods = {node_name,    sizeof(Route), copy_
 
 Route *make_route()
 {
-    Route *route = (Route *) palloc0(sizeof(Route));
+    Route *route = (Route *)palloc0(sizeof(Route));
     route->node.type = T_ExtensibleNode;
     route->node.extnodename = node_name;
     return route;

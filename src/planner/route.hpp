@@ -34,15 +34,15 @@ struct Route {
     char *sql;
     Tier tier;
     int nparams;
-    Oid *param_types; // as declared to the shard
+    Oid *param_types;  // as declared to the shard
     int32 keyspace_id; // of some distributed table; 0: reference tables only, any shard will do
-    int npins; // with Scatter and Pull, 0 means all shards
+    int npins;         // with Scatter and Pull, 0 means all shards
     KeyPin *pins;
     int nsort;
     SortColumn *sort;
     int ncolumns; // of the shard's result, with the check columns
     bool binary_results;
-    bool writes;      // locks rows or changes them
+    bool writes;        // locks rows or changes them
     bool may_fail_late; // the router works on the result, and could still raise an error
     bool counts_rows;   // the command tag counts the rows that the shard changed
     // WITH CHECK OPTION and row-level security: the shard returns one text[] per check behind the
@@ -62,7 +62,7 @@ constexpr const char *route_scan_name = "shardwise route";
 // Gets the route of a plan node made by this extension.
 inline const Route *get_route(const CustomScan *scan)
 {
-    return (const Route *) linitial(scan->custom_private);
+    return (const Route *)linitial(scan->custom_private);
 }
 
 Route *make_route();

@@ -29,26 +29,26 @@ struct FlatRangeTable {
 
 bool flatten_walker(Node *node, void *context)
 {
-    FlatRangeTable *flat = (FlatRangeTable *) context;
+    FlatRangeTable *flat = (FlatRangeTable *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
         ListCell *cell;
-        foreach (cell, ((Query *) node)->rtable) {
-            RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        foreach (cell, ((Query *)node)->rtable) {
+            RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
             flat->has_subqueries |= rte->rtekind == RTE_SUBQUERY || rte->rtekind == RTE_CTE;
             if (rte->rtekind != RTE_RELATION)
                 continue;
-            RangeTblEntry *copy = (RangeTblEntry *) palloc(sizeof(RangeTblEntry));
+            RangeTblEntry *copy = (RangeTblEntry *)palloc(sizeof(RangeTblEntry));
             *copy = *rte;
             copy->securityQuals = NIL;
             copy->tablesample = nullptr;
             flat->rtable = lappend(flat->rtable, copy);
         }
-        flat->has_subqueries |= ((Query *) node)->hasSubLinks;
-        return query_tree_walker((Query *) node, (bool (*)()) flatten_walker, context, 0);
+        flat->has_subqueries |= ((Query *)node)->hasSubLinks;
+        return query_tree_walker((Query *)node, (bool (*)())flatten_walker, context, 0);
     }
-    return expression_tree_walker(node, (bool (*)()) flatten_walker, context);
+    return expression_tree_walker(node, (bool (*)())flatten_walker, context);
 }
 
 // The entry that stands for the shard's rows, so that EXPLAIN can name their columns.
@@ -57,9 +57,9 @@ RangeTblEntry *make_result_entry(List *columns)
     List *names = NIL;
     ListCell *cell;
     foreach (cell, columns) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        names = lappend(names, makeString(pstrdup(entry->resname != nullptr ? entry->resname
-                                                                             : "?column?")));
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        names = lappend(
+            names, makeString(pstrdup(entry->resname != nullptr ? entry->resname : "?column?")));
     }
     RangeTblEntry *rte = makeNode(RangeTblEntry);
     rte->rtekind = RTE_NAMEDTUPLESTORE;
@@ -72,7 +72,7 @@ RangeTblEntry *make_result_entry(List *columns)
 
 Oid routed_value_type(const Expr *expr, bool is_array)
 {
-    Oid type = getBaseType(exprType((const Node *) expr));
+    Oid type = getBaseType(exprType((const Node *)expr));
     return is_array ? getBaseType(get_element_type(type)) : type;
 }
 
@@ -81,9 +81,9 @@ Oid routed_value_type(const Expr *expr, bool is_array)
 void add_pins(Route *route, List *keys, const ShardParameters *parameters, List **values)
 {
     ListCell *cell;
-    route->pins = (KeyPin *) palloc0(sizeof(KeyPin) * (list_length(keys) + 1));
+    route->pins = (KeyPin *)palloc0(sizeof(KeyPin) * (list_length(keys) + 1));
     foreach (cell, keys) {
-        KeyExpression *key = (KeyExpression *) lfirst(cell);
+        KeyExpression *key = (KeyExpression *)lfirst(cell);
         KeyPin *pin = &route->pins[route->npins++];
         pin->keyspace_id = key->keyspace->id;
         pin->nkeys = key->keyspace->nkeys;
@@ -91,8 +91,7 @@ void add_pins(Route *route, List *keys, const ShardParameters *parameters, List 
             int number = find_parameter(parameters, key->values[i]);
             if (number < 0) {
                 number = list_length(*values);
-                *values = lappend(*values,
-                                  eval_const_expressions(nullptr, (Node *) key->values[i]));
+                *values = lappend(*values, eval_const_expressions(nullptr, (Node *)key->values[i]));
             }
             pin->values[i] = number;
             pin->is_array[i] = key->is_array[i];
@@ -103,7 +102,7 @@ void add_pins(Route *route, List *keys, const ShardParameters *parameters, List 
 
 Oid *oid_array(List *oids)
 {
-    Oid *array = (Oid *) palloc(sizeof(Oid) * (list_length(oids) + 1));
+    Oid *array = (Oid *)palloc(sizeof(Oid) * (list_length(oids) + 1));
     int i = 0;
     ListCell *cell;
     foreach (cell, oids)
@@ -116,12 +115,12 @@ bool locks_or_changes_rows(Node *node, void *context)
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
-        Query *query = (Query *) node;
+        Query *query = (Query *)node;
         if (query->commandType != CMD_SELECT || query->rowMarks != NIL)
             return true;
-        return query_tree_walker(query, (bool (*)()) locks_or_changes_rows, context, 0);
+        return query_tree_walker(query, (bool (*)())locks_or_changes_rows, context, 0);
     }
-    return expression_tree_walker(node, (bool (*)()) locks_or_changes_rows, context);
+    return expression_tree_walker(node, (bool (*)())locks_or_changes_rows, context);
 }
 
 bool calls_volatile(List *functions)
@@ -140,7 +139,7 @@ bool computes(List *output)
 {
     ListCell *cell;
     foreach (cell, output)
-        if (!IsA(((TargetEntry *) lfirst(cell))->expr, Var))
+        if (!IsA(((TargetEntry *)lfirst(cell))->expr, Var))
             return true;
     return false;
 }
@@ -166,7 +165,7 @@ List *name_row_marks(Query *query)
 {
     if (query->rowMarks == NIL)
         return NIL;
-    RowMarkClause *clause = (RowMarkClause *) linitial(query->rowMarks);
+    RowMarkClause *clause = (RowMarkClause *)linitial(query->rowMarks);
     PlanRowMark *mark = makeNode(PlanRowMark);
     mark->rti = mark->prti = clause->rti;
     mark->strength = clause->strength;
@@ -182,10 +181,10 @@ PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
     statement->commandType = query->commandType;
     statement->hasReturning = query->returningList != NIL;
     statement->hasModifyingCTE = query->hasModifyingCTE;
-    statement->planTree = (Plan *) scan;
+    statement->planTree = (Plan *)scan;
     statement->rtable = rtable;
     statement->rowMarks = name_row_marks(query);
-    extract_query_dependencies((Node *) query, &statement->relationOids, &statement->invalItems,
+    extract_query_dependencies((Node *)query, &statement->relationOids, &statement->invalItems,
                                &has_row_security);
     statement->dependsOnRole = has_row_security;
     return statement;
@@ -203,7 +202,7 @@ Refusal check_analysis(const KeyAnalysis *analysis)
 List *flatten_relations(Query *query)
 {
     FlatRangeTable flat = {};
-    flatten_walker((Node *) query, &flat);
+    flatten_walker((Node *)query, &flat);
     return flat.rtable;
 }
 
@@ -236,7 +235,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
         return nullptr;
     }
     FlatRangeTable flat = {};
-    flatten_walker((Node *) query, &flat);
+    flatten_walker((Node *)query, &flat);
     int result_varno = list_length(flat.rtable) + 1;
 
     Query *sent = copy_node(query);
@@ -261,8 +260,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->checks = checks;
     route->ncolumns = shown + list_length(checks);
     route->binary_results = columns_travel_in_binary(projection.columns);
-    route->writes = locks_or_changes_rows((Node *) query, nullptr) ||
-                    calls_volatile(shipping.functions);
+    route->writes =
+        locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);
     route->counts_rows = query->commandType != CMD_SELECT;
     route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;
 

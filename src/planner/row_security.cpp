@@ -19,8 +19,8 @@ Node *make_and(List *clauses)
 {
     if (clauses == NIL)
         return nullptr;
-    return list_length(clauses) == 1 ? (Node *) linitial(clauses)
-                                     : (Node *) makeBoolExpr(AND_EXPR, clauses, -1);
+    return list_length(clauses) == 1 ? (Node *)linitial(clauses)
+                                     : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
 }
 
 // A WHERE clause as a list of conjuncts.
@@ -32,8 +32,8 @@ List *conjuncts(Node *quals)
         return list_make1(quals);
     List *result = NIL;
     ListCell *cell;
-    foreach (cell, ((BoolExpr *) quals)->args)
-        result = list_concat(result, conjuncts((Node *) lfirst(cell)));
+    foreach (cell, ((BoolExpr *)quals)->args)
+        result = list_concat(result, conjuncts((Node *)lfirst(cell)));
     return result;
 }
 
@@ -46,37 +46,37 @@ bool joins_leak(Node *node, void *)
 {
     if (node == nullptr || IsA(node, Query))
         return false;
-    if (IsA(node, JoinExpr) && ((JoinExpr *) node)->quals != nullptr &&
-        leaks(((JoinExpr *) node)->quals))
+    if (IsA(node, JoinExpr) && ((JoinExpr *)node)->quals != nullptr &&
+        leaks(((JoinExpr *)node)->quals))
         return true;
-    return expression_tree_walker(node, (bool (*)()) joins_leak, nullptr);
+    return expression_tree_walker(node, (bool (*)())joins_leak, nullptr);
 }
 
 // CASE WHEN condition THEN guarded ELSE false END: the one way in SQL to order two conditions.
 Node *guard(Node *condition, Node *guarded)
 {
     CaseWhen *when = makeNode(CaseWhen);
-    when->expr = (Expr *) condition;
-    when->result = (Expr *) guarded;
+    when->expr = (Expr *)condition;
+    when->result = (Expr *)guarded;
     when->location = -1;
     CaseExpr *ordered = makeNode(CaseExpr);
     ordered->casetype = BOOLOID;
     ordered->args = list_make1(when);
-    ordered->defresult = (Expr *) makeBoolConst(false, false);
+    ordered->defresult = (Expr *)makeBoolConst(false, false);
     ordered->location = -1;
-    return (Node *) ordered;
+    return (Node *)ordered;
 }
 
 // UPDATE, DELETE: the target cannot be a subquery, so its conditions go first in WHERE.
 char *secure_target(Query *query, RangeTblEntry *rte)
 {
-    if (joins_leak((Node *) query->jointree, nullptr))
+    if (joins_leak((Node *)query->jointree, nullptr))
         return pstrdup("A join condition could reveal rows that row-level security hides.");
     List *before = NIL;
     List *after = NIL;
     ListCell *cell;
     foreach (cell, conjuncts(query->jointree->quals)) {
-        Node *clause = (Node *) lfirst(cell);
+        Node *clause = (Node *)lfirst(cell);
         if (leaks(clause))
             after = lappend(after, clause);
         else
@@ -98,29 +98,29 @@ struct UseContext {
 // System columns and whole rows of a table have no counterpart once it is a subquery.
 bool uses_hidden_columns(Node *node, void *context)
 {
-    UseContext *use = (UseContext *) context;
+    UseContext *use = (UseContext *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Var)) {
-        Var *var = (Var *) node;
-        return var->varno == use->varno && (int) var->varlevelsup == use->depth &&
+        Var *var = (Var *)node;
+        return var->varno == use->varno && (int)var->varlevelsup == use->depth &&
                var->varattno <= 0;
     }
     if (IsA(node, Query)) {
         use->depth++;
-        bool found = query_tree_walker((Query *) node, (bool (*)()) uses_hidden_columns, context, 0);
+        bool found = query_tree_walker((Query *)node, (bool (*)())uses_hidden_columns, context, 0);
         use->depth--;
         return found;
     }
-    return expression_tree_walker(node, (bool (*)()) uses_hidden_columns, context);
+    return expression_tree_walker(node, (bool (*)())uses_hidden_columns, context);
 }
 
 Expr *column_or_null(RangeTblEntry *rte, Form_pg_attribute attribute)
 {
     if (attribute->attisdropped)
-        return (Expr *) makeNullConst(INT4OID, -1, InvalidOid);
-    return (Expr *) makeVar(1, attribute->attnum, attribute->atttypid, attribute->atttypmod,
-                            attribute->attcollation, 0);
+        return (Expr *)makeNullConst(INT4OID, -1, InvalidOid);
+    return (Expr *)makeVar(1, attribute->attnum, attribute->atttypid, attribute->atttypmod,
+                           attribute->attcollation, 0);
 }
 
 // Turns a table with security conditions into a subquery over it, column for column.
@@ -137,7 +137,7 @@ void make_barrier_subquery(RangeTblEntry *rte, int varno)
     subquery->rtable = list_make1(inner);
     RangeTblRef *reference = makeNode(RangeTblRef);
     reference->rtindex = 1;
-    ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
+    ChangeVarNodes((Node *)rte->securityQuals, varno, 1, 0);
     subquery->jointree = makeFromExpr(list_make1(reference), make_and(rte->securityQuals));
     subquery->hasSubLinks = checkExprHasSubLink(subquery->jointree->quals);
 
@@ -175,21 +175,21 @@ struct InlineContext {
 // Expresses a condition on a subquery's columns in terms of the columns inside.
 Node *inline_columns(Node *node, void *context)
 {
-    InlineContext *inlining = (InlineContext *) context;
+    InlineContext *inlining = (InlineContext *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Var)) {
-        Var *var = (Var *) node;
+        Var *var = (Var *)node;
         Expr *expr = nullptr;
         if (var->varno == inlining->varno && var->varlevelsup == 0 && var->varattno > 0)
-            expr = ((TargetEntry *) list_nth(inlining->subquery->targetList, var->varattno - 1))
-                       ->expr;
+            expr =
+                ((TargetEntry *)list_nth(inlining->subquery->targetList, var->varattno - 1))->expr;
         if (expr != nullptr && IsA(expr, Var))
-            return (Node *) copy_node(expr);
+            return (Node *)copy_node(expr);
         inlining->failed = true;
         return node;
     }
-    return expression_tree_mutator(node, (Node * (*) ()) inline_columns, context);
+    return expression_tree_mutator(node, (Node * (*)()) inline_columns, context);
 }
 
 // Keeps the reader's leaky conditions out of a security barrier: OFFSET 0 stops the shard's planner
@@ -197,10 +197,10 @@ Node *inline_columns(Node *node, void *context)
 void fence_subquery(Query *query, int varno, Query *subquery)
 {
     ListCell *cell;
-    bool any_leak = joins_leak((Node *) query->jointree, nullptr);
+    bool any_leak = joins_leak((Node *)query->jointree, nullptr);
     List *inside = NIL;
     foreach (cell, conjuncts(query->jointree->quals)) {
-        Node *clause = (Node *) lfirst(cell);
+        Node *clause = (Node *)lfirst(cell);
         if (leaks(clause)) {
             any_leak = true;
             continue;
@@ -218,22 +218,22 @@ void fence_subquery(Query *query, int varno, Query *subquery)
     if (simple && inside != NIL)
         subquery->jointree->quals =
             make_and(list_concat(inside, conjuncts(subquery->jointree->quals)));
-    subquery->limitOffset = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
-                                               Int64GetDatum(0), false, true);
+    subquery->limitOffset =
+        (Node *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true);
 }
 
 char *secure_level(Query *query);
 
 bool secure_subqueries(Node *node, void *context)
 {
-    char **refusal = (char **) context;
+    char **refusal = (char **)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
-        *refusal = secure_level((Query *) node);
+        *refusal = secure_level((Query *)node);
         return *refusal != nullptr;
     }
-    return expression_tree_walker(node, (bool (*)()) secure_subqueries, context);
+    return expression_tree_walker(node, (bool (*)())secure_subqueries, context);
 }
 
 char *secure_level(Query *query)
@@ -243,10 +243,10 @@ char *secure_level(Query *query)
     ListCell *cell;
 
     foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         varno++;
-        if (rte->securityQuals == NIL || (varno == query->resultRelation &&
-                                          query->commandType == CMD_INSERT))
+        if (rte->securityQuals == NIL ||
+            (varno == query->resultRelation && query->commandType == CMD_INSERT))
             continue;
         if (varno == query->resultRelation) {
             refusal = secure_target(query, rte);
@@ -255,17 +255,17 @@ char *secure_level(Query *query)
             continue;
         }
         UseContext use = {varno, -1};
-        if (uses_hidden_columns((Node *) query, &use))
+        if (uses_hidden_columns((Node *)query, &use))
             return psprintf("A system column or whole row of table \"%s\", which has row-level "
                             "security, is used.",
                             get_rel_name(rte->relid));
         make_barrier_subquery(rte, varno);
     }
-    if (query_tree_walker(query, (bool (*)()) secure_subqueries, &refusal, 0))
+    if (query_tree_walker(query, (bool (*)())secure_subqueries, &refusal, 0))
         return refusal;
     varno = 0;
     foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         varno++;
         if (rte->rtekind == RTE_SUBQUERY && rte->security_barrier && query->jointree != nullptr)
             fence_subquery(query, varno, rte->subquery);
@@ -278,25 +278,26 @@ bool has_check_options(Node *node, void *)
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
-        if (((Query *) node)->withCheckOptions != NIL)
+        if (((Query *)node)->withCheckOptions != NIL)
             return true;
-        return query_tree_walker((Query *) node, (bool (*)()) has_check_options, nullptr, 0);
+        return query_tree_walker((Query *)node, (bool (*)())has_check_options, nullptr, 0);
     }
-    return expression_tree_walker(node, (bool (*)()) has_check_options, nullptr);
+    return expression_tree_walker(node, (bool (*)())has_check_options, nullptr);
 }
 
-// ---- WITH CHECK OPTION ---------------------------------------------------------------------------
+// ---- WITH CHECK OPTION
+// ---------------------------------------------------------------------------
 
 Expr *column_as_text(int varno, Form_pg_attribute attribute)
 {
     CoerceViaIO *cast = makeNode(CoerceViaIO);
-    cast->arg = (Expr *) makeVar(varno, attribute->attnum, attribute->atttypid,
-                                 attribute->atttypmod, attribute->attcollation, 0);
+    cast->arg = (Expr *)makeVar(varno, attribute->attnum, attribute->atttypid, attribute->atttypmod,
+                                attribute->attcollation, 0);
     cast->resulttype = TEXTOID;
     cast->resultcollid = DEFAULT_COLLATION_OID;
     cast->coerceformat = COERCE_EXPLICIT_CAST;
     cast->location = -1;
-    return (Expr *) cast;
+    return (Expr *)cast;
 }
 
 // The row as PostgreSQL shows it in "Failing row contains": one text a column. Row-level security
@@ -319,15 +320,15 @@ Expr *failing_row(Query *query, const WithCheckOption *check)
                             column_as_text(query->resultRelation, TupleDescAttr(columns, i)));
         table_close(relation, NoLock);
     }
-    return (Expr *) array;
+    return (Expr *)array;
 }
 
 // NULL where the new row passes the check, else the row.
 Expr *check_column(Query *query, const WithCheckOption *check)
 {
     CaseWhen *passes = makeNode(CaseWhen);
-    passes->expr = (Expr *) check->qual;
-    passes->result = (Expr *) makeNullConst(TEXTARRAYOID, -1, DEFAULT_COLLATION_OID);
+    passes->expr = (Expr *)check->qual;
+    passes->result = (Expr *)makeNullConst(TEXTARRAYOID, -1, DEFAULT_COLLATION_OID);
     passes->location = -1;
     CaseExpr *result = makeNode(CaseExpr);
     result->casetype = TEXTARRAYOID;
@@ -335,7 +336,7 @@ Expr *check_column(Query *query, const WithCheckOption *check)
     result->args = list_make1(passes);
     result->defresult = failing_row(query, check);
     result->location = -1;
-    return (Expr *) result;
+    return (Expr *)result;
 }
 
 } // namespace
@@ -349,14 +350,14 @@ List *append_check_columns(Query *query, char **refusal)
 {
     List *checks = query->withCheckOptions;
     query->withCheckOptions = NIL;
-    if (has_check_options((Node *) query, nullptr)) {
+    if (has_check_options((Node *)query, nullptr)) {
         *refusal = pstrdup("A WITH CHECK OPTION inside a modifying CTE is not supported.");
         return NIL;
     }
     List *kept = NIL;
     ListCell *cell;
     foreach (cell, checks) {
-        WithCheckOption *check = (WithCheckOption *) lfirst(cell);
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
         if (check->kind == WCO_RLS_CONFLICT_CHECK) {
             *refusal = pstrdup("ON CONFLICT DO UPDATE on a table with row-level security needs a "
                                "check of the row that is already there.");

@@ -38,12 +38,12 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
     Shipping shipping = {};
     ListCell *cell;
     foreach (cell, remote->targetList) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
         entry->resjunk = false;
         entry->resno = foreach_current_index(cell) + 1;
         entry->resname = column_name(entry, entry->resno);
     }
-    List *columns = (List *) copy_node(remote->targetList);
+    List *columns = (List *)copy_node(remote->targetList);
 
     ship_query(remote, &shipping);
     if (shipping.refusal != nullptr)
@@ -61,7 +61,7 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
 
 Var *column_var(const TargetEntry *entry, int number)
 {
-    Node *expr = (Node *) entry->expr;
+    Node *expr = (Node *)entry->expr;
     return makeVar(1, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
@@ -75,10 +75,9 @@ void read_from(Query *query, RangeTblEntry *rows)
     query->cteList = NIL;
     query->hasRecursive = query->hasModifyingCTE = false;
     query->constraintDeps = NIL;
-    query->hasSubLinks = checkExprHasSubLink((Node *) query->targetList) ||
-                         checkExprHasSubLink(query->havingQual) ||
-                         checkExprHasSubLink(query->limitCount) ||
-                         checkExprHasSubLink(query->limitOffset);
+    query->hasSubLinks =
+        checkExprHasSubLink((Node *)query->targetList) || checkExprHasSubLink(query->havingQual) ||
+        checkExprHasSubLink(query->limitCount) || checkExprHasSubLink(query->limitOffset);
 }
 
 // ---- whole -----------------------------------------------------------------------------------
@@ -96,7 +95,7 @@ bool upper_part_is_local(const Colocation *colocation, Query *query)
         return false;
     ListCell *cell;
     foreach (cell, query->windowClause)
-        if (!contains_key(colocation, query, ((WindowClause *) lfirst(cell))->partitionClause))
+        if (!contains_key(colocation, query, ((WindowClause *)lfirst(cell))->partitionClause))
             return false;
     return true;
 }
@@ -119,16 +118,16 @@ bool push_limit(Query *remote)
         // A NULL offset is none.
         CoalesceExpr *offset = makeNode(CoalesceExpr);
         offset->coalescetype = INT8OID;
-        offset->args = list_make2(as_int8(remote->limitOffset),
-                                  makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
-                                            Int64GetDatum(0), false, true));
+        offset->args = list_make2(
+            as_int8(remote->limitOffset),
+            makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true));
         offset->location = -1;
-        remote->limitCount = (Node *) make_opclause(
-            LookupOperName(nullptr, list_make1(makeString(pstrdup("+"))), INT8OID, INT8OID, false,
-                           -1),
-            INT8OID, false, (Expr *) as_int8(remote->limitCount), (Expr *) offset, InvalidOid,
-            InvalidOid);
-        set_opfuncid((OpExpr *) remote->limitCount);
+        remote->limitCount =
+            (Node *)make_opclause(LookupOperName(nullptr, list_make1(makeString(pstrdup("+"))),
+                                                 INT8OID, INT8OID, false, -1),
+                                  INT8OID, false, (Expr *)as_int8(remote->limitCount),
+                                  (Expr *)offset, InvalidOid, InvalidOid);
+        set_opfuncid((OpExpr *)remote->limitCount);
     }
     remote->limitOffset = nullptr;
     return true;
@@ -136,15 +135,15 @@ bool push_limit(Query *remote)
 
 void sort_route(Route *route, Query *query)
 {
-    route->sort = (SortColumn *) palloc0(sizeof(SortColumn) * list_length(query->sortClause));
+    route->sort = (SortColumn *)palloc0(sizeof(SortColumn) * list_length(query->sortClause));
     ListCell *cell;
     foreach (cell, query->sortClause) {
-        SortGroupClause *clause = (SortGroupClause *) lfirst(cell);
+        SortGroupClause *clause = (SortGroupClause *)lfirst(cell);
         TargetEntry *entry = get_sortgroupclause_tle(clause, query->targetList);
         SortColumn *column = &route->sort[route->nsort++];
         column->column = entry->resno - 1;
         column->less_than = clause->sortop;
-        column->collation = exprCollation((Node *) entry->expr);
+        column->collation = exprCollation((Node *)entry->expr);
         column->nulls_first = clause->nulls_first;
     }
 }
@@ -162,8 +161,8 @@ bool scatter_whole(Query *query)
         return false;
     ListCell *cell;
     foreach (cell, query->targetList) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        entry->expr = (Expr *) column_var(entry, foreach_current_index(cell) + 1);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        entry->expr = (Expr *)column_var(entry, foreach_current_index(cell) + 1);
     }
     const ShardRows *sent = find_shard_rows(rows);
     sort_route(sent->route, query);
@@ -189,8 +188,8 @@ struct Cut {
 int add_column(Query *remote, Expr *expr)
 {
     int number = list_length(remote->targetList) + 1;
-    remote->targetList = lappend(
-        remote->targetList, makeTargetEntry(expr, number, psprintf("c%d", number), false));
+    remote->targetList =
+        lappend(remote->targetList, makeTargetEntry(expr, number, psprintf("c%d", number), false));
     return number;
 }
 
@@ -198,8 +197,8 @@ TargetEntry *find_column(Query *remote, Node *expr)
 {
     ListCell *cell;
     foreach (cell, remote->targetList)
-        if (equal(((TargetEntry *) lfirst(cell))->expr, expr))
-            return (TargetEntry *) lfirst(cell);
+        if (equal(((TargetEntry *)lfirst(cell))->expr, expr))
+            return (TargetEntry *)lfirst(cell);
     return nullptr;
 }
 
@@ -210,57 +209,57 @@ Node *finish(Cut *cut, Aggref *aggregate)
         int i = foreach_current_index(cell);
         if (!equal(lfirst(cell), aggregate))
             continue;
-        SplitAggregate *split = (SplitAggregate *) list_nth(cut->splits, i);
+        SplitAggregate *split = (SplitAggregate *)list_nth(cut->splits, i);
         int first = list_nth_int(cut->firsts, i);
         List *vars = NIL;
         for (int k = 0; k < list_length(split->partials); k++) {
-            TargetEntry *entry = (TargetEntry *) list_nth(cut->remote->targetList, first + k - 1);
+            TargetEntry *entry = (TargetEntry *)list_nth(cut->remote->targetList, first + k - 1);
             vars = lappend(vars, column_var(entry, first + k));
         }
-        return (Node *) finish_aggregate(aggregate, split, vars);
+        return (Node *)finish_aggregate(aggregate, split, vars);
     }
     cut->failed = true;
-    return (Node *) aggregate;
+    return (Node *)aggregate;
 }
 
 // Replaces aggregates by what finishes them and group keys by their columns.
 Node *cut_mutator(Node *node, void *context)
 {
-    Cut *cut = (Cut *) context;
+    Cut *cut = (Cut *)context;
     if (node == nullptr)
         return nullptr;
-    if (IsA(node, Aggref) && ((Aggref *) node)->aggdistinct == NIL)
-        return finish(cut, (Aggref *) node);
+    if (IsA(node, Aggref) && ((Aggref *)node)->aggdistinct == NIL)
+        return finish(cut, (Aggref *)node);
     if (!IsA(node, List) && !IsA(node, TargetEntry) && !IsA(node, Const)) {
         TargetEntry *entry = find_column(cut->remote, node);
         if (entry != nullptr)
-            return (Node *) column_var(entry, entry->resno);
+            return (Node *)column_var(entry, entry->resno);
     }
     if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Query)) {
         cut->failed = true;
         return node;
     }
-    return expression_tree_mutator(node, (Node * (*) ()) cut_mutator, context);
+    return expression_tree_mutator(node, (Node * (*)()) cut_mutator, context);
 }
 
 bool collect_aggregates(Node *node, void *context)
 {
-    Cut *cut = (Cut *) context;
+    Cut *cut = (Cut *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Aggref)) {
         cut->aggregates = list_append_unique(cut->aggregates, node);
         return false;
     }
-    return expression_tree_walker(node, (bool (*)()) collect_aggregates, context);
+    return expression_tree_walker(node, (bool (*)())collect_aggregates, context);
 }
 
 void add_group_key(Query *remote, TargetEntry *entry, SortGroupClause *clause, Index reference)
 {
-    if (find_column(remote, (Node *) entry->expr) != nullptr)
+    if (find_column(remote, (Node *)entry->expr) != nullptr)
         return;
-    add_column(remote, (Expr *) copy_node((Node *) entry->expr));
-    ((TargetEntry *) llast(remote->targetList))->ressortgroupref = reference;
+    add_column(remote, (Expr *)copy_node((Node *)entry->expr));
+    ((TargetEntry *)llast(remote->targetList))->ressortgroupref = reference;
     SortGroupClause *key = copy_node(clause);
     key->tleSortGroupRef = reference;
     remote->groupClause = lappend(remote->groupClause, key);
@@ -272,16 +271,16 @@ bool add_distinct_argument(Cut *cut)
     Node *argument = nullptr;
     ListCell *cell;
     foreach (cell, cut->aggregates) {
-        Aggref *aggregate = (Aggref *) lfirst(cell);
+        Aggref *aggregate = (Aggref *)lfirst(cell);
         if (aggregate->aggdistinct == NIL)
             continue;
-        TargetEntry *entry = (TargetEntry *) linitial(aggregate->args);
+        TargetEntry *entry = (TargetEntry *)linitial(aggregate->args);
         bool simple = list_length(aggregate->args) == 1 && aggregate->aggorder == NIL &&
                       aggregate->aggfilter == nullptr && aggregate->aggkind == 'n';
         if (!simple || (argument != nullptr && !equal(argument, entry->expr)))
             return false;
-        SortGroupClause *clause = (SortGroupClause *) linitial(aggregate->aggdistinct);
-        argument = (Node *) entry->expr;
+        SortGroupClause *clause = (SortGroupClause *)linitial(aggregate->aggdistinct);
+        argument = (Node *)entry->expr;
         Index reference = list_length(cut->remote->groupClause) + 1;
         add_group_key(cut->remote, entry, clause, reference);
     }
@@ -292,15 +291,15 @@ bool add_partials(Cut *cut)
 {
     ListCell *cell;
     foreach (cell, cut->aggregates) {
-        Aggref *aggregate = (Aggref *) lfirst(cell);
-        SplitAggregate *split = (SplitAggregate *) palloc0(sizeof(SplitAggregate));
+        Aggref *aggregate = (Aggref *)lfirst(cell);
+        SplitAggregate *split = (SplitAggregate *)palloc0(sizeof(SplitAggregate));
         int first = list_length(cut->remote->targetList) + 1;
         if (aggregate->aggdistinct == NIL) {
             if (!split_aggregate(aggregate, split))
                 return false;
             ListCell *partial;
             foreach (partial, split->partials)
-                add_column(cut->remote, (Expr *) lfirst(partial));
+                add_column(cut->remote, (Expr *)lfirst(partial));
         }
         cut->splits = lappend(cut->splits, split);
         cut->firsts = lappend_int(cut->firsts, first);
@@ -315,7 +314,8 @@ Query *lower_part(Query *query)
     remote->targetList = remote->groupClause = remote->groupingSets = NIL;
     remote->windowClause = remote->distinctClause = remote->sortClause = NIL;
     remote->havingQual = remote->limitCount = remote->limitOffset = nullptr;
-    remote->hasAggs = remote->hasWindowFuncs = remote->hasTargetSRFs = remote->hasDistinctOn = false;
+    remote->hasAggs = remote->hasWindowFuncs = remote->hasTargetSRFs = remote->hasDistinctOn =
+        false;
     return remote;
 }
 
@@ -328,7 +328,7 @@ void replace_upper_part(Query *query, const Query *cut_query, RangeTblEntry *row
 
 bool upper_part_has_sublinks(Query *query)
 {
-    return query->hasSubLinks && (checkExprHasSubLink((Node *) query->targetList) ||
+    return query->hasSubLinks && (checkExprHasSubLink((Node *)query->targetList) ||
                                   checkExprHasSubLink(query->havingQual));
 }
 
@@ -338,19 +338,19 @@ bool scatter_aggregates(Query *query)
     Cut cut = {query, lower_part(query), NIL, NIL, NIL, false};
     ListCell *cell;
 
-    collect_aggregates((Node *) query->targetList, &cut);
+    collect_aggregates((Node *)query->targetList, &cut);
     collect_aggregates(query->havingQual, &cut);
     foreach (cell, query->groupClause) {
-        SortGroupClause *clause = (SortGroupClause *) lfirst(cell);
+        SortGroupClause *clause = (SortGroupClause *)lfirst(cell);
         TargetEntry *entry = get_sortgroupclause_tle(clause, query->targetList);
         add_group_key(cut.remote, entry, clause, list_length(cut.remote->groupClause) + 1);
     }
     if (!add_distinct_argument(&cut) || !add_partials(&cut))
         return false;
-    cut.remote->hasAggs = contain_agg_clause((Node *) cut.remote->targetList);
+    cut.remote->hasAggs = contain_agg_clause((Node *)cut.remote->targetList);
 
     Query *upper = copy_node(query);
-    upper->targetList = (List *) cut_mutator((Node *) upper->targetList, &cut);
+    upper->targetList = (List *)cut_mutator((Node *)upper->targetList, &cut);
     upper->havingQual = cut_mutator(upper->havingQual, &cut);
     if (cut.failed)
         return false;
@@ -358,14 +358,14 @@ bool scatter_aggregates(Query *query)
     if (rows == nullptr)
         return false;
     replace_upper_part(query, upper, rows);
-    query->hasAggs = contain_agg_clause((Node *) query->targetList) ||
-                     contain_agg_clause(query->havingQual);
+    query->hasAggs =
+        contain_agg_clause((Node *)query->targetList) || contain_agg_clause(query->havingQual);
     return true;
 }
 
 Node *row_mutator(Node *node, void *context)
 {
-    Cut *cut = (Cut *) context;
+    Cut *cut = (Cut *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Query)) {
@@ -375,12 +375,12 @@ Node *row_mutator(Node *node, void *context)
     if (IsA(node, Var)) {
         TargetEntry *entry = find_column(cut->remote, node);
         if (entry == nullptr) {
-            add_column(cut->remote, (Expr *) copy_node(node));
-            entry = (TargetEntry *) llast(cut->remote->targetList);
+            add_column(cut->remote, (Expr *)copy_node(node));
+            entry = (TargetEntry *)llast(cut->remote->targetList);
         }
-        return (Node *) column_var(entry, entry->resno);
+        return (Node *)column_var(entry, entry->resno);
     }
-    return expression_tree_mutator(node, (Node * (*) ()) row_mutator, context);
+    return expression_tree_mutator(node, (Node * (*)()) row_mutator, context);
 }
 
 // The shards join and filter; everything else is the router's.
@@ -389,7 +389,7 @@ bool scatter_rows(Query *query)
     Cut cut = {query, lower_part(query), NIL, NIL, NIL, false};
     Query *upper = copy_node(query);
     upper->targetList =
-        (List *) row_mutator(flatten_join_alias_vars(query, (Node *) upper->targetList), &cut);
+        (List *)row_mutator(flatten_join_alias_vars(query, (Node *)upper->targetList), &cut);
     upper->havingQual = row_mutator(flatten_join_alias_vars(query, upper->havingQual), &cut);
     if (cut.failed)
         return false;
@@ -407,10 +407,10 @@ bool has_local_table(Node *node, void *)
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)()) has_local_table, nullptr);
+        return expression_tree_walker(node, (bool (*)())has_local_table, nullptr);
     ListCell *cell;
-    foreach (cell, ((Query *) node)->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+    foreach (cell, ((Query *)node)->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         // A view's own entry is there for privileges only.
         if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW &&
             find_table(rte->relid) == nullptr)
@@ -418,29 +418,29 @@ bool has_local_table(Node *node, void *)
         if (rte->rtekind == RTE_NAMEDTUPLESTORE)
             return true;
     }
-    return query_tree_walker((Query *) node, (bool (*)()) has_local_table, nullptr, 0);
+    return query_tree_walker((Query *)node, (bool (*)())has_local_table, nullptr, 0);
 }
 
 // True if something in the query refers to a query around it. `depth` counts the queries entered.
 bool refers_outside(Node *node, void *context)
 {
-    int *depth = (int *) context;
+    int *depth = (int *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Var))
-        return (int) ((Var *) node)->varlevelsup >= *depth;
+        return (int)((Var *)node)->varlevelsup >= *depth;
     if (IsA(node, RangeTblEntry)) {
-        RangeTblEntry *rte = (RangeTblEntry *) node;
-        return rte->rtekind == RTE_CTE && (int) rte->ctelevelsup >= *depth;
+        RangeTblEntry *rte = (RangeTblEntry *)node;
+        return rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= *depth;
     }
     if (IsA(node, Query)) {
         (*depth)++;
-        bool found = query_tree_walker((Query *) node, (bool (*)()) refers_outside, context,
+        bool found = query_tree_walker((Query *)node, (bool (*)())refers_outside, context,
                                        QTW_EXAMINE_RTES_BEFORE);
         (*depth)--;
         return found;
     }
-    return expression_tree_walker(node, (bool (*)()) refers_outside, context);
+    return expression_tree_walker(node, (bool (*)())refers_outside, context);
 }
 
 // Can the query be looked at for itself?
@@ -449,8 +449,7 @@ bool stands_alone(Query *query)
     int depth = 0;
     return query->commandType == CMD_SELECT && query->rowMarks == NIL && !query->hasModifyingCTE &&
            !query->hasRecursive && query->setOperations == nullptr && query->jointree != nullptr &&
-           !refers_outside((Node *) query, &depth) &&
-           !has_local_table((Node *) query, nullptr);
+           !refers_outside((Node *)query, &depth) && !has_local_table((Node *)query, nullptr);
 }
 
 bool try_scatter(Query *query)
@@ -473,10 +472,10 @@ bool scatter_inside(Node *node, void *)
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
-        scatter_query((Query *) node);
+        scatter_query((Query *)node);
         return false;
     }
-    return expression_tree_walker(node, (bool (*)()) scatter_inside, nullptr);
+    return expression_tree_walker(node, (bool (*)())scatter_inside, nullptr);
 }
 
 } // namespace
@@ -484,7 +483,7 @@ bool scatter_inside(Node *node, void *)
 void scatter_query(Query *query)
 {
     if (!try_scatter(query))
-        query_tree_walker(query, (bool (*)()) scatter_inside, nullptr, 0);
+        query_tree_walker(query, (bool (*)())scatter_inside, nullptr, 0);
 }
 
 } // namespace shardwise

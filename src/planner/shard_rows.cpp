@@ -10,7 +10,7 @@ extern "C" {
 // The planner replaces the scan of this function; running it means that it did not.
 SHARDWISE_FUNCTION(shardwise_shard_rows)
 {
-    (void) fcinfo;
+    (void)fcinfo;
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("shardwise.shard_rows() cannot be called directly")));
 }
@@ -43,17 +43,17 @@ static Oid shard_rows_function()
 static RangeTblFunction *make_function(int number, List *columns)
 {
     RangeTblFunction *function = makeNode(RangeTblFunction);
-    Const *argument = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(number),
-                                false, true);
+    Const *argument =
+        makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(number), false, true);
     FuncExpr *call = makeFuncExpr(shard_rows_function(), RECORDOID, list_make1(argument),
                                   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
     call->funcretset = true;
-    function->funcexpr = (Node *) call;
+    function->funcexpr = (Node *)call;
     function->funccolcount = list_length(columns);
     ListCell *cell;
     foreach (cell, columns) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
-        Node *expr = (Node *) entry->expr;
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
         function->funccolnames =
             lappend(function->funccolnames, makeString(pstrdup(entry->resname)));
         function->funccoltypes = lappend_oid(function->funccoltypes, exprType(expr));
@@ -65,7 +65,7 @@ static RangeTblFunction *make_function(int number, List *columns)
 
 RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered)
 {
-    ShardRows *rows = (ShardRows *) palloc(sizeof(ShardRows));
+    ShardRows *rows = (ShardRows *)palloc(sizeof(ShardRows));
     *rows = ShardRows{route, values, columns, is_ordered};
     RangeTblFunction *function = make_function(list_length(entries), columns);
     entries = lappend(entries, rows);
@@ -73,7 +73,7 @@ RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool i
     RangeTblEntry *rte = makeNode(RangeTblEntry);
     rte->rtekind = RTE_FUNCTION;
     rte->functions = list_make1(function);
-    rte->eref = makeAlias("shard", (List *) copy_node(function->funccolnames));
+    rte->eref = makeAlias("shard", (List *)copy_node(function->funccolnames));
     rte->inFromCl = true;
     return rte;
 }
@@ -82,11 +82,11 @@ const ShardRows *find_shard_rows(const RangeTblEntry *rte)
 {
     if (rte->rtekind != RTE_FUNCTION || list_length(rte->functions) != 1 || entries == NIL)
         return nullptr;
-    FuncExpr *call = (FuncExpr *) ((RangeTblFunction *) linitial(rte->functions))->funcexpr;
+    FuncExpr *call = (FuncExpr *)((RangeTblFunction *)linitial(rte->functions))->funcexpr;
     if (!IsA(call, FuncExpr) || call->funcid != shard_rows_function())
         return nullptr;
-    int number = DatumGetInt32(((Const *) linitial(call->args))->constvalue);
-    return number < list_length(entries) ? (const ShardRows *) list_nth(entries, number) : nullptr;
+    int number = DatumGetInt32(((Const *)linitial(call->args))->constvalue);
+    return number < list_length(entries) ? (const ShardRows *)list_nth(entries, number) : nullptr;
 }
 
 } // namespace shardwise

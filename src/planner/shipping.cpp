@@ -52,7 +52,7 @@ bool reads_catalogs(Oid function)
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for function %u", function);
-    Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+    Form_pg_proc proc = (Form_pg_proc)GETSTRUCT(tuple);
     const char *name = NameStr(proc->proname);
     bool reads = strncmp(name, "pg_", 3) == 0 || strncmp(name, "has_", 4) == 0 ||
                  strncmp(name, "current_", 8) == 0 || strncmp(name, "to_reg", 6) == 0 ||
@@ -111,12 +111,12 @@ struct Profile {
     bool is_volatile;    // a new value with each evaluation
     bool needs_router;
     bool names_objects; // has Oids that mean something on the router alone
-    int placeholders; // enclosing nodes within the subexpression that supply CaseTestExpr
+    int placeholders;   // enclosing nodes within the subexpression that supply CaseTestExpr
 };
 
 bool profile_function(Oid function, void *context)
 {
-    Profile *profile = (Profile *) context;
+    Profile *profile = (Profile *)context;
     switch (place_function(function)) {
     case Placement::Anywhere:
         break;
@@ -136,7 +136,7 @@ bool profile_function(Oid function, void *context)
 
 bool profile_walker(Node *node, void *context)
 {
-    Profile *profile = (Profile *) context;
+    Profile *profile = (Profile *)context;
     if (node == nullptr)
         return false;
     switch (nodeTag(node)) {
@@ -155,19 +155,19 @@ bool profile_walker(Node *node, void *context)
         profile->needs_row |= profile->placeholders == 0;
         break;
     case T_Param:
-        profile->needs_row |= ((Param *) node)->paramkind != PARAM_EXTERN;
+        profile->needs_row |= ((Param *)node)->paramkind != PARAM_EXTERN;
         break;
     case T_Const:
-        profile->names_objects |= is_registry_type(((Const *) node)->consttype);
+        profile->names_objects |= is_registry_type(((Const *)node)->consttype);
         break;
     case T_RelabelType:
-        profile->names_objects |= is_registry_type(((RelabelType *) node)->resulttype);
+        profile->names_objects |= is_registry_type(((RelabelType *)node)->resulttype);
         break;
     case T_FuncExpr:
-        profile->needs_row |= ((FuncExpr *) node)->funcretset;
+        profile->needs_row |= ((FuncExpr *)node)->funcretset;
         break;
     case T_OpExpr:
-        profile->needs_row |= ((OpExpr *) node)->opretset;
+        profile->needs_row |= ((OpExpr *)node)->opretset;
         break;
     case T_SQLValueFunction:
     case T_XmlExpr:
@@ -185,7 +185,7 @@ bool profile_walker(Node *node, void *context)
         return false;
     bool supplies = IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr);
     profile->placeholders += supplies;
-    expression_tree_walker(node, (bool (*)()) profile_walker, context);
+    expression_tree_walker(node, (bool (*)())profile_walker, context);
     profile->placeholders -= supplies;
     return false;
 }
@@ -266,15 +266,15 @@ Node *take_out(Shipper *shipper, Node *node, bool is_volatile)
     param->paramtypmod = exprTypmod(node);
     param->paramcollid = exprCollation(node);
     param->location = -1;
-    return (Node *) param;
+    return (Node *)param;
 }
 
 bool note_function(Oid function, void *context)
 {
-    Shipper *shipper = (Shipper *) context;
+    Shipper *shipper = (Shipper *)context;
     if (place_function(function) == Placement::Router)
-        refuse(shipper, psprintf("Function %s() runs on the router alone.",
-                                 get_func_name(function)));
+        refuse(shipper,
+               psprintf("Function %s() runs on the router alone.", get_func_name(function)));
     else if (function >= FirstNormalObjectId)
         shipper->out->functions = list_append_unique_oid(shipper->out->functions, function);
     return false;
@@ -291,38 +291,38 @@ struct TableoidContext {
 // the partition; that stays, and is refused.
 Node *replace_tableoid(Node *node, void *context)
 {
-    TableoidContext *tableoid = (TableoidContext *) context;
+    TableoidContext *tableoid = (TableoidContext *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Query)) {
         TableoidContext inner = {prepend(node, tableoid->queries)};
-        return (Node *) query_tree_mutator((Query *) node, (Node * (*) ()) replace_tableoid, &inner,
-                                           0);
+        return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) replace_tableoid, &inner,
+                                          0);
     }
-    if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber) {
-        Var *var = (Var *) node;
-        Query *query = (Query *) list_nth(tableoid->queries, (int) var->varlevelsup);
+    if (IsA(node, Var) && ((Var *)node)->varattno == TableOidAttributeNumber) {
+        Var *var = (Var *)node;
+        Query *query = (Query *)list_nth(tableoid->queries, (int)var->varlevelsup);
         RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
         if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
-            return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
-                                      ObjectIdGetDatum(rte->relid), false, true);
+            return (Node *)makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+                                     ObjectIdGetDatum(rte->relid), false, true);
     }
-    return expression_tree_mutator(node, (Node * (*) ()) replace_tableoid, context);
+    return expression_tree_mutator(node, (Node * (*)()) replace_tableoid, context);
 }
 
 void ship_level(Query *query, Shipper *parent);
 
 Node *ship_mutator(Node *node, void *context)
 {
-    Shipper *shipper = (Shipper *) context;
+    Shipper *shipper = (Shipper *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Query)) {
-        Query *query = copy_node((Query *) node);
+        Query *query = copy_node((Query *)node);
         ship_level(query, shipper);
-        return (Node *) query;
+        return (Node *)query;
     }
-    if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber)
+    if (IsA(node, Var) && ((Var *)node)->varattno == TableOidAttributeNumber)
         refuse(shipper,
                pstrdup("The tableoid of a partitioned table is known to the shard alone."));
     if (IsA(node, CurrentOfExpr))
@@ -337,7 +337,7 @@ Node *ship_mutator(Node *node, void *context)
     if (IsA(node, NextValueExpr))
         refuse(shipper, pstrdup("A sequence of the router is needed for each row."));
     check_functions_in_node(node, note_function, shipper);
-    return expression_tree_mutator(node, (Node * (*) ()) ship_mutator, context);
+    return expression_tree_mutator(node, (Node * (*)()) ship_mutator, context);
 }
 
 Node *ship(Shipper *shipper, Node *node, bool once = false)
@@ -361,8 +361,7 @@ void ship_range_function(Shipper *shipper, RangeTblFunction *function)
             refuse(shipper, pstrdup("A function in FROM has to be evaluated on the router."));
     }
     check_functions_in_node(expr, note_function, shipper);
-    function->funcexpr =
-        expression_tree_mutator(expr, (Node * (*) ()) ship_mutator, shipper);
+    function->funcexpr = expression_tree_mutator(expr, (Node * (*)()) ship_mutator, shipper);
 }
 
 void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_insert_values)
@@ -374,13 +373,13 @@ void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_i
         break;
     case RTE_FUNCTION:
         foreach (cell, rte->functions)
-            ship_range_function(shipper, (RangeTblFunction *) lfirst(cell));
+            ship_range_function(shipper, (RangeTblFunction *)lfirst(cell));
         break;
     case RTE_TABLEFUNC:
-        rte->tablefunc = (TableFunc *) ship(shipper, (Node *) rte->tablefunc);
+        rte->tablefunc = (TableFunc *)ship(shipper, (Node *)rte->tablefunc);
         break;
     case RTE_VALUES:
-        rte->values_lists = (List *) ship(shipper, (Node *) rte->values_lists, is_insert_values);
+        rte->values_lists = (List *)ship(shipper, (Node *)rte->values_lists, is_insert_values);
         break;
     case RTE_NAMEDTUPLESTORE:
         refuse(shipper, pstrdup("A transition table is on the router."));
@@ -388,17 +387,16 @@ void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_i
     default:
         break;
     }
-    rte->securityQuals = (List *) ship(shipper, (Node *) rte->securityQuals);
+    rte->securityQuals = (List *)ship(shipper, (Node *)rte->securityQuals);
 }
 
 bool refuse_local_table(Node *node, Shipper *shipper, Query *query)
 {
     if (!IsA(node, RangeTblRef))
         return false;
-    RangeTblEntry *rte = rt_fetch(((RangeTblRef *) node)->rtindex, query->rtable);
+    RangeTblEntry *rte = rt_fetch(((RangeTblRef *)node)->rtindex, query->rtable);
     if (rte->rtekind == RTE_RELATION && find_table(rte->relid) == nullptr)
-        refuse(shipper,
-               psprintf("Table \"%s\" is local to the router.", get_rel_name(rte->relid)));
+        refuse(shipper, psprintf("Table \"%s\" is local to the router.", get_rel_name(rte->relid)));
     return false;
 }
 
@@ -409,11 +407,11 @@ struct FromContext {
 
 bool local_table_walker(Node *node, void *context)
 {
-    FromContext *from = (FromContext *) context;
+    FromContext *from = (FromContext *)context;
     if (node == nullptr || IsA(node, Query))
         return false;
     refuse_local_table(node, from->shipper, from->query);
-    return expression_tree_walker(node, (bool (*)()) local_table_walker, context);
+    return expression_tree_walker(node, (bool (*)())local_table_walker, context);
 }
 
 void ship_level(Query *query, Shipper *parent)
@@ -424,40 +422,39 @@ void ship_level(Query *query, Shipper *parent)
     ListCell *cell;
 
     FromContext from = {&shipper, query};
-    local_table_walker((Node *) query->jointree, &from);
+    local_table_walker((Node *)query->jointree, &from);
     if (is_insert) {
         RangeTblRef target = {T_RangeTblRef, query->resultRelation};
-        refuse_local_table((Node *) &target, &shipper, query);
+        refuse_local_table((Node *)&target, &shipper, query);
     }
 
     bool selects = false; // rows come from somewhere else than a VALUES list
     foreach (cell, query->rtable)
-        selects |= ((RangeTblEntry *) lfirst(cell))->rtekind == RTE_SUBQUERY;
+        selects |= ((RangeTblEntry *)lfirst(cell))->rtekind == RTE_SUBQUERY;
     bool values_only = top && is_insert && !selects;
-    bool single_row = top && query->commandType == CMD_SELECT &&
-                      query->jointree->fromlist == NIL && query->setOperations == nullptr &&
-                      query->jointree->quals == nullptr;
+    bool single_row = top && query->commandType == CMD_SELECT && query->jointree->fromlist == NIL &&
+                      query->setOperations == nullptr && query->jointree->quals == nullptr;
 
     foreach (cell, query->cteList) {
-        CommonTableExpr *cte = (CommonTableExpr *) lfirst(cell);
-        ship_level((Query *) cte->ctequery, &shipper);
+        CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
+        ship_level((Query *)cte->ctequery, &shipper);
     }
     foreach (cell, query->rtable)
-        ship_relation(&shipper, query, (RangeTblEntry *) lfirst(cell), values_only);
-    query->targetList = (List *) ship(&shipper, (Node *) query->targetList,
-                                      values_only || (single_row && !query->hasTargetSRFs));
-    query->returningList = (List *) ship(&shipper, (Node *) query->returningList);
-    query->jointree = (FromExpr *) ship(&shipper, (Node *) query->jointree);
+        ship_relation(&shipper, query, (RangeTblEntry *)lfirst(cell), values_only);
+    query->targetList = (List *)ship(&shipper, (Node *)query->targetList,
+                                     values_only || (single_row && !query->hasTargetSRFs));
+    query->returningList = (List *)ship(&shipper, (Node *)query->returningList);
+    query->jointree = (FromExpr *)ship(&shipper, (Node *)query->jointree);
     query->havingQual = ship(&shipper, query->havingQual);
     query->limitOffset = ship(&shipper, query->limitOffset);
     query->limitCount = ship(&shipper, query->limitCount);
     if (query->onConflict != nullptr) {
         OnConflictExpr *conflict = query->onConflict;
-        conflict->onConflictSet = (List *) ship(&shipper, (Node *) conflict->onConflictSet);
+        conflict->onConflictSet = (List *)ship(&shipper, (Node *)conflict->onConflictSet);
         conflict->onConflictWhere = ship(&shipper, conflict->onConflictWhere);
     }
     foreach (cell, query->withCheckOptions) {
-        WithCheckOption *check = (WithCheckOption *) lfirst(cell);
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
         check->qual = ship(&shipper, check->qual);
     }
 }
@@ -467,7 +464,7 @@ void ship_level(Query *query, Shipper *parent)
 void ship_query(Query *query, Shipping *shipping)
 {
     TableoidContext tableoid = {NIL};
-    *query = *(Query *) replace_tableoid((Node *) query, &tableoid);
+    *query = *(Query *)replace_tableoid((Node *)query, &tableoid);
     Shipper outside = {shipping, NIL, false};
     ship_level(query, &outside);
 }

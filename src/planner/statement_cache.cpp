@@ -44,14 +44,14 @@ void create_cache()
     control.keysize = sizeof(uint64);
     control.entrysize = sizeof(Bucket);
     control.hcxt = CacheMemoryContext;
-    buckets = hash_create("shardwise statements", 256, &control,
-                          HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    buckets =
+        hash_create("shardwise statements", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 // Takes an entry out of the cache. Plans made from it may still run.
 void retire(CachedStatement *statement)
 {
-    Bucket *bucket = (Bucket *) hash_search(buckets, &statement->hash, HASH_FIND, nullptr);
+    Bucket *bucket = (Bucket *)hash_search(buckets, &statement->hash, HASH_FIND, nullptr);
     CachedStatement **link = &bucket->first;
     while (*link != statement)
         link = &(*link)->next;
@@ -82,7 +82,7 @@ void retire_invalid()
 
 CachedStatement *find_statement(uint64 hash, Query *shape)
 {
-    Bucket *bucket = (Bucket *) hash_search(buckets, &hash, HASH_FIND, nullptr);
+    Bucket *bucket = (Bucket *)hash_search(buckets, &hash, HASH_FIND, nullptr);
     if (bucket == nullptr)
         return nullptr;
     // The length of the text is not part of the shape, but equal() looks at it.
@@ -102,9 +102,9 @@ CachedStatement *store_statement(uint64 hash, MemoryContext context, Query *shap
         retire(dlist_container(CachedStatement, lru, dlist_tail_node(&lru)));
 
     CachedStatement *statement =
-        (CachedStatement *) MemoryContextAllocZero(context, sizeof(CachedStatement));
+        (CachedStatement *)MemoryContextAllocZero(context, sizeof(CachedStatement));
     bool found;
-    Bucket *bucket = (Bucket *) hash_search(buckets, &hash, HASH_ENTER, &found);
+    Bucket *bucket = (Bucket *)hash_search(buckets, &hash, HASH_ENTER, &found);
     statement->context = context;
     statement->hash = hash;
     statement->shape = shape;
@@ -123,8 +123,8 @@ CachedStatement *add_statement(uint64 hash, Query *shape, Refusal *refusal)
     PlannedStmt *plan = plan_route(shape, refusal);
     if (plan == nullptr)
         return nullptr;
-    MemoryContext context = AllocSetContextCreate(
-        CurrentMemoryContext, "shardwise statement", ALLOCSET_SMALL_SIZES);
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise statement", ALLOCSET_SMALL_SIZES);
     MemoryContext saved = MemoryContextSwitchTo(context);
     Query *kept_shape = copy_node(shape);
     kept_shape->stmt_len = 0;
@@ -134,19 +134,20 @@ CachedStatement *add_statement(uint64 hash, Query *shape, Refusal *refusal)
     return store_statement(hash, context, kept_shape, kept_plan);
 }
 
-// ---- from the cached plan to the plan of one statement --------------------------------------------
+// ---- from the cached plan to the plan of one statement
+// --------------------------------------------
 
 Node *restore_constants(Node *node, void *context)
 {
-    List *constants = (List *) context;
+    List *constants = (List *)context;
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Query))
-        return (Node *) query_tree_mutator((Query *) node, (Node * (*) ()) restore_constants,
-                                           context, 0);
-    if (IsA(node, Param) && ((Param *) node)->paramid >= constant_param_base)
-        return (Node *) list_nth(constants, ((Param *) node)->paramid - constant_param_base);
-    return expression_tree_mutator(node, (Node * (*) ()) restore_constants, context);
+        return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) restore_constants, context,
+                                          0);
+    if (IsA(node, Param) && ((Param *)node)->paramid >= constant_param_base)
+        return (Node *)list_nth(constants, ((Param *)node)->paramid - constant_param_base);
+    return expression_tree_mutator(node, (Node * (*)()) restore_constants, context);
 }
 
 List *restore_list(List *exprs, List *constants)
@@ -154,8 +155,8 @@ List *restore_list(List *exprs, List *constants)
     List *restored = NIL;
     ListCell *cell;
     foreach (cell, exprs) {
-        Node *expr = (Node *) lfirst(cell);
-        bool is_users = IsA(expr, Param) && ((Param *) expr)->paramid < constant_param_base;
+        Node *expr = (Node *)lfirst(cell);
+        bool is_users = IsA(expr, Param) && ((Param *)expr)->paramid < constant_param_base;
         restored = lappend(restored, is_users ? expr : restore_constants(expr, constants));
     }
     return restored;
@@ -163,11 +164,11 @@ List *restore_list(List *exprs, List *constants)
 
 PlannedStmt *instantiate(const CachedStatement *statement, Query *query, List *constants)
 {
-    PlannedStmt *plan = (PlannedStmt *) palloc(sizeof(PlannedStmt));
-    CustomScan *scan = (CustomScan *) palloc(sizeof(CustomScan));
+    PlannedStmt *plan = (PlannedStmt *)palloc(sizeof(PlannedStmt));
+    CustomScan *scan = (CustomScan *)palloc(sizeof(CustomScan));
     *plan = *statement->plan;
-    *scan = *(CustomScan *) plan->planTree;
-    plan->planTree = (Plan *) scan;
+    *scan = *(CustomScan *)plan->planTree;
+    plan->planTree = (Plan *)scan;
     plan->queryId = query->queryId;
     plan->canSetTag = query->canSetTag;
     plan->stmt_location = query->stmt_location;
@@ -175,7 +176,7 @@ PlannedStmt *instantiate(const CachedStatement *statement, Query *query, List *c
     if (constants != NIL) {
         scan->custom_exprs = restore_list(scan->custom_exprs, constants);
         scan->scan.plan.targetlist =
-            (List *) restore_constants((Node *) scan->scan.plan.targetlist, constants);
+            (List *)restore_constants((Node *)scan->scan.plan.targetlist, constants);
     }
     return plan;
 }
@@ -197,7 +198,8 @@ void invalidate_relation(Datum, Oid relid)
     }
 }
 
-void invalidate_functions(Datum, int, uint32)
+// A function was redefined, or a schema renamed.
+void invalidate_names(Datum, int, uint32)
 {
     invalidate_relation(0, InvalidOid);
 }
@@ -208,7 +210,7 @@ void free_retired(XactEvent event, void *)
         return;
     ListCell *cell;
     foreach (cell, retired)
-        MemoryContextDelete((MemoryContext) lfirst(cell));
+        MemoryContextDelete((MemoryContext)lfirst(cell));
     list_free(retired);
     retired = NIL;
 }
@@ -233,7 +235,7 @@ PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal
         *refusal = pstrdup("Its keys may be on several shards.");
     }
     // Another planner gets the query next, as it was.
-    *query = *(Query *) restore_constants((Node *) query, normalized.constants);
+    *query = *(Query *)restore_constants((Node *)query, normalized.constants);
     return nullptr;
 }
 
@@ -244,7 +246,8 @@ void init_statement_cache()
                             "Statements that differ in constants alone count once.", &cache_size,
                             1000, 1, 1000000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     CacheRegisterRelcacheCallback(invalidate_relation, 0);
-    CacheRegisterSyscacheCallback(PROCOID, invalidate_functions, 0);
+    CacheRegisterSyscacheCallback(PROCOID, invalidate_names, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_names, 0);
     RegisterXactCallback(free_retired, nullptr);
 }
 

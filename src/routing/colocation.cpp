@@ -14,20 +14,20 @@ namespace
 // All columns whose value follows from `from`, itself included.
 List *reachable_terms(const Equalities &equalities, const Term &from)
 {
-    Term *start = (Term *) palloc(sizeof(Term));
+    Term *start = (Term *)palloc(sizeof(Term));
     *start = from;
     List *terms = list_make1(start);
     for (int i = 0; i < list_length(terms); i++) {
-        Term *term = (Term *) list_nth(terms, i);
+        Term *term = (Term *)list_nth(terms, i);
         ListCell *cell;
         foreach (cell, equalities.edges) {
-            Edge *edge = (Edge *) lfirst(cell);
+            Edge *edge = (Edge *)lfirst(cell);
             if (!terms_equal(edge->from, *term))
                 continue;
             bool known = false;
             ListCell *present;
             foreach (present, terms)
-                known |= terms_equal(*(Term *) lfirst(present), edge->to);
+                known |= terms_equal(*(Term *)lfirst(present), edge->to);
             if (!known)
                 terms = lappend(terms, &edge->to);
         }
@@ -39,7 +39,7 @@ bool reaches(const Equalities &equalities, const Term &from, const Term &to)
 {
     ListCell *cell;
     foreach (cell, reachable_terms(equalities, from))
-        if (terms_equal(*(Term *) lfirst(cell), to))
+        if (terms_equal(*(Term *)lfirst(cell), to))
             return true;
     return false;
 }
@@ -68,7 +68,7 @@ bool show_key(Colocation *colocation, Query *query, Relids nullable, const Occur
         bool shown = false;
         ListCell *cell;
         foreach (cell, reachable_terms(colocation->equalities, key_term(occurrence, table, i))) {
-            Term *term = (Term *) lfirst(cell);
+            Term *term = (Term *)lfirst(cell);
             if (term->query != query || bms_is_member(term->varno, nullable) ||
                 !reaches(colocation->equalities, *term, key_term(occurrence, table, i)))
                 continue;
@@ -86,7 +86,7 @@ bool governs_all(const Colocation *colocation, List *occurrences)
 {
     ListCell *cell;
     foreach (cell, occurrences) {
-        Occurrence *occurrence = (Occurrence *) lfirst(cell);
+        Occurrence *occurrence = (Occurrence *)lfirst(cell);
         if (!is_distributed(*occurrence))
             continue;
         const Table *table = table_of(*occurrence);
@@ -104,7 +104,7 @@ const Keyspace *common_keyspace(List *occurrences)
     const Keyspace *common = nullptr;
     ListCell *cell;
     foreach (cell, occurrences) {
-        Occurrence *occurrence = (Occurrence *) lfirst(cell);
+        Occurrence *occurrence = (Occurrence *)lfirst(cell);
         if (table_of(*occurrence) == nullptr)
             return nullptr; // a local table
         if (!is_distributed(*occurrence))
@@ -131,7 +131,7 @@ Colocation find_colocation(Query *query)
     Relids nullable = nullable_relations(query);
     ListCell *cell;
     foreach (cell, occurrences) {
-        Occurrence *occurrence = (Occurrence *) lfirst(cell);
+        Occurrence *occurrence = (Occurrence *)lfirst(cell);
         if (is_distributed(*occurrence) && show_key(&colocation, query, nullable, *occurrence) &&
             governs_all(&colocation, occurrences)) {
             colocation.found = true;
@@ -149,8 +149,8 @@ bool contains_key(const Colocation *colocation, Query *query, List *clauses)
         foreach (cell, clauses) {
             Term term;
             TargetEntry *entry =
-                get_sortgroupclause_tle((SortGroupClause *) lfirst(cell), query->targetList);
-            contained |= find_term((Node *) entry->expr, query, NIL, &term) &&
+                get_sortgroupclause_tle((SortGroupClause *)lfirst(cell), query->targetList);
+            contained |= find_term((Node *)entry->expr, query, NIL, &term) &&
                          reaches(colocation->equalities, term, colocation->key[i]) &&
                          reaches(colocation->equalities, colocation->key[i], term);
         }

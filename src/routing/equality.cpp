@@ -26,8 +26,8 @@ enum class Place {
 struct Collector {
     Equalities *out;
     Query *query;
-    List *parents;   // enclosing queries, innermost first
-    bool decides;    // the subquery is a WHERE EXISTS (...) or IN: it restricts its parent as well
+    List *parents; // enclosing queries, innermost first
+    bool decides;  // the subquery is a WHERE EXISTS (...) or IN: it restricts its parent as well
     Place place;
     Relids nullable; // with Place::Outer
 };
@@ -36,7 +36,7 @@ void collect_query(Query *query, List *parents, bool decides, Equalities *out);
 
 template <typename T> T *remember(const T &value)
 {
-    T *copy = (T *) palloc(sizeof(T));
+    T *copy = (T *)palloc(sizeof(T));
     *copy = value;
     return copy;
 }
@@ -52,7 +52,7 @@ bool has_var(Node *node, void *)
         return false;
     if (IsA(node, Var))
         return true;
-    return expression_tree_walker(node, (bool (*)()) has_var, nullptr);
+    return expression_tree_walker(node, (bool (*)())has_var, nullptr);
 }
 
 // A cast within the integers keeps the value, and its hash.
@@ -60,7 +60,7 @@ bool widens_integer(Node *node)
 {
     if (!IsA(node, FuncExpr))
         return false;
-    Oid function = ((FuncExpr *) node)->funcid;
+    Oid function = ((FuncExpr *)node)->funcid;
     return function == F_INT8_INT4 || function == F_INT8_INT2 || function == F_INT4_INT2;
 }
 
@@ -69,9 +69,9 @@ Node *strip_casts(Node *node)
 {
     for (;;) {
         if (node != nullptr && IsA(node, RelabelType))
-            node = (Node *) ((RelabelType *) node)->arg;
+            node = (Node *)((RelabelType *)node)->arg;
         else if (node != nullptr && widens_integer(node))
-            node = (Node *) linitial(((FuncExpr *) node)->args);
+            node = (Node *)linitial(((FuncExpr *)node)->args);
         else
             return node;
     }
@@ -90,19 +90,19 @@ bool is_equality(Oid op, Oid collation, Node *left)
 // Splits `a = b` and `a IS NOT DISTINCT FROM b`.
 bool match_equality(Node *clause, Node **left, Node **right)
 {
-    if (IsA(clause, BoolExpr) && ((BoolExpr *) clause)->boolop == NOT_EXPR) {
-        Node *arg = (Node *) linitial(((BoolExpr *) clause)->args);
+    if (IsA(clause, BoolExpr) && ((BoolExpr *)clause)->boolop == NOT_EXPR) {
+        Node *arg = (Node *)linitial(((BoolExpr *)clause)->args);
         if (!IsA(arg, DistinctExpr))
             return false;
         clause = arg;
     } else if (!IsA(clause, OpExpr)) {
         return false;
     }
-    OpExpr *op = (OpExpr *) clause; // DistinctExpr is the same struct
+    OpExpr *op = (OpExpr *)clause; // DistinctExpr is the same struct
     if (list_length(op->args) != 2)
         return false;
-    *left = (Node *) linitial(op->args);
-    *right = (Node *) lsecond(op->args);
+    *left = (Node *)linitial(op->args);
+    *right = (Node *)lsecond(op->args);
     return is_equality(op->opno, op->inputcollid, *left);
 }
 
@@ -136,22 +136,22 @@ void collect_any_sublink(Collector *c, SubLink *sublink)
 {
     if (sublink->subLinkType != ANY_SUBLINK || !IsA(sublink->subselect, Query))
         return;
-    Query *subquery = (Query *) sublink->subselect;
+    Query *subquery = (Query *)sublink->subselect;
     List *tests = list_make1(sublink->testexpr);
     if (is_andclause(sublink->testexpr))
-        tests = ((BoolExpr *) sublink->testexpr)->args;
+        tests = ((BoolExpr *)sublink->testexpr)->args;
 
     ListCell *cell;
     foreach (cell, tests) {
         Node *left, *right;
         Term term;
-        if (!match_equality((Node *) lfirst(cell), &left, &right))
+        if (!match_equality((Node *)lfirst(cell), &left, &right))
             continue;
         right = strip_casts(right);
-        if (!IsA(right, Param) || ((Param *) right)->paramkind != PARAM_SUBLINK ||
+        if (!IsA(right, Param) || ((Param *)right)->paramkind != PARAM_SUBLINK ||
             !find_term(left, c->query, c->parents, &term))
             continue;
-        link_output(c, term, subquery, prepend(c->query, c->parents), ((Param *) right)->paramid,
+        link_output(c, term, subquery, prepend(c->query, c->parents), ((Param *)right)->paramid,
                     true, true);
     }
 }
@@ -165,17 +165,17 @@ void collect_clause(Collector *c, Node *clause)
         return;
     if (IsA(clause, List)) {
         ListCell *cell;
-        foreach (cell, (List *) clause)
-            collect_clause(c, (Node *) lfirst(cell));
+        foreach (cell, (List *)clause)
+            collect_clause(c, (Node *)lfirst(cell));
     } else if (is_andclause(clause)) {
-        collect_clause(c, (Node *) ((BoolExpr *) clause)->args);
+        collect_clause(c, (Node *)((BoolExpr *)clause)->args);
     } else if (is_orclause(clause)) {
         if (c->place == Place::Certain)
             c->out->disjunctions =
-                lappend(c->out->disjunctions, remember(Disjunction{c->query, (BoolExpr *) clause}));
+                lappend(c->out->disjunctions, remember(Disjunction{c->query, (BoolExpr *)clause}));
     } else if (IsA(clause, SubLink)) {
         if (c->place == Place::Certain)
-            collect_any_sublink(c, (SubLink *) clause);
+            collect_any_sublink(c, (SubLink *)clause);
     } else if (match_seed(clause, c->query, c->parents, &seed)) {
         bool restricts = seed.term.query == c->query
                              ? c->place == Place::Certain || is_nullable(c, seed.term)
@@ -224,19 +224,19 @@ JoinType effective_join_type(JoinExpr *join, Relids nonnullable)
 Relids nullable_below(Query *query, Node *node, Relids nonnullable)
 {
     if (IsA(node, FromExpr)) {
-        FromExpr *from = (FromExpr *) node;
+        FromExpr *from = (FromExpr *)node;
         Relids both = bms_union(nonnullable,
                                 find_nonnullable_rels(flatten_join_alias_vars(query, from->quals)));
         Relids result = nullptr;
         ListCell *cell;
         foreach (cell, from->fromlist)
-            result = bms_union(result, nullable_below(query, (Node *) lfirst(cell), both));
+            result = bms_union(result, nullable_below(query, (Node *)lfirst(cell), both));
         return result;
     }
     if (!IsA(node, JoinExpr))
         return nullptr;
 
-    JoinExpr *join = (JoinExpr *) node;
+    JoinExpr *join = (JoinExpr *)node;
     Relids own = find_nonnullable_rels(flatten_join_alias_vars(query, join->quals));
     Relids both = bms_union(nonnullable, own);
     JoinType type = effective_join_type(join, nonnullable);
@@ -285,18 +285,17 @@ void collect_relation(Collector *c, int varno)
     List *inner_parents = prepend(c->query, c->parents);
 
     if (rte->rtekind == RTE_RELATION) {
-        c->out->occurrences =
-            lappend(c->out->occurrences, remember(Occurrence{c->query, varno}));
+        c->out->occurrences = lappend(c->out->occurrences, remember(Occurrence{c->query, varno}));
         // Row-level security restricts the table as a WHERE clause does.
-        collect_quals(c, Place::Outer, bms_make_singleton(varno), (Node *) rte->securityQuals);
+        collect_quals(c, Place::Outer, bms_make_singleton(varno), (Node *)rte->securityQuals);
     } else if (rte->rtekind == RTE_SUBQUERY) {
         collect_query(rte->subquery, inner_parents, false, c->out);
         int column = 0;
         ListCell *cell;
         foreach (cell, rte->subquery->targetList) {
             column++;
-            if (!((TargetEntry *) lfirst(cell))->resjunk)
-                link_output(c, Term{c->query, varno, (AttrNumber) column}, rte->subquery,
+            if (!((TargetEntry *)lfirst(cell))->resjunk)
+                link_output(c, Term{c->query, varno, (AttrNumber)column}, rte->subquery,
                             inner_parents, column, true, true);
         }
     }
@@ -305,17 +304,17 @@ void collect_relation(Collector *c, int varno)
 void collect_join(Collector *c, Node *node, Relids nonnullable)
 {
     if (IsA(node, RangeTblRef)) {
-        collect_relation(c, ((RangeTblRef *) node)->rtindex);
+        collect_relation(c, ((RangeTblRef *)node)->rtindex);
     } else if (IsA(node, FromExpr)) {
-        FromExpr *from = (FromExpr *) node;
+        FromExpr *from = (FromExpr *)node;
         Node *quals = flatten_join_alias_vars(c->query, from->quals);
         Relids both = bms_union(nonnullable, find_nonnullable_rels(quals));
         ListCell *cell;
         foreach (cell, from->fromlist)
-            collect_join(c, (Node *) lfirst(cell), both);
+            collect_join(c, (Node *)lfirst(cell), both);
         collect_quals(c, Place::Certain, nullptr, from->quals);
     } else {
-        collect_join_expr(c, (JoinExpr *) node, nonnullable);
+        collect_join_expr(c, (JoinExpr *)node, nonnullable);
     }
 }
 
@@ -333,7 +332,7 @@ bool column_can_be_restricted(Query *subquery, TargetEntry *entry)
         return false;
     ListCell *cell;
     foreach (cell, subquery->windowClause) {
-        WindowClause *window = (WindowClause *) lfirst(cell);
+        WindowClause *window = (WindowClause *)lfirst(cell);
         if (!targetIsInSortList(entry, InvalidOid, window->partitionClause))
             return false;
     }
@@ -344,13 +343,13 @@ void link_set_operation(Collector *c, const Term &outer, Query *subquery, List *
                         int column, Node *operation)
 {
     if (IsA(operation, SetOperationStmt)) {
-        SetOperationStmt *stmt = (SetOperationStmt *) operation;
+        SetOperationStmt *stmt = (SetOperationStmt *)operation;
         link_set_operation(c, outer, subquery, inner_parents, column, stmt->larg);
         link_set_operation(c, outer, subquery, inner_parents, column, stmt->rarg);
         return;
     }
     // One branch alone does not say what the whole yields.
-    Query *leaf = rt_fetch(((RangeTblRef *) operation)->rtindex, subquery->rtable)->subquery;
+    Query *leaf = rt_fetch(((RangeTblRef *)operation)->rtindex, subquery->rtable)->subquery;
     link_output(c, outer, leaf, prepend(subquery, inner_parents), column, false, true);
 }
 
@@ -366,8 +365,8 @@ void link_output(Collector *c, const Term &outer, Query *subquery, List *inner_p
         subquery->commandType == CMD_SELECT ? subquery->targetList : subquery->returningList;
     if (column > list_length(columns))
         return;
-    TargetEntry *entry = (TargetEntry *) list_nth(columns, column - 1);
-    Node *expr = flatten_join_alias_vars(subquery, (Node *) entry->expr);
+    TargetEntry *entry = (TargetEntry *)list_nth(columns, column - 1);
+    Node *expr = flatten_join_alias_vars(subquery, (Node *)entry->expr);
     Term inner;
     if (find_term(expr, subquery, inner_parents, &inner)) {
         if (up)
@@ -375,7 +374,7 @@ void link_output(Collector *c, const Term &outer, Query *subquery, List *inner_p
         if (down && inner.query == subquery && column_can_be_restricted(subquery, entry))
             add_edge(c, outer, inner);
     } else if (up && is_known_value(expr)) {
-        c->out->seeds = lappend(c->out->seeds, remember(Seed{outer, (Expr *) expr, false}));
+        c->out->seeds = lappend(c->out->seeds, remember(Seed{outer, (Expr *)expr, false}));
     }
 }
 
@@ -383,18 +382,17 @@ void link_output(Collector *c, const Term &outer, Query *subquery, List *inner_p
 
 void collect_cte_reference(Collector *c, int varno, RangeTblEntry *rte)
 {
-    if (rte->self_reference || (int) rte->ctelevelsup > list_length(c->parents))
+    if (rte->self_reference || (int)rte->ctelevelsup > list_length(c->parents))
         return;
-    Query *owner = rte->ctelevelsup == 0
-                       ? c->query
-                       : (Query *) list_nth(c->parents, (int) rte->ctelevelsup - 1);
-    List *owner_parents = list_copy_tail(c->parents, (int) rte->ctelevelsup);
+    Query *owner =
+        rte->ctelevelsup == 0 ? c->query : (Query *)list_nth(c->parents, (int)rte->ctelevelsup - 1);
+    List *owner_parents = list_copy_tail(c->parents, (int)rte->ctelevelsup);
     ListCell *cell;
     foreach (cell, owner->cteList) {
-        CommonTableExpr *cte = (CommonTableExpr *) lfirst(cell);
+        CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
         if (strcmp(cte->ctename, rte->ctename) != 0)
             continue;
-        Query *query = (Query *) cte->ctequery;
+        Query *query = (Query *)cte->ctequery;
         // Every reader sees the same rows, so one reader's filter restricts the CTE only when it
         // is the only one.
         bool downward = cte->cterefcount == 1 && !cte->cterecursive;
@@ -402,7 +400,7 @@ void collect_cte_reference(Collector *c, int varno, RangeTblEntry *rte)
             continue;
         List *columns = query->commandType == CMD_SELECT ? query->targetList : query->returningList;
         for (int column = 1; column <= list_length(columns); column++)
-            link_output(c, Term{c->query, varno, (AttrNumber) column}, query,
+            link_output(c, Term{c->query, varno, (AttrNumber)column}, query,
                         prepend(owner, owner_parents), column, true, downward);
     }
 }
@@ -417,7 +415,7 @@ struct SublinkContext {
 // An aggregate without GROUP BY yields a row whatever its WHERE clause says.
 bool yields_only_matches(Node *subselect)
 {
-    Query *query = (Query *) subselect;
+    Query *query = (Query *)subselect;
     return query->commandType == CMD_SELECT && !query->hasAggs && query->groupingSets == NIL &&
            query->setOperations == nullptr;
 }
@@ -427,13 +425,13 @@ void find_deciding(Node *quals, List **deciding)
     if (quals == nullptr)
         return;
     if (IsA(quals, List) || is_andclause(quals)) {
-        List *args = IsA(quals, List) ? (List *) quals : ((BoolExpr *) quals)->args;
+        List *args = IsA(quals, List) ? (List *)quals : ((BoolExpr *)quals)->args;
         ListCell *cell;
         foreach (cell, args)
-            find_deciding((Node *) lfirst(cell), deciding);
-    } else if (IsA(quals, SubLink) && (((SubLink *) quals)->subLinkType == EXISTS_SUBLINK ||
-                                       ((SubLink *) quals)->subLinkType == ANY_SUBLINK)) {
-        Node *subselect = ((SubLink *) quals)->subselect;
+            find_deciding((Node *)lfirst(cell), deciding);
+    } else if (IsA(quals, SubLink) && (((SubLink *)quals)->subLinkType == EXISTS_SUBLINK ||
+                                       ((SubLink *)quals)->subLinkType == ANY_SUBLINK)) {
+        Node *subselect = ((SubLink *)quals)->subselect;
         if (yields_only_matches(subselect))
             *deciding = lappend(*deciding, subselect);
     }
@@ -441,16 +439,16 @@ void find_deciding(Node *quals, List **deciding)
 
 bool collect_sublinks(Node *node, void *context)
 {
-    SublinkContext *s = (SublinkContext *) context;
+    SublinkContext *s = (SublinkContext *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
         bool decides = list_member_ptr(s->deciding, node);
-        collect_query((Query *) node, prepend(s->collector->query, s->collector->parents), decides,
+        collect_query((Query *)node, prepend(s->collector->query, s->collector->parents), decides,
                       s->collector->out);
         return false;
     }
-    return expression_tree_walker(node, (bool (*)()) collect_sublinks, context);
+    return expression_tree_walker(node, (bool (*)())collect_sublinks, context);
 }
 
 void collect_expression_subqueries(Collector *c)
@@ -462,25 +460,25 @@ void collect_expression_subqueries(Collector *c)
     if (query->jointree != nullptr)
         find_deciding(query->jointree->quals, &context.deciding);
     if (query->hasSubLinks) {
-        collect_sublinks((Node *) query->targetList, &context);
-        collect_sublinks((Node *) query->returningList, &context);
-        collect_sublinks((Node *) query->jointree, &context);
-        collect_sublinks((Node *) query->onConflict, &context);
+        collect_sublinks((Node *)query->targetList, &context);
+        collect_sublinks((Node *)query->returningList, &context);
+        collect_sublinks((Node *)query->jointree, &context);
+        collect_sublinks((Node *)query->onConflict, &context);
         collect_sublinks(query->havingQual, &context);
         collect_sublinks(query->limitCount, &context);
         collect_sublinks(query->limitOffset, &context);
         foreach (cell, query->withCheckOptions)
-            collect_sublinks(((WithCheckOption *) lfirst(cell))->qual, &context);
+            collect_sublinks(((WithCheckOption *)lfirst(cell))->qual, &context);
     }
     foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES ||
             rte->rtekind == RTE_TABLEFUNC) {
-            collect_sublinks((Node *) rte->functions, &context);
-            collect_sublinks((Node *) rte->values_lists, &context);
-            collect_sublinks((Node *) rte->tablefunc, &context);
+            collect_sublinks((Node *)rte->functions, &context);
+            collect_sublinks((Node *)rte->values_lists, &context);
+            collect_sublinks((Node *)rte->tablefunc, &context);
         }
-        collect_sublinks((Node *) rte->securityQuals, &context);
+        collect_sublinks((Node *)rte->securityQuals, &context);
     }
 }
 
@@ -492,22 +490,22 @@ void collect_query(Query *query, List *parents, bool decides, Equalities *out)
     int varno = 0;
 
     foreach (cell, query->cteList)
-        collect_query((Query *) ((CommonTableExpr *) lfirst(cell))->ctequery, own, false, out);
+        collect_query((Query *)((CommonTableExpr *)lfirst(cell))->ctequery, own, false, out);
     if (query->commandType == CMD_INSERT)
         out->inserts = lappend(out->inserts, query);
     if (query->setOperations != nullptr) {
         // The branches are not in the FROM clause.
         foreach (cell, query->rtable) {
-            RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+            RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
             if (rte->rtekind == RTE_SUBQUERY)
                 collect_query(rte->subquery, own, false, out);
         }
     } else if (query->jointree != nullptr) {
-        collect_join(&collector, (Node *) query->jointree, nullptr);
+        collect_join(&collector, (Node *)query->jointree, nullptr);
     }
     foreach (cell, query->rtable) {
         varno++;
-        RangeTblEntry *rte = (RangeTblEntry *) lfirst(cell);
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         if (rte->rtekind == RTE_CTE)
             collect_cte_reference(&collector, varno, rte);
     }
@@ -531,7 +529,7 @@ bool is_known_value(Node *expr)
 Relids nullable_relations(Query *query)
 {
     return query->jointree == nullptr ? nullptr
-                                      : nullable_below(query, (Node *) query->jointree, nullptr);
+                                      : nullable_below(query, (Node *)query->jointree, nullptr);
 }
 
 bool find_term(Node *expr, Query *query, List *parents, Term *term)
@@ -539,28 +537,28 @@ bool find_term(Node *expr, Query *query, List *parents, Term *term)
     expr = strip_casts(expr);
     if (expr == nullptr || !IsA(expr, Var))
         return false;
-    Var *var = (Var *) expr;
-    if ((int) var->varlevelsup > list_length(parents) || var->varattno <= 0)
+    Var *var = (Var *)expr;
+    if ((int)var->varlevelsup > list_length(parents) || var->varattno <= 0)
         return false;
     Query *level =
-        var->varlevelsup == 0 ? query : (Query *) list_nth(parents, (int) var->varlevelsup - 1);
+        var->varlevelsup == 0 ? query : (Query *)list_nth(parents, (int)var->varlevelsup - 1);
     RangeTblEntry *rte = rt_fetch(var->varno, level->rtable);
     if (rte->rtekind == RTE_JOIN) {
-        Node *alias = (Node *) list_nth(rte->joinaliasvars, var->varattno - 1);
-        List *level_parents = list_copy_tail(parents, (int) var->varlevelsup);
+        Node *alias = (Node *)list_nth(rte->joinaliasvars, var->varattno - 1);
+        List *level_parents = list_copy_tail(parents, (int)var->varlevelsup);
         return find_term(alias, level, level_parents, term);
     }
-    *term = Term{level, (int) var->varno, var->varattno};
+    *term = Term{level, (int)var->varno, var->varattno};
     return true;
 }
 
 bool match_seed(Node *clause, Query *query, List *parents, Seed *seed)
 {
     if (IsA(clause, ScalarArrayOpExpr)) {
-        ScalarArrayOpExpr *any = (ScalarArrayOpExpr *) clause;
-        Node *left = (Node *) linitial(any->args);
-        Node *right = (Node *) lsecond(any->args);
-        seed->expr = (Expr *) right;
+        ScalarArrayOpExpr *any = (ScalarArrayOpExpr *)clause;
+        Node *left = (Node *)linitial(any->args);
+        Node *right = (Node *)lsecond(any->args);
+        seed->expr = (Expr *)right;
         seed->is_array = true;
         return any->useOr && is_equality(any->opno, any->inputcollid, left) &&
                find_term(left, query, parents, &seed->term) && is_known_value(right);
@@ -570,7 +568,7 @@ bool match_seed(Node *clause, Query *query, List *parents, Seed *seed)
         return false;
     if (is_known_value(left))
         std::swap(left, right);
-    seed->expr = (Expr *) right;
+    seed->expr = (Expr *)right;
     seed->is_array = false;
     return is_known_value(right) && find_term(left, query, parents, &seed->term);
 }

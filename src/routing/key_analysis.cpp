@@ -29,8 +29,8 @@ Known *find_known(List *known, const Term &term)
 {
     ListCell *cell;
     foreach (cell, known)
-        if (terms_equal(((Known *) lfirst(cell))->term, term))
-            return (Known *) lfirst(cell);
+        if (terms_equal(((Known *)lfirst(cell))->term, term))
+            return (Known *)lfirst(cell);
     return nullptr;
 }
 
@@ -38,7 +38,7 @@ void learn(List **known, const Term &term, Expr *expr, bool is_array)
 {
     Known *present = find_known(*known, term);
     if (present == nullptr) {
-        present = (Known *) palloc(sizeof(Known));
+        present = (Known *)palloc(sizeof(Known));
         *known = lappend(*known, present);
     } else if (!present->is_array || is_array) {
         return; // a single value is the best there is
@@ -51,14 +51,14 @@ void propagate(Analysis *a)
 {
     ListCell *cell;
     foreach (cell, a->equalities.seeds) {
-        Seed *seed = (Seed *) lfirst(cell);
+        Seed *seed = (Seed *)lfirst(cell);
         learn(&a->known, seed->term, seed->expr, seed->is_array);
     }
     int before;
     do {
         before = list_length(a->known);
         foreach (cell, a->equalities.edges) {
-            Edge *edge = (Edge *) lfirst(cell);
+            Edge *edge = (Edge *)lfirst(cell);
             Known *from = find_known(a->known, edge->from);
             if (from != nullptr)
                 learn(&a->known, edge->to, from->expr, from->is_array);
@@ -75,7 +75,7 @@ bool is_integer(Oid type)
 // taken as values of the key's type.
 bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_array)
 {
-    Oid type = getBaseType(exprType((const Node *) expr));
+    Oid type = getBaseType(exprType((const Node *)expr));
     if (is_array)
         type = getBaseType(get_element_type(type));
     Oid key_type = getBaseType(keyspace->key_types[column]);
@@ -101,9 +101,9 @@ void add_key(KeyAnalysis *out, const KeyExpression &key)
 {
     ListCell *cell;
     foreach (cell, out->keys)
-        if (same_key((KeyExpression *) lfirst(cell), &key))
+        if (same_key((KeyExpression *)lfirst(cell), &key))
             return;
-    KeyExpression *copy = (KeyExpression *) palloc(sizeof(KeyExpression));
+    KeyExpression *copy = (KeyExpression *)palloc(sizeof(KeyExpression));
     *copy = key;
     out->keys = lappend(out->keys, copy);
 }
@@ -129,8 +129,8 @@ void learn_from_conjunction(List **known, Node *clause, Query *query)
     Seed seed;
     if (is_andclause(clause)) {
         ListCell *cell;
-        foreach (cell, ((BoolExpr *) clause)->args)
-            learn_from_conjunction(known, (Node *) lfirst(cell), query);
+        foreach (cell, ((BoolExpr *)clause)->args)
+            learn_from_conjunction(known, (Node *)lfirst(cell), query);
     } else if (match_seed(clause, query, NIL, &seed)) {
         learn(known, seed.term, seed.expr, seed.is_array);
     }
@@ -141,15 +141,15 @@ bool keys_from_disjunction(Analysis *a, const Occurrence &occurrence, const Tabl
 {
     ListCell *cell;
     foreach (cell, a->equalities.disjunctions) {
-        Disjunction *disjunction = (Disjunction *) lfirst(cell);
+        Disjunction *disjunction = (Disjunction *)lfirst(cell);
         if (disjunction->query != occurrence.query)
             continue;
         List *keys = NIL;
         ListCell *arm;
         foreach (arm, disjunction->clause->args) {
             List *known = list_copy(a->known);
-            KeyExpression *key = (KeyExpression *) palloc(sizeof(KeyExpression));
-            learn_from_conjunction(&known, (Node *) lfirst(arm), occurrence.query);
+            KeyExpression *key = (KeyExpression *)palloc(sizeof(KeyExpression));
+            learn_from_conjunction(&known, (Node *)lfirst(arm), occurrence.query);
             if (!complete_key(known, occurrence, table, key))
                 break;
             keys = lappend(keys, key);
@@ -157,7 +157,7 @@ bool keys_from_disjunction(Analysis *a, const Occurrence &occurrence, const Tabl
         if (list_length(keys) != list_length(disjunction->clause->args))
             continue;
         foreach (arm, keys)
-            add_key(a->out, *(KeyExpression *) lfirst(arm));
+            add_key(a->out, *(KeyExpression *)lfirst(arm));
         return true;
     }
     return false;
@@ -185,7 +185,7 @@ bool is_empty(Query *query)
 {
     Node *quals = query->jointree != nullptr ? query->jointree->quals : nullptr;
     return quals != nullptr && IsA(quals, Const) &&
-           (((Const *) quals)->constisnull || !DatumGetBool(((Const *) quals)->constvalue));
+           (((Const *)quals)->constisnull || !DatumGetBool(((Const *)quals)->constvalue));
 }
 
 void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
@@ -213,8 +213,8 @@ RangeTblEntry *find_values(Query *query)
 {
     ListCell *cell;
     foreach (cell, query->rtable)
-        if (((RangeTblEntry *) lfirst(cell))->rtekind == RTE_VALUES)
-            return (RangeTblEntry *) lfirst(cell);
+        if (((RangeTblEntry *)lfirst(cell))->rtekind == RTE_VALUES)
+            return (RangeTblEntry *)lfirst(cell);
     return nullptr;
 }
 
@@ -222,7 +222,7 @@ TargetEntry *find_target(List *target_list, AttrNumber attno)
 {
     ListCell *cell;
     foreach (cell, target_list) {
-        TargetEntry *entry = (TargetEntry *) lfirst(cell);
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
         if (!entry->resjunk && entry->resno == attno)
             return entry;
     }
@@ -235,10 +235,10 @@ bool inserted_value(Analysis *a, Query *query, Expr *expr, List *row, Known *val
 {
     Term term;
     if (row != NIL && IsA(expr, Var)) {
-        *value = Known{{}, (Expr *) list_nth(row, ((Var *) expr)->varattno - 1), false};
+        *value = Known{{}, (Expr *)list_nth(row, ((Var *)expr)->varattno - 1), false};
         return true;
     }
-    if (find_term((Node *) expr, query, NIL, &term)) {
+    if (find_term((Node *)expr, query, NIL, &term)) {
         Known *known = find_known(a->known, term);
         if (known == nullptr)
             return false;
@@ -246,7 +246,7 @@ bool inserted_value(Analysis *a, Query *query, Expr *expr, List *row, Known *val
         return true;
     }
     *value = Known{{}, expr, false};
-    return is_known_value((Node *) expr);
+    return is_known_value((Node *)expr);
 }
 
 void resolve_inserted_row(Analysis *a, Query *query, const Table *table, List *row)
@@ -287,7 +287,7 @@ void resolve_insert(Analysis *a, Query *query)
     }
     ListCell *cell;
     foreach (cell, values->values_lists)
-        resolve_inserted_row(a, query, table, (List *) lfirst(cell));
+        resolve_inserted_row(a, query, table, (List *)lfirst(cell));
 }
 
 // ---- changes of the key itself ---------------------------------------------------------------
@@ -304,7 +304,7 @@ void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list
             continue;
         Term column = {query, varno, table->key_columns[i]};
         Term source;
-        if (find_term((Node *) entry->expr, query, NIL, &source) && terms_equal(source, column))
+        if (find_term((Node *)entry->expr, query, NIL, &source) && terms_equal(source, column))
             continue;
         Known *known = find_known(a->known, column);
         if (known != nullptr && !known->is_array && equal(known->expr, entry->expr))
@@ -320,14 +320,14 @@ void check_updates(Analysis *a)
 {
     ListCell *cell;
     foreach (cell, a->equalities.occurrences) {
-        Occurrence *occurrence = (Occurrence *) lfirst(cell);
+        Occurrence *occurrence = (Occurrence *)lfirst(cell);
         if (occurrence->query->commandType == CMD_UPDATE &&
             occurrence->query->resultRelation == occurrence->varno)
             check_key_unchanged(a, occurrence->query, occurrence->varno,
                                 occurrence->query->targetList);
     }
     foreach (cell, a->equalities.inserts) {
-        Query *query = (Query *) lfirst(cell);
+        Query *query = (Query *)lfirst(cell);
         if (query->onConflict != nullptr)
             check_key_unchanged(a, query, query->resultRelation, query->onConflict->onConflictSet);
     }
@@ -343,9 +343,9 @@ KeyAnalysis analyze_keys(Query *query)
 
     propagate(&analysis);
     foreach (cell, analysis.equalities.occurrences)
-        resolve_occurrence(&analysis, *(Occurrence *) lfirst(cell));
+        resolve_occurrence(&analysis, *(Occurrence *)lfirst(cell));
     foreach (cell, analysis.equalities.inserts)
-        resolve_insert(&analysis, (Query *) lfirst(cell));
+        resolve_insert(&analysis, (Query *)lfirst(cell));
     check_updates(&analysis);
     return out;
 }

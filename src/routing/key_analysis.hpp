@@ -17,10 +17,10 @@ struct KeyExpression {
 };
 
 struct KeyAnalysis {
-    List *keys;            // KeyExpression *, without duplicates
+    List *keys;               // KeyExpression *, without duplicates
     const Keyspace *keyspace; // of the distributed tables met; nullptr if there is none
     bool changes_reference;   // a reference table is to be written
-    char *unpinned; // why some table is not restricted to known keys; nullptr if all are
+    char *unpinned;           // why some table is not restricted to known keys; nullptr if all are
 };
 
 // Analyses a rewritten query whose INSERTs carry all columns in their target lists. Local tables

@@ -62,18 +62,19 @@ bool convert_to_key(Oid from, Oid to, Datum *value)
         return true; // binary compatible, as the planner made sure
     int64 number = integer_value(from, *value);
     if (to == INT2OID) {
-        *value = Int16GetDatum((int16) number);
+        *value = Int16GetDatum((int16)number);
         return number >= PG_INT16_MIN && number <= PG_INT16_MAX;
     }
     if (to == INT4OID) {
-        *value = Int32GetDatum((int32) number);
+        *value = Int32GetDatum((int32)number);
         return number >= PG_INT32_MIN && number <= PG_INT32_MAX;
     }
     *value = Int64GetDatum(number);
     return true;
 }
 
-void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column, Datum *key);
+void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column,
+                Datum *key);
 
 void visit_value(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column,
                  Datum *key, Datum value)
@@ -124,9 +125,9 @@ int32 any_shard()
     const Shard *const *shards;
     int n = list_shards(&shards);
     if (n == 0)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("there is no shard"),
-                        errhint("Add one with shardwise.add_shard().")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no shard"),
+                 errhint("Add one with shardwise.add_shard().")));
     return shards[MyProcPid % n]->id;
 }
 
