@@ -97,7 +97,7 @@ void process(const UtilityCall &call)
     if (IsTransactionState() && !IsAbortedTransactionBlockState() && extension_exists() &&
         !session_restores_dump()) {
         target = find_utility_target(statement);
-        if (!OidIsValid(target))
+        if (!OidIsValid(target) && utility_depth == 0)
             warn_of_one_sided_key(statement);
     }
 

@@ -17,6 +17,7 @@ enum Rule {
     SameAggregate,   // min, max, bool_and, sum(numeric), ...: the aggregate of the parts
     SumOfCounts,     // count: a sum that is never NULL
     SumOfIntegers,   // sum(int2), sum(int4): a sum of int8, as int8
+    SumOfSums,       // sum(int8): a sum of numeric
     NumericAverage,  // avg of exact types: sum / count in numeric
     FloatingAverage, // avg(float): sum / count in float8
 };
@@ -94,6 +95,7 @@ int find_rule(const Aggref *aggregate)
     case F_AVG_FLOAT8:
         return FloatingAverage;
     case F_SUM_INT8:
+        return SumOfSums;
     case F_SUM_NUMERIC:
     case F_SUM_FLOAT4:
     case F_SUM_FLOAT8:
@@ -197,6 +199,8 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
         return or_zero(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID));
     case SumOfIntegers:
         return cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID);
+    case SumOfSums:
+        return sum_of(first);
     case NumericAverage:
         return call(
             F_NUMERIC_DIV,

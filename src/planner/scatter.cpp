@@ -13,7 +13,6 @@ extern "C" {
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_coerce.h"
-#include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
@@ -87,7 +86,7 @@ bool upper_part_is_local(const Colocation *colocation, Query *query)
 {
     if (query->groupingSets != NIL || query->hasTargetSRFs)
         return false;
-    if (query->hasAggs && query->groupClause == NIL)
+    if ((query->hasAggs || query->havingQual != nullptr) && query->groupClause == NIL)
         return false;
     if (query->groupClause != NIL && !contains_key(colocation, query, query->groupClause))
         return false;
@@ -106,6 +105,41 @@ Node *as_int8(Node *expr)
                                  COERCE_IMPLICIT_CAST, -1);
 }
 
+Expr *int8_constant(int64 value)
+{
+    return (Expr *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false,
+                             true);
+}
+
+Expr *int8_call(Oid function, Expr *left, Expr *right, Oid result = INT8OID)
+{
+    return (Expr *)makeFuncExpr(function, result, list_make2(left, right), InvalidOid, InvalidOid,
+                                COERCE_EXPLICIT_CALL);
+}
+
+// LIMIT + OFFSET; none where that is beyond int8. NULL is no limit and no offset.
+Node *sum_of_limits(Node *count, Node *offset)
+{
+    MinMaxExpr *skipped = makeNode(MinMaxExpr);
+    skipped->minmaxtype = INT8OID;
+    skipped->op = IS_GREATEST;
+    skipped->args = list_make2(as_int8(offset), int8_constant(0));
+    skipped->location = -1;
+
+    CaseWhen *fits = makeNode(CaseWhen);
+    fits->expr =
+        int8_call(F_INT8LE, (Expr *)as_int8(count),
+                  int8_call(F_INT8MI, int8_constant(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
+    fits->result = int8_call(F_INT8PL, (Expr *)as_int8(count), (Expr *)skipped);
+    fits->location = -1;
+    CaseExpr *limit = makeNode(CaseExpr);
+    limit->casetype = INT8OID;
+    limit->args = list_make1(fits);
+    limit->defresult = (Expr *)makeNullConst(INT8OID, -1, InvalidOid);
+    limit->location = -1;
+    return eval_const_expressions(nullptr, (Node *)limit);
+}
+
 // A shard needs to deliver LIMIT + OFFSET rows at the most. False if the router alone can tell how
 // many that is.
 bool push_limit(Query *remote)
@@ -114,21 +148,8 @@ bool push_limit(Query *remote)
         contain_volatile_functions(remote->limitCount) ||
         contain_volatile_functions(remote->limitOffset))
         return false;
-    if (remote->limitCount != nullptr && remote->limitOffset != nullptr) {
-        // A NULL offset is none.
-        CoalesceExpr *offset = makeNode(CoalesceExpr);
-        offset->coalescetype = INT8OID;
-        offset->args = list_make2(
-            as_int8(remote->limitOffset),
-            makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true));
-        offset->location = -1;
-        remote->limitCount =
-            (Node *)make_opclause(LookupOperName(nullptr, list_make1(makeString(pstrdup("+"))),
-                                                 INT8OID, INT8OID, false, -1),
-                                  INT8OID, false, (Expr *)as_int8(remote->limitCount),
-                                  (Expr *)offset, InvalidOid, InvalidOid);
-        set_opfuncid((OpExpr *)remote->limitCount);
-    }
+    if (remote->limitCount != nullptr && remote->limitOffset != nullptr)
+        remote->limitCount = sum_of_limits(remote->limitCount, remote->limitOffset);
     remote->limitOffset = nullptr;
     return true;
 }
@@ -463,7 +484,7 @@ bool try_scatter(Query *query)
         return true;
     if (upper_part_has_sublinks(query))
         return false;
-    bool aggregates = query->hasAggs || query->groupClause != NIL;
+    bool aggregates = query->hasAggs || query->groupClause != NIL || query->havingQual != nullptr;
     return (aggregates && scatter_aggregates(query)) || scatter_rows(query);
 }
 
