@@ -20,6 +20,13 @@ void _PG_init()
 {
     using namespace shardwise;
 
+    // A session without the hooks would find the router's own tables, which are empty.
+    if (!process_shared_preload_libraries_in_progress)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("shardwise must be loaded via shared_preload_libraries"),
+                        errhint("Add it to shared_preload_libraries in postgresql.conf and restart "
+                                "the server.")));
+
     install_new_handler();
     init_catalog();
     init_remote();

@@ -85,7 +85,7 @@ void check_privileges(const CopyStmt *statement, Oid relid, const CopyOut &copy)
                         errmsg("COPY of distributed table \"%s\" with row-level security is not "
                                "supported",
                                get_rel_name(relid)),
-                        errhint("Use COPY (SELECT ...) TO with a condition on the shard key.")));
+                        errhint("Use COPY (SELECT ...) TO instead.")));
     if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("cannot copy from partitioned table \"%s\"", get_rel_name(relid)),

@@ -209,6 +209,22 @@ Oid rename_target(RenameStmt *statement)
     }
 }
 
+Oid set_schema_target(AlterObjectSchemaStmt *statement)
+{
+    switch (statement->objectType) {
+    case OBJECT_TYPE:
+    case OBJECT_DOMAIN:
+        return table_with_named_type((List *)statement->object);
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE:
+        return table_with_function(
+            LookupFuncWithArgs(statement->objectType, (ObjectWithArgs *)statement->object, true));
+    default:
+        return named_relation(statement->relation);
+    }
+}
+
 Oid create_table_target(CreateStmt *statement)
 {
     return first_named_relation(statement->inhRelations); // INHERITS, PARTITION OF
@@ -271,7 +287,7 @@ Oid find_utility_target(Node *statement)
     case T_RenameStmt:
         return rename_target((RenameStmt *)statement);
     case T_AlterObjectSchemaStmt:
-        return named_relation(((AlterObjectSchemaStmt *)statement)->relation);
+        return set_schema_target((AlterObjectSchemaStmt *)statement);
     case T_CreateTrigStmt:
         return named_relation(((CreateTrigStmt *)statement)->relation);
     case T_CreateStatsStmt:

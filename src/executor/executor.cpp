@@ -14,6 +14,7 @@ namespace
 {
 
 ExecutorRun_hook_type previous_run = nullptr;
+ExecutorFinish_hook_type previous_finish = nullptr;
 
 extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,
                                        bool once)
@@ -26,12 +27,25 @@ extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction,
     });
 }
 
+// AFTER triggers run here, foreign keys' among them: what they do is not the client's statement.
+extern "C" void shardwise_executor_finish(QueryDesc *desc)
+{
+    run_nested(&executor_depth, [=] {
+        if (previous_finish != nullptr)
+            previous_finish(desc);
+        else
+            standard_ExecutorFinish(desc);
+    });
+}
+
 } // namespace
 
 void init_executor()
 {
     previous_run = ExecutorRun_hook;
     ExecutorRun_hook = shardwise_executor_run;
+    previous_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = shardwise_executor_finish;
     init_route_scan();
 }
 

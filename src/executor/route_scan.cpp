@@ -74,10 +74,10 @@ void evaluate_values(RouteScanState *state)
 Connection *join(RouteScanState *state, int32 shard)
 {
     // What the shard has committed on its own cannot be undone when the router fails later.
-    bool alone = executor_depth == 1 && utility_depth == 0 && list_length(state->shards) == 1 &&
-                 !goes_to_many(state->route) &&
-                 !(state->route->writes && state->route->may_fail_late);
-    Access access = state->route->writes ? Access::Write : Access::Read;
+    const Route *route = state->route;
+    bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
+                 !(route->writes && route->may_fail_late);
+    Access access = route->writes ? Access::Write : Access::Read;
     return join_shard(shard, access, alone);
 }
 

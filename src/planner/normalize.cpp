@@ -13,7 +13,8 @@ constexpr int max_constants = 1000;
 struct Normalizer {
     uint64 hash;
     List *constants;
-    bool keep; // constants met now are part of the statement's shape
+    bool keep;   // constants met now are part of the statement's shape
+    bool shares; // equal constants become one Param
 };
 
 void mix(Normalizer *state, uint64 value)
@@ -65,6 +66,16 @@ bool travels_as_parameter(Oid type)
     }
 }
 
+// The number of an equal constant, or the next one.
+int find_constant(List *constants, const Const *constant)
+{
+    ListCell *cell;
+    foreach (cell, constants)
+        if (equal(lfirst(cell), constant))
+            return foreach_current_index(cell);
+    return list_length(constants);
+}
+
 void normalize_constant(Const *constant, Normalizer *state)
 {
     mix(state, constant->consttype);
@@ -80,15 +91,20 @@ void normalize_constant(Const *constant, Normalizer *state)
     Const *taken = (Const *)palloc(sizeof(Const));
     *taken = *constant;
 
+    int number = list_length(state->constants);
+    if (state->shares)
+        number = find_constant(state->constants, taken);
+    if (number == list_length(state->constants))
+        state->constants = lappend(state->constants, taken);
+
     Param *param = (Param *)constant;
     param->xpr.type = T_Param;
     param->paramkind = PARAM_EXTERN;
-    param->paramid = constant_param_base + list_length(state->constants);
+    param->paramid = constant_param_base + number;
     param->paramtype = taken->consttype;
     param->paramtypmod = taken->consttypmod;
     param->paramcollid = taken->constcollid;
     param->location = -1;
-    state->constants = lappend(state->constants, taken);
 }
 
 void walk_function(FuncExpr *function, Normalizer *state)
@@ -200,7 +216,9 @@ bool walk(Node *node, void *context)
 
 NormalizedQuery normalize_query(Query *query)
 {
-    Normalizer state = {UINT64CONST(0x243F6A8885A308D3), NIL, false};
+    // UPDATE t SET key = 7 ... WHERE key = 7 leaves the key as it is, which is to be seen later.
+    bool shares = query->commandType == CMD_UPDATE;
+    Normalizer state = {UINT64CONST(0x243F6A8885A308D3), NIL, false, shares};
     walk((Node *)query, &state);
     return {state.hash, state.constants};
 }

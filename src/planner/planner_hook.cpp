@@ -123,10 +123,23 @@ PlannedStmt *plan_pull(Query *query, const char *text, int cursor_options, Param
     if (writes_shards((Node *)query, nullptr))
         refuse(refusal);
     Query *original = copy_node(query);
-    List *before = begin_shard_rows();
-    scatter_query(query);
-    PlannedStmt *plan = run_next_planner(query, text, cursor_options, params);
-    restore_shard_rows(before);
+    PlannedStmt *volatile plan = nullptr;
+    PlannedRoutes routes = {};
+    List *rows_before = begin_shard_rows();
+    PlannedRoutes *routes_before = begin_routes(&routes);
+    PG_TRY();
+    {
+        scatter_query(query);
+        plan = run_next_planner(query, text, cursor_options, params);
+    }
+    PG_FINALLY();
+    {
+        restore_shard_rows(rows_before);
+        restore_routes(routes_before);
+    }
+    PG_END_TRY();
+    if (routes.count == 1)
+        routes.last->is_only_scan = true;
     add_dependencies(plan, original);
     return plan;
 }

@@ -10,6 +10,7 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/plancat.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -18,10 +19,25 @@ extern "C" {
 namespace shardwise
 {
 
+static PlannedRoutes *planned_routes = nullptr; // of the plan that is being made
+
+PlannedRoutes *begin_routes(PlannedRoutes *routes)
+{
+    PlannedRoutes *before = planned_routes;
+    planned_routes = routes;
+    return before;
+}
+
+void restore_routes(PlannedRoutes *before)
+{
+    planned_routes = before;
+}
+
 namespace
 {
 
 set_rel_pathlist_hook_type previous_rel_pathlist = nullptr;
+get_relation_info_hook_type previous_relation_info = nullptr;
 
 // What a round trip and a row on the wire cost, in the planner's units.
 constexpr double cost_of_start = 100;
@@ -119,6 +135,22 @@ List *make_scan_tlist(List *columns)
     return tlist;
 }
 
+// What the path yields. The planner would also offer all columns of the table, which are not
+// fetched.
+List *target_list(const CustomPath *path)
+{
+    List *list = NIL;
+    ListCell *cell;
+    foreach (cell, path->path.pathtarget->exprs) {
+        int i = foreach_current_index(cell);
+        TargetEntry *entry = makeTargetEntry((Expr *)lfirst(cell), i + 1, nullptr, false);
+        if (path->path.pathtarget->sortgrouprefs != nullptr)
+            entry->ressortgroupref = path->path.pathtarget->sortgrouprefs[i];
+        list = lappend(list, entry);
+    }
+    return list;
+}
+
 // Conditions that the shard does not apply; `clauses` are bare once the plan is made.
 List *remaining_clauses(PlannerInfo *root, List *infos, List *shipped)
 {
@@ -132,7 +164,16 @@ List *remaining_clauses(PlannerInfo *root, List *infos, List *shipped)
     return remaining;
 }
 
-extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+void note_route(Route *route)
+{
+    // A function that was inlined brings tables into a query that had none: nobody asks then.
+    if (planned_routes == nullptr)
+        return;
+    planned_routes->count++;
+    planned_routes->last = route;
+}
+
+extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *,
                                  List *clauses, List *)
 {
     List *shipped = path->custom_private;
@@ -154,7 +195,7 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     route->ncolumns = list_length(columns);
 
     CustomScan *scan = makeNode(CustomScan);
-    scan->scan.plan.targetlist = tlist;
+    scan->scan.plan.targetlist = target_list(path);
     scan->scan.plan.qual = local;
     scan->flags = path->flags;
     scan->custom_exprs = values;
@@ -163,6 +204,7 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     route->binary_results = columns_travel_in_binary(scan->custom_scan_tlist);
+    note_route(route);
     return (Plan *)scan;
 }
 
@@ -190,12 +232,12 @@ void replace_paths(PlannerInfo *root, RelOptInfo *rel)
 
 // ---- rows of a remote query -------------------------------------------------------------------
 
-extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *tlist,
+extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *,
                                 List *clauses, List *)
 {
     const ShardRows *rows = (const ShardRows *)linitial(path->custom_private);
     CustomScan *scan = makeNode(CustomScan);
-    scan->scan.plan.targetlist = tlist;
+    scan->scan.plan.targetlist = target_list(path);
     scan->scan.plan.qual = extract_actual_clauses(clauses, false);
     scan->flags = path->flags;
     scan->custom_exprs = (List *)copy_node(rows->values);
@@ -211,6 +253,7 @@ extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path
     }
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
+    note_route((Route *)linitial(scan->custom_private));
     return (Plan *)scan;
 }
 
@@ -252,10 +295,29 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
     replace_paths(root, rel);
 }
 
+// The router's own table is empty, which says nothing of the shards'.
+constexpr double assumed_tuples = 100000;
+constexpr double assumed_reference_tuples = 1000;
+
+extern "C" void shardwise_relation_info(PlannerInfo *root, Oid relid, bool is_parent,
+                                        RelOptInfo *rel)
+{
+    if (previous_relation_info != nullptr)
+        previous_relation_info(root, relid, is_parent, rel);
+    const Table *table = extension_exists() ? find_table(relid) : nullptr;
+    if (table == nullptr)
+        return;
+    double least = table->is_reference ? assumed_reference_tuples : assumed_tuples;
+    rel->tuples = std::max(rel->tuples, least);
+    rel->pages = std::max(rel->pages, (BlockNumber)(rel->tuples / 100));
+}
+
 } // namespace
 
 void init_pull()
 {
+    previous_relation_info = get_relation_info_hook;
+    get_relation_info_hook = shardwise_relation_info;
     previous_rel_pathlist = set_rel_pathlist_hook;
     set_rel_pathlist_hook = shardwise_rel_pathlist;
 }

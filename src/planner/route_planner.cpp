@@ -216,7 +216,8 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     *values = parameters.sources;
 
     Route *route = make_route();
-    route->statement_id = ++last_statement_id;
+    // A text without parameters hardly comes again: it is not worth keeping on the shards.
+    route->statement_id = *values != NIL ? ++last_statement_id : 0;
     route->nparams = list_length(*values);
     route->param_types = oid_array(parameters.types);
     route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
@@ -263,6 +264,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->writes =
         locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);
     route->counts_rows = query->commandType != CMD_SELECT;
+    route->is_only_scan = true;
     route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;
 
     flat.rtable = lappend(flat.rtable, make_result_entry(projection.columns));

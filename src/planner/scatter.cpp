@@ -31,6 +31,18 @@ char *column_name(const TargetEntry *entry, int number)
     return entry->resname != nullptr ? pstrdup(entry->resname) : psprintf("c%d", number);
 }
 
+// A record without a name cannot be read back.
+bool has_record(List *columns)
+{
+    ListCell *cell;
+    foreach (cell, columns) {
+        Oid type = exprType((Node *)((TargetEntry *)lfirst(cell))->expr);
+        if (type == RECORDOID || type == RECORDARRAYOID)
+            return true;
+    }
+    return false;
+}
+
 // The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
 RangeTblEntry *send(Query *remote, bool is_ordered)
 {
@@ -43,6 +55,8 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
         entry->resname = column_name(entry, entry->resno);
     }
     List *columns = (List *)copy_node(remote->targetList);
+    if (has_record(columns))
+        return nullptr;
 
     ship_query(remote, &shipping);
     if (shipping.refusal != nullptr)
@@ -464,6 +478,19 @@ bool refers_outside(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())refers_outside, context);
 }
 
+// A subquery that yields something else each time must be evaluated once, not once per shard.
+bool has_volatile_subquery(Node *node, void *context)
+{
+    bool inside = context != nullptr;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return inside
+                   ? contain_volatile_functions(node)
+                   : query_tree_walker((Query *)node, (bool (*)())has_volatile_subquery, node, 0);
+    return expression_tree_walker(node, (bool (*)())has_volatile_subquery, context);
+}
+
 // Can the query be looked at for itself?
 bool stands_alone(Query *query)
 {
@@ -503,6 +530,10 @@ bool scatter_inside(Node *node, void *)
 
 void scatter_query(Query *query)
 {
+    // These want to find rows again, which rows of a remote query cannot be.
+    if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE ||
+        query->commandType == CMD_MERGE || query->rowMarks != NIL)
+        return;
     if (!try_scatter(query))
         query_tree_walker(query, (bool (*)())scatter_inside, nullptr, 0);
 }

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "lib/ilist.h"
+#include "optimizer/optimizer.h"
 #include "utils/hsearch.h"
 }
 
@@ -22,7 +23,9 @@ struct CachedStatement {
     MemoryContext context; // holds this struct and everything below
     uint64 hash;
     Query *shape;
-    PlannedStmt *plan;
+    PlannedStmt *plan;     // nullptr: no single shard can answer
+    char *refusal;         // then, why
+    List *relations;       // Oids that the plan, or the refusal, depends on
     CachedStatement *next; // same hash
     bool is_valid;
 };
@@ -95,43 +98,44 @@ CachedStatement *find_statement(uint64 hash, Query *shape)
     return statement;
 }
 
-CachedStatement *store_statement(uint64 hash, MemoryContext context, Query *shape,
-                                 PlannedStmt *plan)
+void store_statement(CachedStatement *statement)
 {
     while (entries >= cache_size)
         retire(dlist_container(CachedStatement, lru, dlist_tail_node(&lru)));
-
-    CachedStatement *statement =
-        (CachedStatement *)MemoryContextAllocZero(context, sizeof(CachedStatement));
     bool found;
-    Bucket *bucket = (Bucket *)hash_search(buckets, &hash, HASH_ENTER, &found);
-    statement->context = context;
-    statement->hash = hash;
-    statement->shape = shape;
-    statement->plan = plan;
+    Bucket *bucket = (Bucket *)hash_search(buckets, &statement->hash, HASH_ENTER, &found);
     statement->next = found ? bucket->first : nullptr;
     statement->is_valid = true;
     bucket->first = statement;
     dlist_push_head(&lru, &statement->lru);
     entries++;
-    return statement;
 }
 
 // Plans in a context of the entry's own, so that nothing of the planner's garbage stays with it.
-CachedStatement *add_statement(uint64 hash, Query *shape, Refusal *refusal)
+CachedStatement *add_statement(uint64 hash, Query *shape)
 {
-    PlannedStmt *plan = plan_route(shape, refusal);
-    if (plan == nullptr)
-        return nullptr;
+    Refusal refusal = nullptr;
+    PlannedStmt *plan = plan_route(shape, &refusal);
+    List *relations = NIL;
+    List *items = NIL;
+    bool has_row_security;
+    extract_query_dependencies((Node *)shape, &relations, &items, &has_row_security);
+
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "shardwise statement", ALLOCSET_SMALL_SIZES);
     MemoryContext saved = MemoryContextSwitchTo(context);
-    Query *kept_shape = copy_node(shape);
-    kept_shape->stmt_len = 0;
-    PlannedStmt *kept_plan = copy_node(plan);
+    CachedStatement *statement = (CachedStatement *)palloc0(sizeof(CachedStatement));
+    statement->context = context;
+    statement->hash = hash;
+    statement->shape = copy_node(shape);
+    statement->shape->stmt_len = 0;
+    statement->plan = copy_node(plan);
+    statement->refusal = refusal != nullptr ? pstrdup(refusal) : nullptr;
+    statement->relations = list_copy(relations);
     MemoryContextSwitchTo(saved);
     MemoryContextSetParent(context, CacheMemoryContext);
-    return store_statement(hash, context, kept_shape, kept_plan);
+    store_statement(statement);
+    return statement;
 }
 
 // ---- from the cached plan to the plan of one statement
@@ -191,7 +195,7 @@ void invalidate_relation(Datum, Oid relid)
     dlist_foreach(iter, &lru)
     {
         CachedStatement *statement = dlist_container(CachedStatement, lru, iter.cur);
-        if (!OidIsValid(relid) || list_member_oid(statement->plan->relationOids, relid)) {
+        if (!OidIsValid(relid) || list_member_oid(statement->relations, relid)) {
             statement->is_valid = false;
             any_invalid = true;
         }
@@ -226,9 +230,11 @@ PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal
 
     CachedStatement *statement = find_statement(normalized.hash, query);
     if (statement == nullptr)
-        statement = add_statement(normalized.hash, query, refusal);
-    if (statement != nullptr) {
-        dlist_move_head(&lru, &statement->lru);
+        statement = add_statement(normalized.hash, query);
+    dlist_move_head(&lru, &statement->lru);
+    if (statement->plan == nullptr) {
+        *refusal = pstrdup(statement->refusal);
+    } else {
         PlannedStmt *plan = instantiate(statement, query, normalized.constants);
         if (query->commandType != CMD_SELECT || leads_to_one_shard(plan, params))
             return plan;

@@ -64,19 +64,6 @@ bool widens_integer(Node *node)
     return function == F_INT8_INT4 || function == F_INT8_INT2 || function == F_INT4_INT2;
 }
 
-// Takes off casts that do not change a value.
-Node *strip_casts(Node *node)
-{
-    for (;;) {
-        if (node != nullptr && IsA(node, RelabelType))
-            node = (Node *)((RelabelType *)node)->arg;
-        else if (node != nullptr && widens_integer(node))
-            node = (Node *)linitial(((FuncExpr *)node)->args);
-        else
-            return node;
-    }
-}
-
 // An operator that compares two values for being the same, so that it carries values from one side
 // to the other.
 bool is_equality(Oid op, Oid collation, Node *left)
@@ -530,6 +517,18 @@ Relids nullable_relations(Query *query)
 {
     return query->jointree == nullptr ? nullptr
                                       : nullable_below(query, (Node *)query->jointree, nullptr);
+}
+
+Node *strip_casts(Node *node)
+{
+    for (;;) {
+        if (node != nullptr && IsA(node, RelabelType))
+            node = (Node *)((RelabelType *)node)->arg;
+        else if (node != nullptr && widens_integer(node))
+            node = (Node *)linitial(((FuncExpr *)node)->args);
+        else
+            return node;
+    }
 }
 
 bool find_term(Node *expr, Query *query, List *parents, Term *term)

@@ -62,6 +62,9 @@ Relids nullable_relations(Query *query);
 // A value that can be computed before the query runs, and only needs to be computed once.
 bool is_known_value(Node *expr);
 
+// Takes off casts that do not change a value.
+Node *strip_casts(Node *node);
+
 // Strips casts that do not change a value, and aliases of joins, and returns the column; false if
 // the expression is none. `parents` lists the enclosing queries, innermost first.
 bool find_term(Node *expr, Query *query, List *parents, Term *term);

@@ -307,7 +307,8 @@ void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list
         if (find_term((Node *)entry->expr, query, NIL, &source) && terms_equal(source, column))
             continue;
         Known *known = find_known(a->known, column);
-        if (known != nullptr && !known->is_array && equal(known->expr, entry->expr))
+        if (known != nullptr && !known->is_array &&
+            equal(strip_casts((Node *)known->expr), strip_casts((Node *)entry->expr)))
             continue;
         note_unpinned(a->out, psprintf("The statement changes shard key column \"%s\" of table "
                                        "\"%s\", which may move a row to another shard.",

@@ -10,8 +10,9 @@ static void finish_all_statements()
         finish_statements(participants[i].connection);
     // The rows of a lone read that nobody fetched are dropped with it; a lone write must have ended
     // well before the router may commit.
-    if (lone_connection != nullptr && connection_scope(lone_connection) == Scope::LoneWrite)
-        finish_statements(lone_connection);
+    for (int i = 0; i < lone_count; i++)
+        if (connection_scope(lone_connections[i]) == Scope::LoneWrite)
+            finish_statements(lone_connections[i]);
 }
 
 // Commits the shards that wrote, or those that did not, all at the same time.
@@ -59,15 +60,15 @@ static void leave_shards()
 {
     for (int i = 0; i < participant_count; i++)
         rollback_quietly(participants[i].connection);
-    if (lone_connection != nullptr)
-        rollback_quietly(lone_connection);
+    for (int i = 0; i < lone_count; i++)
+        rollback_quietly(lone_connections[i]);
     forget_participants();
     release_held_cancel();
 }
 
 static void refuse_prepare()
 {
-    if (participant_count > 0 || lone_connection != nullptr)
+    if (participant_count > 0 || lone_count > 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot PREPARE a transaction that has used shards")));
 }
@@ -94,7 +95,7 @@ extern "C" {
 
 static void transaction_callback(XactEvent event, void *)
 {
-    if (participant_count == 0 && lone_connection == nullptr)
+    if (participant_count == 0 && lone_count == 0)
         return;
     switch (event) {
     case XACT_EVENT_PRE_COMMIT:

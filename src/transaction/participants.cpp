@@ -8,7 +8,8 @@ namespace shardwise
 
 Participant *participants = nullptr;
 int participant_count = 0;
-Connection *lone_connection = nullptr;
+Connection *lone_connections[max_lone_connections];
+int lone_count = 0;
 static int participant_capacity = 0;
 
 void forget_participants()
@@ -16,7 +17,7 @@ void forget_participants()
     participants = nullptr; // its memory goes with the transaction's
     participant_count = 0;
     participant_capacity = 0;
-    lone_connection = nullptr;
+    lone_count = 0;
 }
 
 static Participant *find_participant(int32 shard_id)
@@ -147,19 +148,38 @@ static Participant *join_transaction(int32 shard_id, Connection *connection)
 static Connection *join_alone(Connection *connection, Access access)
 {
     set_scope(connection, access == Access::Write ? Scope::LoneWrite : Scope::LoneRead);
-    lone_connection = connection;
+    lone_connections[lone_count++] = connection;
     return connection;
+}
+
+// A read may be sent alone to one shard after the other; nothing else may follow a lone statement.
+static bool may_join_alone(Access access)
+{
+    if (participant_count > 0 || !is_whole_transaction())
+        return false;
+    return lone_count == 0 || (access == Access::Read && lone_count < max_lone_connections &&
+                               connection_scope(lone_connections[0]) == Scope::LoneRead);
+}
+
+static bool is_lone(const Connection *connection)
+{
+    for (int i = 0; i < lone_count; i++)
+        if (lone_connections[i] == connection)
+            return true;
+    return false;
 }
 
 // The transaction goes on after a statement that was sent alone. A read did no harm; a write has
 // been committed already, which must never pass unnoticed.
-static void end_lone_statement()
+static void end_lone_statements()
 {
-    if (connection_scope(lone_connection) == Scope::LoneWrite)
-        elog(ERROR, "a write that was sent alone is not the whole transaction");
-    finish_statements(lone_connection);
-    set_scope(lone_connection, Scope::Idle);
-    lone_connection = nullptr;
+    for (int i = 0; i < lone_count; i++) {
+        if (connection_scope(lone_connections[i]) == Scope::LoneWrite)
+            elog(ERROR, "a write that was sent alone is not the whole transaction");
+        finish_statements(lone_connections[i]);
+        set_scope(lone_connections[i], Scope::Idle);
+    }
+    lone_count = 0;
 }
 
 static Participant *join(int32 shard_id)
@@ -178,10 +198,13 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
 {
     if (access == Access::Write)
         check_may_write();
-    if (lone_connection != nullptr)
-        end_lone_statement();
-    if (alone && participant_count == 0 && is_whole_transaction())
-        return join_alone(connect_to_shard(shard_id), access);
+    if (alone && may_join_alone(access)) {
+        Connection *connection = connect_to_shard(shard_id);
+        if (!is_lone(connection))
+            return join_alone(connection, access);
+    }
+    if (lone_count > 0)
+        end_lone_statements();
 
     Participant *p = join(shard_id);
     if (access == Access::Write && !p->management) {
@@ -196,8 +219,8 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
 Connection *join_shard_for_management(int32 shard_id, bool after_router)
 {
     check_may_write();
-    if (lone_connection != nullptr)
-        end_lone_statement();
+    if (lone_count > 0)
+        end_lone_statements();
     Participant *p = join(shard_id);
     p->management = true;
     p->after_router = p->after_router || after_router;

@@ -23,8 +23,11 @@ struct Participant {
 extern Participant *participants;
 extern int participant_count;
 
-// The shard that got the one statement of an autocommit transaction, without BEGIN.
-extern Connection *lone_connection;
+// The shards that got the one statement of an autocommit transaction, without BEGIN: several for a
+// read, one for a write.
+constexpr int max_lone_connections = 64;
+extern Connection *lone_connections[max_lone_connections];
+extern int lone_count;
 
 // Forgets all participants, at the end of the transaction.
 void forget_participants();
