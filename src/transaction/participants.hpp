@@ -10,7 +10,8 @@ namespace shardwise
 
 enum class Access {
     Read,
-    Write // also locking reads: the shard's transaction must be kept
+    Lock, // reads that lock rows: the shard's transaction must be kept until the router's ends
+    Write
 };
 
 // Makes a shard take part in the current transaction and returns its connection. BEGIN (with the
