@@ -1,0 +1,323 @@
+#include "generator.hpp"
+
+namespace shardwise::random_queries
+{
+
+Type Generator::random_type()
+{
+    static const std::vector<Type> types = {Type::Int,  Type::Int,  Type::Text, Type::Big,
+                                            Type::Num,  Type::Text, Type::Date, Type::Bool,
+                                            Type::Uuid, Type::Int};
+    return choices_.one_of(types);
+}
+
+std::vector<Type> Generator::random_types(int most)
+{
+    std::vector<Type> types;
+    for (int i = choices_.between(1, most); i > 0; i--) {
+        types.push_back(random_type());
+    }
+    return types;
+}
+
+std::string Generator::literal(Type type)
+{
+    std::string value = make_literal(choices_, type);
+    if (choices_.chance(3)) {
+        return std::string("NULL::") + type_name(type);
+    }
+    if (uses_parameters_ && choices_.chance(30)) {
+        if (value[0] == '\'') {
+            value = value.substr(1, value.size() - 2);
+        }
+        parameters_.push_back(value);
+        return "$" + std::to_string(parameters_.size()) + "::" + type_name(type);
+    }
+    return type == Type::Int || type == Type::Bool ? value : value + "::" + type_name(type);
+}
+
+std::string Generator::column_or_literal(const Scope &scope, Type type)
+{
+    std::vector<std::string> own, around;
+    for (const Column &column : scope.columns) {
+        if (column.type == type) {
+            own.push_back(column.name);
+        }
+    }
+    for (const Scope *outer = scope.outer; outer != nullptr; outer = outer->outer) {
+        for (const Column &column : outer->columns) {
+            if (column.type == type) {
+                around.push_back(column.name);
+            }
+        }
+    }
+    if (!around.empty() && choices_.chance(own.empty() ? 60 : 20)) {
+        return choices_.one_of(around);
+    }
+    if (own.empty() || choices_.chance(12)) {
+        return literal(type);
+    }
+    return choices_.one_of(own);
+}
+
+std::string Generator::number(const Scope &scope, Type type, int depth)
+{
+    std::string left = expression(scope, type, depth - 1);
+    switch (choices_.below(type == Type::Num ? 4 : 6)) {
+    case 0:
+        return "(" + left + " + " + expression(scope, type, depth - 1) + ")";
+    case 1:
+        return "(" + left + " - " + expression(scope, type, depth - 1) + ")";
+    case 2:
+        return "abs(" + left + ")";
+    case 3:
+        return "nullif(" + left + ", " + literal(type) + ")";
+    case 4:
+        return "(" + left + " % " + std::to_string(choices_.between(2, 5)) + ")";
+    default:
+        return "length(" + expression(scope, Type::Text, depth - 1) + ")" +
+               (type == Type::Big ? "::bigint" : "");
+    }
+}
+
+std::string Generator::text(const Scope &scope, int depth)
+{
+    std::string value = expression(scope, Type::Text, depth - 1);
+    switch (choices_.below(5)) {
+    case 0:
+        return "upper(" + value + ")";
+    case 1:
+        return "(" + value + " || " + expression(scope, Type::Text, depth - 1) + ")";
+    case 2:
+        return "substr(" + value + ", 1, 1)";
+    case 3:
+        return "(" + expression(scope, random_type(), depth - 1) + ")::text";
+    default:
+        return "concat(" + value + ", '-', " + expression(scope, Type::Int, depth - 1) + ")";
+    }
+}
+
+std::string Generator::case_expression(const Scope &scope, Type type, int depth)
+{
+    return "CASE WHEN " + condition(scope, depth - 1) + " THEN " +
+           expression(scope, type, depth - 1) +
+           (choices_.chance(70) ? " ELSE " + expression(scope, type, depth - 1) : "") + " END";
+}
+
+std::string Generator::scalar_subquery(const Scope &scope, Type type, int depth)
+{
+    Relation from = from_clause(&scope, depth - 1);
+    Scope inner = {from.columns, &scope};
+    if (choices_.chance(25)) {
+        return "(SELECT " + column_or_literal(inner, type) + " FROM " + from.sql +
+               where(inner, depth - 1) + " ORDER BY 1 LIMIT 1)";
+    }
+    Scope own = {from.columns, nullptr};
+    return "(SELECT " + aggregate(own, type) + " FROM " + from.sql + where(inner, depth - 1) + ")";
+}
+
+std::string Generator::expression(const Scope &scope, Type type, int depth)
+{
+    if (depth <= 0 || !choices_.chance(45)) {
+        return column_or_literal(scope, type);
+    }
+    switch (choices_.below(8)) {
+    case 0:
+        return "coalesce(" + expression(scope, type, depth - 1) + ", " + literal(type) + ")";
+    case 1:
+        return case_expression(scope, type, depth);
+    case 2:
+        return choices_.chance(40) ? scalar_subquery(scope, type, depth)
+                                   : column_or_literal(scope, type);
+    default:
+        break;
+    }
+    switch (type) {
+    case Type::Int:
+    case Type::Big:
+    case Type::Num:
+        return number(scope, type, depth);
+    case Type::Text:
+        return text(scope, depth);
+    case Type::Bool:
+        return "(" + condition(scope, depth - 1) + ")";
+    case Type::Date:
+        return "(" + column_or_literal(scope, type) + " + " +
+               std::to_string(choices_.between(0, 4)) + ")";
+    case Type::Uuid:
+        return column_or_literal(scope, type);
+    }
+    return "NULL";
+}
+
+std::string Generator::comparison(const Scope &scope, int depth)
+{
+    Type type = random_type();
+    std::string left = column_or_literal(scope, type);
+    switch (choices_.below(9)) {
+    case 0:
+        return left + " = " + expression(scope, type, depth);
+    case 1:
+        return left + choices_.one_of({" < ", " >= ", " > ", " <= "}) +
+               expression(scope, type, depth);
+    case 2:
+        return left + " <> " + expression(scope, type, depth);
+    case 3:
+        return left + choices_.one_of({" IS NULL", " IS NOT NULL"});
+    case 4:
+        return left + choices_.one_of({" IN (", " NOT IN ("}) + literal(type) + ", " +
+               literal(type) + ", " + literal(type) + ")";
+    case 5:
+        return left + " BETWEEN " + literal(type) + " AND " + literal(type);
+    case 6:
+        return left + choices_.one_of({" IS DISTINCT FROM ", " IS NOT DISTINCT FROM "}) +
+               expression(scope, type, depth);
+    case 7:
+        return left + " = ANY (ARRAY[" + literal(type) + ", " + literal(type) + "])";
+    default:
+        return column_or_literal(scope, Type::Text) + choices_.one_of({" LIKE ", " NOT LIKE "}) +
+               choices_.one_of({"'a%'", "'%b%'", "'_'"});
+    }
+}
+
+std::string Generator::subquery_condition(const Scope &scope, int depth)
+{
+    Type type = random_type();
+    uint32_t kind = choices_.below(4);
+    if (kind == 0) {
+        Relation from = from_clause(&scope, depth - 1);
+        Scope inner = {from.columns, &scope};
+        return choices_.one_of({"EXISTS", "NOT EXISTS"}) + " (SELECT FROM " + from.sql +
+               where(inner, depth - 1) + ")";
+    }
+    Select inner = select({type}, &scope, depth - 1, true);
+    std::string left = column_or_literal(scope, type);
+    if (kind == 3) {
+        return left + choices_.one_of({" >= ANY (", " < ALL (", " <> ALL ("}) + inner.sql + ")";
+    }
+    return left + (kind == 1 ? " IN (" : " NOT IN (") + inner.sql + ")";
+}
+
+std::string Generator::condition(const Scope &scope, int depth)
+{
+    if (depth <= 0) {
+        return comparison(scope, 0);
+    }
+    switch (choices_.below(10)) {
+    case 5:
+    case 6:
+        return condition(scope, depth - 1) + " AND " + condition(scope, depth - 1);
+    case 7:
+        return "(" + condition(scope, depth - 1) + " OR " + condition(scope, depth - 1) + ")";
+    case 8:
+        return "NOT (" + condition(scope, depth - 1) + ")";
+    case 9:
+        return subquery_condition(scope, depth);
+    default:
+        return comparison(scope, depth - 1);
+    }
+}
+
+// An aggregate of exactly this type; `argument` is what it may be ordered by, if it has any.
+std::string Generator::aggregate_call(const Scope &scope, Type type, std::string *argument)
+{
+    auto of = [&](const std::string &name, Type of_type) {
+        *argument = expression(scope, of_type, 1);
+        return name + "(" + (choices_.chance(15) ? "DISTINCT " : "") + *argument + ")";
+    };
+    switch (type) {
+    case Type::Int:
+        return of(choices_.one_of({"max", "min", "bit_or", "bit_and"}), type);
+    case Type::Big:
+        switch (choices_.below(4)) {
+        case 0:
+            return "count(*)";
+        case 1:
+            return of("count", random_type());
+        case 2:
+            return of("sum", Type::Int);
+        default:
+            return of(choices_.one_of({"max", "min", "bit_xor"}), type);
+        }
+    case Type::Num:
+        if (choices_.chance(50)) {
+            return of(choices_.one_of({"sum", "avg", "max", "min", "variance", "stddev"}), type);
+        }
+        return of(choices_.one_of({"avg", "var_pop"}), choices_.chance(50) ? Type::Int : Type::Big);
+    case Type::Text:
+        if (choices_.chance(25)) {
+            *argument = expression(scope, type, 1);
+            return "string_agg(" + *argument + ", ',' ORDER BY " + *argument + ")";
+        }
+        if (choices_.chance(20)) {
+            *argument = expression(scope, random_type(), 1);
+            return "array_agg(" + std::string(choices_.chance(30) ? "DISTINCT " : "") + *argument +
+                   " ORDER BY " + *argument + ")::text";
+        }
+        return of(choices_.one_of({"max", "min"}), type);
+    case Type::Date:
+        return of(choices_.one_of({"max", "min"}), type);
+    case Type::Bool:
+        return of(choices_.one_of({"bool_and", "bool_or", "every"}), type);
+    case Type::Uuid:
+        *argument = column_or_literal(scope, type);
+        return "max(" + *argument + "::text)::uuid";
+    }
+    return "count(*)";
+}
+
+std::string Generator::aggregate(const Scope &scope, Type type, bool keeps_scale)
+{
+    std::string argument;
+    std::string call = aggregate_call(scope, type, &argument);
+    if (choices_.chance(12) && call.ends_with(")")) {
+        call += " FILTER (WHERE " + comparison(scope, 0) + ")";
+    }
+    return type == Type::Num && !keeps_scale ? call + "::numeric(20,2)" : call;
+}
+
+std::string Generator::window(const Scope &scope, Type type)
+{
+    std::string partition =
+        choices_.chance(60) ? "PARTITION BY " + column_or_literal(scope, random_type()) + " " : "";
+    std::string order = "ORDER BY " + column_or_literal(scope, random_type());
+    std::string argument;
+    if (type == Type::Big && choices_.chance(50)) {
+        if (numbers_rows_ || choices_.chance(50)) {
+            return choices_.one_of({"rank()", "dense_rank()"}) + " OVER (" + partition + order +
+                   choices_.one_of({"", " DESC"}) + ")";
+        }
+        numbers_rows_ = true;
+        for (const Column &column : scope.columns) {
+            order += ", " + column.name;
+        }
+        return "row_number() OVER (" + partition + order + ")";
+    }
+    if (!numbers_rows_ && choices_.chance(30)) {
+        numbers_rows_ = true;
+        for (const Column &column : scope.columns) {
+            order += ", " + column.name;
+        }
+        return choices_.one_of({"lag(", "lead(", "first_value("}) +
+               column_or_literal({scope.columns, nullptr}, type) + ") OVER (" + partition + order +
+               ")";
+    }
+    std::string call;
+    switch (type) {
+    case Type::Bool:
+        call = "bool_or(" + column_or_literal(scope, type) + ")";
+        break;
+    case Type::Uuid:
+        call = "max(" + column_or_literal(scope, type) + "::text)";
+        return "(" + call + " OVER (" + partition + "))::uuid";
+    case Type::Big:
+        call =
+            choices_.chance(50) ? "count(*)" : "sum(" + column_or_literal(scope, Type::Int) + ")";
+        break;
+    default:
+        call = choices_.one_of({"max(", "min("}) + column_or_literal(scope, type) + ")";
+    }
+    return call + " OVER (" + partition + (choices_.chance(50) ? order : "") + ")";
+}
+
+} // namespace shardwise::random_queries

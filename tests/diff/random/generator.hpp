@@ -1,0 +1,88 @@
+// The parts of a random SELECT. A scope is what an expression may refer to: the columns of its own
+// FROM, and behind them those of the queries around it.
+#pragma once
+
+#include "query.hpp"
+
+namespace shardwise::random_queries
+{
+
+struct Scope {
+    std::vector<Column> columns;
+    const Scope *outer = nullptr;
+};
+
+struct Relation {
+    std::string sql; // with its alias
+    std::vector<Column> columns;
+    std::vector<Column> key; // empty where rows have no place of their own
+};
+
+struct Select {
+    std::string sql;
+    std::vector<int> ordered;
+    bool is_total_order = false;
+};
+
+class Generator
+{
+public:
+    Generator(Choices &choices, const Schema &schema) : choices_(choices), schema_(schema) {}
+
+    RandomQuery make();
+
+private:
+    Choices &choices_;
+    const Schema &schema_;
+    std::vector<Relation> ctes_; // without alias
+    std::vector<std::string> parameters_;
+    bool uses_parameters_ = false;
+    int aliases_ = 0;
+    // Equal rows may be numbered either way; two such numbers in one row would show which.
+    bool numbers_rows_ = false;
+    // Numbers keep the scale that an aggregate gives them where equal ones need not be told apart.
+    bool keeps_scale_ = false;
+
+    std::string next_alias() { return "a" + std::to_string(++aliases_); }
+    Type random_type();
+    std::vector<Type> random_types(int most);
+
+    // expressions.cpp
+    std::string literal(Type type);
+    std::string column_or_literal(const Scope &scope, Type type);
+    std::string expression(const Scope &scope, Type type, int depth);
+    std::string number(const Scope &scope, Type type, int depth);
+    std::string text(const Scope &scope, int depth);
+    std::string case_expression(const Scope &scope, Type type, int depth);
+    std::string scalar_subquery(const Scope &scope, Type type, int depth);
+    std::string condition(const Scope &scope, int depth);
+    std::string comparison(const Scope &scope, int depth);
+    std::string subquery_condition(const Scope &scope, int depth);
+    std::string aggregate(const Scope &scope, Type type, bool keeps_scale = false);
+    std::string aggregate_call(const Scope &scope, Type type, std::string *argument);
+    std::string window(const Scope &scope, Type type);
+
+    // relations.cpp
+    Relation table(const std::string &alias);
+    Relation subquery(const Scope *outer, int depth, bool is_lateral);
+    Relation values_list();
+    Relation relation(const Scope *outer, int depth);
+    std::string join_condition(const Relation &left, const Relation &right, const Scope &both,
+                               bool equality_only);
+    std::string join(Relation *left, const Scope *outer, int depth);
+    Relation from_clause(const Scope *outer, int depth);
+    std::string cte(int number);
+
+    // selects.cpp
+    Select select(const std::vector<Type> &types, const Scope *outer, int depth, bool may_cut);
+    std::string rows_select(const std::vector<Type> &types, const Scope *outer, int depth);
+    std::string grouped_select(const std::vector<Type> &types, const Scope *outer, int depth);
+    std::string group_clause(const std::vector<std::string> &keys);
+    std::string distinct_on(const std::vector<Type> &types, const Scope *outer, int depth);
+    std::string set_operation(const std::vector<Type> &types, const Scope *outer, int depth);
+    std::string where(const Scope &scope, int depth);
+    void number_parameters(RandomQuery *query);
+    void add_order(Select *select, size_t columns, bool may_cut);
+};
+
+} // namespace shardwise::random_queries

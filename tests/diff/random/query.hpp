@@ -1,0 +1,23 @@
+// A random SELECT over a schema, of which PostgreSQL gives one answer only: LIMIT follows an order
+// over all columns, windows that depend on the order of rows have one over all columns in reach,
+// and nothing is computed in floating point.
+#pragma once
+
+#include "schema.hpp"
+
+#include <string>
+#include <vector>
+
+namespace shardwise::random_queries
+{
+
+struct RandomQuery {
+    std::string sql;
+    std::vector<std::string> parameters;
+    std::vector<int> ordered; // numbers of output columns, from 0, by which the rows are sorted
+    bool is_total_order = false;
+};
+
+RandomQuery make_query(Choices &choices, const Schema &schema);
+
+} // namespace shardwise::random_queries

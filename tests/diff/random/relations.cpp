@@ -1,0 +1,181 @@
+#include "generator.hpp"
+
+namespace shardwise::random_queries
+{
+
+namespace
+{
+
+std::vector<Column> qualified(const std::string &alias, const std::vector<Column> &columns)
+{
+    std::vector<Column> result;
+    for (const Column &column : columns) {
+        result.push_back({alias + "." + column.name, column.type});
+    }
+    return result;
+}
+
+std::vector<Column> numbered(const std::string &alias, const std::vector<Type> &types)
+{
+    std::vector<Column> columns;
+    for (Type type : types) {
+        columns.push_back({alias + ".c" + std::to_string(columns.size() + 1), type});
+    }
+    return columns;
+}
+
+std::string column_list(size_t count)
+{
+    std::string list;
+    for (size_t i = 1; i <= count; i++) {
+        list += (i > 1 ? ", c" : "c") + std::to_string(i);
+    }
+    return " (" + list + ")";
+}
+
+} // namespace
+
+Relation Generator::table(const std::string &alias)
+{
+    const Table &table = choices_.one_of(schema_.tables);
+    return {table.name + " " + alias, qualified(alias, table.columns), qualified(alias, table.key)};
+}
+
+Relation Generator::subquery(const Scope *outer, int depth, bool is_lateral)
+{
+    std::string alias = next_alias();
+    std::vector<Type> types = random_types(3);
+    Select inner = select(types, outer, depth - 1, true);
+    return {(is_lateral ? "LATERAL (" : "(") + inner.sql + ") " + alias + column_list(types.size()),
+            numbered(alias, types),
+            {}};
+}
+
+Relation Generator::values_list()
+{
+    std::string alias = next_alias(), rows;
+    std::vector<Type> types = random_types(2);
+    for (int i = choices_.between(1, 4); i > 0; i--) {
+        std::string row;
+        for (Type type : types) {
+            row += (row.empty() ? "(" : ", ") + literal(type);
+        }
+        rows += (rows.empty() ? "" : ", ") + row + ")";
+    }
+    return {
+        "(VALUES " + rows + ") " + alias + column_list(types.size()), numbered(alias, types), {}};
+}
+
+Relation Generator::relation(const Scope *outer, int depth)
+{
+    uint32_t kind = choices_.below(100);
+    if (kind < 70 || (depth <= 0 && kind < 92)) {
+        return table(next_alias());
+    }
+    if (kind < 92) {
+        return subquery(outer, depth, false);
+    }
+    if (kind < 95) {
+        return values_list();
+    }
+    if (!ctes_.empty()) {
+        std::string alias = next_alias();
+        const Relation &cte = choices_.one_of(ctes_);
+        return {cte.sql + " " + alias, qualified(alias, cte.columns), {}};
+    }
+    std::string alias = next_alias();
+    return {"generate_series(1, " + std::to_string(choices_.between(1, 6)) + ") " + alias + " (c1)",
+            numbered(alias, {Type::Int}),
+            {}};
+}
+
+std::string Generator::join_condition(const Relation &left, const Relation &right,
+                                      const Scope &both, bool equality_only)
+{
+    std::string result;
+    bool on_key = !left.key.empty() && left.key.size() == right.key.size() && choices_.chance(60);
+    if (on_key) {
+        for (size_t i = 0; i < left.key.size(); i++) {
+            on_key &= left.key[i].type == right.key[i].type;
+        }
+    }
+    for (size_t i = 0; on_key && i < left.key.size(); i++) {
+        result += (i > 0 ? " AND " : "") + left.key[i].name + " = " + right.key[i].name;
+    }
+    if (!on_key) {
+        std::vector<std::string> pairs;
+        for (const Column &a : left.columns) {
+            for (const Column &b : right.columns) {
+                bool both_integers = (a.type == Type::Int || a.type == Type::Big) &&
+                                     (b.type == Type::Int || b.type == Type::Big);
+                if ((a.type == b.type || both_integers) && a.type != Type::Bool) {
+                    pairs.push_back(a.name + " = " + b.name);
+                }
+            }
+        }
+        result = pairs.empty() ? equality_only ? "1 = 1" : "true" : choices_.one_of(pairs);
+    }
+    if (!equality_only && choices_.chance(25)) {
+        result += " AND " + condition(both, 1);
+    }
+    return result;
+}
+
+// Joins one more relation to `left`; returns what stands between them.
+std::string Generator::join(Relation *left, const Scope *outer, int depth)
+{
+    static const std::vector<const char *> kinds = {
+        "JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "LEFT JOIN", "CROSS JOIN"};
+    std::string kind = choices_.one_of(kinds);
+    bool is_full = kind == "FULL JOIN";
+    bool may_be_lateral = kind == "JOIN" || kind == "LEFT JOIN" || kind == "CROSS JOIN";
+    Scope around = {left->columns, outer};
+    Relation right = may_be_lateral && depth > 0 && choices_.chance(8)
+                         ? subquery(&around, depth, true)
+                         : relation(outer, depth);
+    Scope both = {left->columns, outer};
+    both.columns.insert(both.columns.end(), right.columns.begin(), right.columns.end());
+
+    std::string sql = " " + kind + " " + right.sql;
+    if (kind != "CROSS JOIN") {
+        sql += " ON " + join_condition(*left, right, both, is_full);
+    }
+    left->columns = both.columns;
+    if (left->key.empty() || choices_.chance(30)) {
+        left->key = right.key;
+    }
+    return sql;
+}
+
+Relation Generator::from_clause(const Scope *outer, int depth)
+{
+    Relation from = relation(outer, depth);
+    int joins = choices_.chance(45) ? choices_.between(1, depth > 1 ? 3 : 1) : 0;
+    for (int i = 0; i < joins; i++) {
+        from.sql += join(&from, outer, depth);
+    }
+    return from;
+}
+
+std::string Generator::cte(int number)
+{
+    std::string name = "w" + std::to_string(number);
+    if (choices_.chance(15)) {
+        Relation source = from_clause(nullptr, 0);
+        std::string start = column_or_literal({source.columns, nullptr}, Type::Int);
+        ctes_.push_back({name, {{"c1", Type::Int}}, {}});
+        return name + " (c1) AS (SELECT " + start + " FROM " + source.sql + " UNION SELECT c1 + " +
+               std::to_string(choices_.between(1, 4)) + " FROM " + name + " WHERE c1 < 25)";
+    }
+    std::vector<Type> types = random_types(3);
+    Select inner = select(types, nullptr, 1, true);
+    std::vector<Column> columns;
+    for (Type type : types) {
+        columns.push_back({"c" + std::to_string(columns.size() + 1), type});
+    }
+    ctes_.push_back({name, columns, {}});
+    return name + column_list(types.size()) + " AS " +
+           choices_.one_of({"", "MATERIALIZED ", "NOT MATERIALIZED "}) + "(" + inner.sql + ")";
+}
+
+} // namespace shardwise::random_queries

@@ -1,0 +1,40 @@
+// Random tables: key types, strategies, colocation, reference and local tables, and their rows.
+#pragma once
+
+#include "choices.hpp"
+
+#include <string>
+#include <vector>
+
+namespace shardwise::random_queries
+{
+
+enum class Type { Int, Big, Text, Num, Date, Bool, Uuid };
+
+const char *type_name(Type type);
+
+struct Column {
+    std::string name; // as it is written in a query, with its alias where there is one
+    Type type;
+};
+
+struct Table {
+    std::string name;
+    std::vector<Column> columns;
+    std::vector<Column> key; // of distributed tables
+    std::string definition;
+    std::vector<std::string> rows; // each a VALUES list in parentheses
+    std::string distribution;      // the call that spreads it; empty: stays on the router
+};
+
+struct Schema {
+    std::string name;
+    std::vector<Table> tables;
+};
+
+Schema make_schema(Choices &choices, int number);
+
+// A literal of the type, from a small range, so that values meet.
+std::string make_literal(Choices &choices, Type type);
+
+} // namespace shardwise::random_queries
