@@ -86,7 +86,6 @@ SELECT max(order_id) FROM (SELECT order_id FROM orders ORDER BY order_id LIMIT 2
 SELECT * FROM (SELECT DISTINCT ON (status) status, order_id FROM orders ORDER BY status, order_id) x ORDER BY order_id;
 SELECT generate_series(1, 2), order_id FROM orders ORDER BY 2, 1 LIMIT 5;
 SELECT order_id, unnest(ARRAY[item_id, 7]) FROM orders ORDER BY 1, 2 LIMIT 5;
-SELECT order_id FROM orders ORDER BY order_id FOR UPDATE LIMIT 0;
 SELECT c, length(c.name) FROM customers c ORDER BY c LIMIT 2;
 SELECT o FROM orders o ORDER BY o.order_id LIMIT 2;
 
