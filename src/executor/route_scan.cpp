@@ -77,7 +77,9 @@ Connection *join(RouteScanState *state, int32 shard)
     const Route *route = state->route;
     bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
                  !(route->writes && route->may_fail_late);
-    Access access = route->writes ? Access::Write : Access::Read;
+    Access access = !route->writes      ? Access::Read
+                    : route->only_locks ? Access::Lock
+                                        : Access::Write;
     return join_shard(shard, access, alone);
 }
 

@@ -113,15 +113,20 @@ Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses
     return query;
 }
 
-// The columns that the plan above needs, and those of conditions that stay on the router.
-List *needed_columns(RelOptInfo *rel, List *local_clauses)
+// The table's columns that the plan node's output and its own conditions need. The planner may
+// still replace the output by another one made of the relation's target. Columns of other tables
+// (LATERAL) are parameters by then.
+List *needed_columns(RelOptInfo *rel, List *tlist, List *local_clauses)
 {
     List *columns = NIL;
-    List *vars = pull_var_clause((Node *)rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
-    vars = list_concat(vars, pull_var_clause((Node *)local_clauses, PVC_RECURSE_PLACEHOLDERS));
+    int flags = PVC_RECURSE_PLACEHOLDERS | PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS;
+    List *vars = pull_var_clause((Node *)tlist, flags);
+    vars = list_concat(vars, pull_var_clause((Node *)rel->reltarget->exprs, flags));
+    vars = list_concat(vars, pull_var_clause((Node *)local_clauses, flags));
     ListCell *cell;
     foreach (cell, vars)
-        columns = list_append_unique(columns, lfirst(cell));
+        if ((Index)((Var *)lfirst(cell))->varno == rel->relid)
+            columns = list_append_unique(columns, lfirst(cell));
     return columns;
 }
 
@@ -133,22 +138,6 @@ List *make_scan_tlist(List *columns)
         tlist = lappend(tlist, makeTargetEntry((Expr *)lfirst(cell),
                                                foreach_current_index(cell) + 1, nullptr, false));
     return tlist;
-}
-
-// What the path yields. The planner would also offer all columns of the table, which are not
-// fetched.
-List *target_list(const CustomPath *path)
-{
-    List *list = NIL;
-    ListCell *cell;
-    foreach (cell, path->path.pathtarget->exprs) {
-        int i = foreach_current_index(cell);
-        TargetEntry *entry = makeTargetEntry((Expr *)lfirst(cell), i + 1, nullptr, false);
-        if (path->path.pathtarget->sortgrouprefs != nullptr)
-            entry->ressortgroupref = path->path.pathtarget->sortgrouprefs[i];
-        list = lappend(list, entry);
-    }
-    return list;
 }
 
 // Conditions that the shard does not apply; `clauses` are bare once the plan is made.
@@ -173,12 +162,12 @@ void note_route(Route *route)
     planned_routes->last = route;
 }
 
-extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *,
+extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
                                  List *clauses, List *)
 {
     List *shipped = path->custom_private;
     List *local = remaining_clauses(root, clauses, shipped);
-    List *columns = needed_columns(rel, local);
+    List *columns = needed_columns(rel, tlist, local);
     Query *query =
         make_scan_query(planner_rt_fetch(rel->relid, root), rel->relid, columns, shipped);
 
@@ -195,7 +184,7 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     route->ncolumns = list_length(columns);
 
     CustomScan *scan = makeNode(CustomScan);
-    scan->scan.plan.targetlist = target_list(path);
+    scan->scan.plan.targetlist = tlist;
     scan->scan.plan.qual = local;
     scan->flags = path->flags;
     scan->custom_exprs = values;
@@ -216,7 +205,7 @@ void replace_paths(PlannerInfo *root, RelOptInfo *rel)
     path->path.pathtype = T_CustomScan;
     path->path.parent = rel;
     path->path.pathtarget = rel->reltarget;
-    path->path.param_info = nullptr;
+    path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
     path->path.rows = rel->rows;
     path->path.startup_cost = cost_of_start;
     path->path.total_cost = cost_of_start + cost_of_row * rel->rows;
@@ -232,12 +221,12 @@ void replace_paths(PlannerInfo *root, RelOptInfo *rel)
 
 // ---- rows of a remote query -------------------------------------------------------------------
 
-extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *,
+extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *tlist,
                                 List *clauses, List *)
 {
     const ShardRows *rows = (const ShardRows *)linitial(path->custom_private);
     CustomScan *scan = makeNode(CustomScan);
-    scan->scan.plan.targetlist = target_list(path);
+    scan->scan.plan.targetlist = tlist;
     scan->scan.plan.qual = extract_actual_clauses(clauses, false);
     scan->flags = path->flags;
     scan->custom_exprs = (List *)copy_node(rows->values);
@@ -265,6 +254,7 @@ void replace_function_path(PlannerInfo *root, RelOptInfo *rel, const ShardRows *
     path->path.pathtype = T_CustomScan;
     path->path.parent = rel;
     path->path.pathtarget = rel->reltarget;
+    path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
     path->path.rows = rel->rows;
     path->path.startup_cost = cost_of_start;
     path->path.total_cost = cost_of_start + cost_of_row * rel->rows;

@@ -43,6 +43,7 @@ struct Route {
     int ncolumns; // of the shard's result, with the check columns
     bool binary_results;
     bool writes;        // locks rows or changes them
+    bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards
     bool may_fail_late; // the router works on the result, and could still raise an error
     bool counts_rows;   // the command tag counts the rows that the shard changed

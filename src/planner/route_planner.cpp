@@ -263,6 +263,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->binary_results = columns_travel_in_binary(projection.columns);
     route->writes =
         locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);
+    route->only_locks = query->commandType == CMD_SELECT && !query->hasModifyingCTE &&
+                        !calls_volatile(shipping.functions);
     route->counts_rows = query->commandType != CMD_SELECT;
     route->is_only_scan = true;
     route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;

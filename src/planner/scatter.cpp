@@ -497,7 +497,8 @@ bool stands_alone(Query *query)
     int depth = 0;
     return query->commandType == CMD_SELECT && query->rowMarks == NIL && !query->hasModifyingCTE &&
            !query->hasRecursive && query->setOperations == nullptr && query->jointree != nullptr &&
-           !refers_outside((Node *)query, &depth) && !has_local_table((Node *)query, nullptr);
+           !refers_outside((Node *)query, &depth) && !has_local_table((Node *)query, nullptr) &&
+           !has_volatile_subquery((Node *)query, nullptr);
 }
 
 bool try_scatter(Query *query)

@@ -147,7 +147,7 @@ static Participant *join_transaction(int32 shard_id, Connection *connection)
 
 static Connection *join_alone(Connection *connection, Access access)
 {
-    set_scope(connection, access == Access::Write ? Scope::LoneWrite : Scope::LoneRead);
+    set_scope(connection, access == Access::Read ? Scope::LoneRead : Scope::LoneWrite);
     lone_connections[lone_count++] = connection;
     return connection;
 }
@@ -196,7 +196,7 @@ static Participant *join(int32 shard_id)
 
 Connection *join_shard(int32 shard_id, Access access, bool alone)
 {
-    if (access == Access::Write)
+    if (access != Access::Read)
         check_may_write();
     if (alone && may_join_alone(access)) {
         Connection *connection = connect_to_shard(shard_id);

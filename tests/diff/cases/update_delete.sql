@@ -18,7 +18,6 @@ UPDATE orders SET status = upper(status) WHERE customer_id = 10 AND amount > 5 R
 UPDATE orders SET status = 'x' WHERE customer_id = 10 AND order_id IN (SELECT order_id FROM orders WHERE customer_id = 10 ORDER BY order_id LIMIT 1) RETURNING order_id;
 UPDATE orders SET status = 'y' WHERE customer_id = 10 AND EXISTS (SELECT FROM customers c WHERE c.customer_id = orders.customer_id);
 UPDATE orders SET amount = -1 WHERE (customer_id, order_id) = (10, 69) RETURNING amount;
--- expect-refused: shard key column
 UPDATE customers SET customer_id = 7 WHERE customer_id = 7 RETURNING customer_id;
 UPDATE customers SET customer_id = customer_id WHERE customer_id = 7 RETURNING customer_id;
 -- compare: shape
