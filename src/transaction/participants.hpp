@@ -18,8 +18,9 @@ enum class Access {
 // transaction's isolation level and modes), the savepoints of the current nesting level and the
 // session settings that the shard must share are queued, to travel with the next statement.
 //
-// `alone`: the caller sends exactly one statement for the current client command. Where that
-// command is certain to be the whole transaction (autocommit), no BEGIN is sent at all.
+// `alone`: the caller sends exactly one statement for the current client command, a write to one
+// shard, a read to each of several. Where that command is certain to be the whole transaction
+// (autocommit), no BEGIN is sent at all.
 //
 // Errors: 0A000 when a second shard would be written in one transaction; 25006 for a write in a
 // READ ONLY transaction; 08xxx when the shard does not answer, or was lost earlier in this
