@@ -336,4 +336,14 @@ void insert_shipped_function(Oid function)
     insert_row("shipped_function", values, nulls);
 }
 
+const Shard *find_existing_shard(const char *name)
+{
+    const Shard *shard = find_shard_by_name(name);
+    if (shard == nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
+                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
+    return shard;
+}
+
 } // namespace shardwise

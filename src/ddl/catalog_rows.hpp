@@ -44,4 +44,7 @@ List *list_distributions();
 void insert_shipped_function(Oid function);
 void delete_shipped_function(Oid function);
 
+// Finds a shard by name. Errors: 42704 if there is none.
+const Shard *find_existing_shard(const char *name);
+
 } // namespace shardwise

@@ -1,9 +1,9 @@
 #include "pg/pg.hpp"
 
 #include "ddl/copy_format.hpp"
+#include "pg/types.hpp"
 
 extern "C" {
-#include "access/transam.h"
 #include "executor/tuptable.h"
 #include "libpq/pqformat.h"
 }
@@ -17,52 +17,6 @@ struct RowFormat {
     int *columns; // attribute indexes
     FmgrInfo *functions;
 };
-
-// Types whose binary form is an oid, which another server has given to something else.
-static bool carries_oid(Oid type)
-{
-    switch (type) {
-    case REGPROCOID:
-    case REGPROCEDUREOID:
-    case REGOPEROID:
-    case REGOPERATOROID:
-    case REGCLASSOID:
-    case REGCOLLATIONOID:
-    case REGTYPEOID:
-    case REGROLEOID:
-    case REGNAMESPACEOID:
-    case REGCONFIGOID:
-    case REGDICTIONARYOID:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool is_portable_in_binary(Oid type)
-{
-    type = getBaseType(type);
-    char kind = get_typtype(type);
-    if (kind == TYPTYPE_ENUM)
-        return true;
-    if (type >= FirstNormalObjectId || carries_oid(type))
-        return false;
-    if (kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE)
-        return true;
-    if (kind != TYPTYPE_BASE)
-        return false;
-    Oid element = get_element_type(type);
-    if (OidIsValid(element))
-        return is_portable_in_binary(element);
-    // Both directions must exist: some types can be read as text alone.
-    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    Form_pg_type form = (Form_pg_type)GETSTRUCT(tuple);
-    bool portable = OidIsValid(form->typsend) && OidIsValid(form->typreceive);
-    ReleaseSysCache(tuple);
-    return portable;
-}
 
 static bool travels(Form_pg_attribute attribute)
 {

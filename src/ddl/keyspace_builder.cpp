@@ -28,16 +28,6 @@ Strategy parse_strategy(const char *name)
              errhint("Use \"hash\", \"consistent_hash\", \"range\" or \"list\".")));
 }
 
-static const Shard *named_shard(const char *name)
-{
-    const Shard *shard = find_shard_by_name(name);
-    if (shard == nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
-                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
-    return shard;
-}
-
 static List *all_shards()
 {
     const Shard *const *shards;
@@ -68,7 +58,7 @@ static List *chosen_shards(ArrayType *names, bool may_repeat)
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("shard name must not be null")));
-        const Shard *shard = named_shard(TextDatumGetCString(elements[i]));
+        const Shard *shard = find_existing_shard(TextDatumGetCString(elements[i]));
         if (!may_repeat && list_member_int(ids, shard->id))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("shard \"%s\" is named twice", NameStr(shard->name)),
@@ -282,7 +272,8 @@ int32 create_keyspace(const KeyspaceOptions *options, const KeyColumns *key)
     bool hashed = strategy_is_hashed(options->strategy);
     check_options(options);
     List *ids = chosen_shards(options->shards, !hashed);
-    int32 default_shard = options->default_shard ? named_shard(options->default_shard)->id : 0;
+    int32 default_shard =
+        options->default_shard ? find_existing_shard(options->default_shard)->id : 0;
 
     Keyspace shape = {};
     shape.strategy = options->strategy;

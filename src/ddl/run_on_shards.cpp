@@ -1,5 +1,7 @@
 #include "pg/pg.hpp"
 
+#include "ddl/catalog_rows.hpp"
+
 #include "catalog/catalog.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/session.hpp"
@@ -32,11 +34,7 @@ static List *named_shards(ArrayType *names)
     List *ids = NIL;
     for (int i = 0; i < count; i++) {
         const char *name = nulls[i] ? "" : TextDatumGetCString(elements[i]);
-        const Shard *shard = find_shard_by_name(name);
-        if (shard == nullptr)
-            ereport(ERROR,
-                    (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
-                     errhint("SELECT * FROM shardwise.shards lists the shards.")));
+        const Shard *shard = find_existing_shard(name);
         ids = list_append_unique_int(ids, shard->id);
     }
     return ids;

@@ -58,16 +58,6 @@ static void create_server(const char *name, const ConnectionOptions *options)
     CommandCounterIncrement();
 }
 
-static const Shard *existing_shard(const char *name)
-{
-    const Shard *shard = find_shard_by_name(name);
-    if (shard == nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
-                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
-    return shard;
-}
-
 static void check_weight(double weight)
 {
     if (!(weight > 0) || std::isinf(weight))
@@ -377,7 +367,7 @@ SHARDWISE_FUNCTION(shardwise_update_shard)
     PreventCommandIfReadOnly("update_shard()");
     require_shard_administrator();
     lock_metadata();
-    const Shard *shard = existing_shard(name);
+    const Shard *shard = find_existing_shard(name);
     require_server_owner(shard);
     int32 id = shard->id;
     Oid server = shard->server;
@@ -406,7 +396,7 @@ SHARDWISE_FUNCTION(shardwise_remove_shard)
     PreventCommandIfReadOnly("remove_shard()");
     require_shard_administrator();
     lock_metadata();
-    const Shard *shard = existing_shard(name);
+    const Shard *shard = find_existing_shard(name);
     require_server_owner(shard);
     int32 id = shard->id;
     Oid server = shard->server;

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "parser/parsetree.h"
+#include "utils/float.h"
 #include "utils/ruleutils.h"
 }
 
@@ -27,6 +28,26 @@ static void join_lines(char *sql)
         *to++ = *from;
     }
     *to = '\0';
+}
+
+static void pin(const char *name, const char *value)
+{
+    (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
+}
+
+// Constants must read the same whatever the shard session's settings are by then, and floats in
+// full. Returns the nesting level to be left afterwards.
+static int pin_output_settings()
+{
+    int level = NewGUCNestLevel();
+    if (DateStyle != USE_ISO_DATES)
+        pin("datestyle", "ISO");
+    if (IntervalStyle != INTSTYLE_POSTGRES)
+        pin("intervalstyle", "postgres");
+    if (extra_float_digits < 1)
+        pin("extra_float_digits", "1");
+    return level;
 }
 
 // Names in ORDER BY mean output columns first. An output column that is called like some other
@@ -57,11 +78,13 @@ char *deparse_query(Query *query)
     name_output_apart(query);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
-    // needs no care: transaction abort resets the override.
+    // needs no care: transaction abort resets both.
     OverrideSearchPath path = {};
     path.addCatalog = true;
     PushOverrideSearchPath(&path);
+    int settings = pin_output_settings();
     char *sql = pg_get_querydef(query, false);
+    AtEOXact_GUC(true, settings);
     PopOverrideSearchPath();
 
     join_lines(sql);

@@ -1,5 +1,7 @@
 #include "planner/aggregates.hpp"
 
+#include "pg/query_tree.hpp"
+
 extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "utils/fmgroids.h"
@@ -137,8 +139,7 @@ Expr *null_if_zero(Expr *count, Oid type)
 {
     // CASE WHEN count > 0: an average over no rows is NULL.
     CaseWhen *when = makeNode(CaseWhen);
-    Expr *zero =
-        (Expr *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true);
+    Expr *zero = (Expr *)make_int8(0);
     Expr *numeric_zero = cast_to(F_NUMERIC_INT8, zero, NUMERICOID);
     when->expr = call(F_NUMERIC_GT, list_make2(copy_node(count), numeric_zero), BOOLOID);
     when->result = type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type);
@@ -167,8 +168,7 @@ Expr *or_zero(Expr *sum)
 {
     CoalesceExpr *coalesce = makeNode(CoalesceExpr);
     coalesce->coalescetype = INT8OID;
-    coalesce->args = list_make2(
-        sum, makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true));
+    coalesce->args = list_make2(sum, make_int8(0));
     coalesce->location = -1;
     return (Expr *)coalesce;
 }

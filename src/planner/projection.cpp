@@ -1,5 +1,6 @@
 #include "planner/projection.hpp"
 
+#include "pg/types.hpp"
 #include "planner/shipping.hpp"
 
 extern "C" {
@@ -129,49 +130,11 @@ Projection split_projection(Query *query, int varno)
     return projection;
 }
 
-static bool travels_in_binary(Oid type)
-{
-    if (type >= FirstNormalObjectId)
-        return false;
-    switch (type) {
-    case OIDOID:
-    case CSTRINGOID:
-    case UNKNOWNOID:
-    case RECORDOID:
-    case RECORDARRAYOID:
-        return false;
-    default:
-        break;
-    }
-    char category;
-    bool preferred;
-    Oid element = get_element_type(type);
-    if (OidIsValid(element))
-        return travels_in_binary(element);
-    get_type_category_preferred(type, &category, &preferred);
-    switch (category) {
-    case TYPCATEGORY_NUMERIC: // reg* types are numeric as well, and carry Oids
-        return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
-               type == FLOAT8OID || type == NUMERICOID;
-    case TYPCATEGORY_BOOLEAN:
-    case TYPCATEGORY_DATETIME:
-    case TYPCATEGORY_GEOMETRIC:
-    case TYPCATEGORY_NETWORK:
-    case TYPCATEGORY_STRING:
-    case TYPCATEGORY_TIMESPAN:
-    case TYPCATEGORY_BITSTRING:
-    case TYPCATEGORY_RANGE:
-        return true;
-    default:
-        return type == UUIDOID || type == BYTEAOID || type == JSONOID || type == JSONBOID;
-    }
-}
-
 bool columns_travel_in_binary(List *columns)
 {
     ListCell *cell;
     foreach (cell, columns)
-        if (!travels_in_binary(exprType((Node *)((TargetEntry *)lfirst(cell))->expr)))
+        if (!is_portable_in_binary(exprType((Node *)((TargetEntry *)lfirst(cell))->expr)))
             return false;
     return true;
 }

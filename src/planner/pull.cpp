@@ -1,6 +1,7 @@
 #include "planner/pull.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/shard_rows.hpp"
@@ -78,14 +79,6 @@ List *shipped_clauses(PlannerInfo *root, RelOptInfo *rel)
     return clauses;
 }
 
-Node *make_conjunction(List *clauses)
-{
-    if (clauses == NIL)
-        return nullptr;
-    return list_length(clauses) == 1 ? (Node *)linitial(clauses)
-                                     : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
-}
-
 // SELECT columns FROM table WHERE clauses, as a query tree of its own.
 Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses)
 {
@@ -94,14 +87,7 @@ Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses
     table->inFromCl = true;
     table->lateral = false;
 
-    Query *query = makeNode(Query);
-    query->commandType = CMD_SELECT;
-    query->querySource = QSRC_ORIGINAL;
-    query->rtable = list_make1(table);
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = 1;
-    query->jointree =
-        makeFromExpr(list_make1(reference), make_conjunction((List *)copy_node(clauses)));
+    Query *query = make_select_from(table, make_conjunction((List *)copy_node(clauses)));
     ListCell *cell;
     foreach (cell, columns) {
         int number = foreach_current_index(cell) + 1;
@@ -199,7 +185,9 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
 
 CustomPathMethods table_scan_methods = {"shardwise table scan", plan_table_scan, nullptr};
 
-void replace_paths(PlannerInfo *root, RelOptInfo *rel)
+// Makes reading from the shards the only way to scan a relation.
+CustomPath *replace_paths(PlannerInfo *root, RelOptInfo *rel, const CustomPathMethods *methods,
+                          List *details)
 {
     CustomPath *path = makeNode(CustomPath);
     path->path.pathtype = T_CustomScan;
@@ -210,13 +198,13 @@ void replace_paths(PlannerInfo *root, RelOptInfo *rel)
     path->path.startup_cost = cost_of_start;
     path->path.total_cost = cost_of_start + cost_of_row * rel->rows;
     path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-    path->custom_private = shipped_clauses(root, rel);
-    path->methods = &table_scan_methods;
+    path->custom_private = details;
+    path->methods = methods;
 
     rel->pathlist = NIL;
     rel->partial_pathlist = NIL;
     rel->consider_parallel = false;
-    add_path(rel, &path->path);
+    return path;
 }
 
 // ---- rows of a remote query -------------------------------------------------------------------
@@ -248,41 +236,24 @@ extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path
 
 CustomPathMethods rows_scan_methods = {"shardwise rows scan", plan_rows_scan, nullptr};
 
-void replace_function_path(PlannerInfo *root, RelOptInfo *rel, const ShardRows *rows)
-{
-    CustomPath *path = makeNode(CustomPath);
-    path->path.pathtype = T_CustomScan;
-    path->path.parent = rel;
-    path->path.pathtarget = rel->reltarget;
-    path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
-    path->path.rows = rel->rows;
-    path->path.startup_cost = cost_of_start;
-    path->path.total_cost = cost_of_start + cost_of_row * rel->rows;
-    // Merged rows come in the order that the query above asks for.
-    if (rows->is_ordered)
-        path->path.pathkeys = root->sort_pathkeys;
-    path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-    path->custom_private = list_make1((void *)rows);
-    path->methods = &rows_scan_methods;
-    rel->pathlist = NIL;
-    rel->partial_pathlist = NIL;
-    rel->consider_parallel = false;
-    add_path(rel, &path->path);
-}
-
 extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
                                        RangeTblEntry *rte)
 {
     if (previous_rel_pathlist != nullptr)
         previous_rel_pathlist(root, rel, rti, rte);
     if (const ShardRows *rows = find_shard_rows(rte)) {
-        replace_function_path(root, rel, rows);
+        CustomPath *path = replace_paths(root, rel, &rows_scan_methods, list_make1((void *)rows));
+        // Merged rows come in the order that the query above asks for.
+        if (rows->is_ordered)
+            path->path.pathkeys = root->sort_pathkeys;
+        add_path(rel, &path->path);
         return;
     }
     if (rte->rtekind != RTE_RELATION || (rte->inh && rte->relkind == RELKIND_PARTITIONED_TABLE) ||
         !extension_exists() || find_table(rte->relid) == nullptr || IS_DUMMY_REL(rel))
         return;
-    replace_paths(root, rel);
+    CustomPath *path = replace_paths(root, rel, &table_scan_methods, shipped_clauses(root, rel));
+    add_path(rel, &path->path);
 }
 
 // The router's own table is empty, which says nothing of the shards'.

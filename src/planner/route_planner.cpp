@@ -1,7 +1,7 @@
 #include "planner/route_planner.hpp"
 
 #include "pg/deparse.hpp"
-#include "planner/insert_rows.hpp"
+#include "planner/changes.hpp"
 #include "planner/parameters.hpp"
 #include "planner/projection.hpp"
 #include "planner/route.hpp"

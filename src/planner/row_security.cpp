@@ -1,5 +1,7 @@
 #include "planner/row_security.hpp"
 
+#include "pg/query_tree.hpp"
+
 extern "C" {
 #include "catalog/pg_collation.h"
 #include "nodes/bitmapset.h"
@@ -14,14 +16,6 @@ namespace shardwise
 
 namespace
 {
-
-Node *make_and(List *clauses)
-{
-    if (clauses == NIL)
-        return nullptr;
-    return list_length(clauses) == 1 ? (Node *)linitial(clauses)
-                                     : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
-}
 
 // A WHERE clause as a list of conjuncts.
 List *conjuncts(Node *quals)
@@ -82,10 +76,10 @@ char *secure_target(Query *query, RangeTblEntry *rte)
         else
             before = lappend(before, clause);
     }
-    Node *condition = make_and(rte->securityQuals);
+    Node *condition = make_conjunction(rte->securityQuals);
     if (after != NIL)
-        condition = guard(condition, make_and(after));
-    query->jointree->quals = make_and(lappend(before, condition));
+        condition = guard(condition, make_conjunction(after));
+    query->jointree->quals = make_conjunction(lappend(before, condition));
     rte->securityQuals = NIL;
     return nullptr;
 }
@@ -131,14 +125,8 @@ void make_barrier_subquery(RangeTblEntry *rte, int varno)
     inner->alias = nullptr;
     inner->lateral = false;
 
-    Query *subquery = makeNode(Query);
-    subquery->commandType = CMD_SELECT;
-    subquery->querySource = QSRC_ORIGINAL;
-    subquery->rtable = list_make1(inner);
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = 1;
     ChangeVarNodes((Node *)rte->securityQuals, varno, 1, 0);
-    subquery->jointree = makeFromExpr(list_make1(reference), make_and(rte->securityQuals));
+    Query *subquery = make_select_from(inner, make_conjunction(rte->securityQuals));
     subquery->hasSubLinks = checkExprHasSubLink(subquery->jointree->quals);
 
     Relation relation = table_open(rte->relid, AccessShareLock);
@@ -217,7 +205,7 @@ void fence_subquery(Query *query, int varno, Query *subquery)
                   subquery->groupingSets == NIL;
     if (simple && inside != NIL)
         subquery->jointree->quals =
-            make_and(list_concat(inside, conjuncts(subquery->jointree->quals)));
+            make_conjunction(list_concat(inside, conjuncts(subquery->jointree->quals)));
     subquery->limitOffset =
         (Node *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true);
 }

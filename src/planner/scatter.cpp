@@ -1,5 +1,6 @@
 #include "planner/scatter.hpp"
 
+#include "pg/query_tree.hpp"
 #include "planner/aggregates.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
@@ -119,12 +120,6 @@ Node *as_int8(Node *expr)
                                  COERCE_IMPLICIT_CAST, -1);
 }
 
-Expr *int8_constant(int64 value)
-{
-    return (Expr *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false,
-                             true);
-}
-
 Expr *int8_call(Oid function, Expr *left, Expr *right, Oid result = INT8OID)
 {
     return (Expr *)makeFuncExpr(function, result, list_make2(left, right), InvalidOid, InvalidOid,
@@ -137,13 +132,13 @@ Node *sum_of_limits(Node *count, Node *offset)
     MinMaxExpr *skipped = makeNode(MinMaxExpr);
     skipped->minmaxtype = INT8OID;
     skipped->op = IS_GREATEST;
-    skipped->args = list_make2(as_int8(offset), int8_constant(0));
+    skipped->args = list_make2(as_int8(offset), (Expr *)make_int8(0));
     skipped->location = -1;
 
     CaseWhen *fits = makeNode(CaseWhen);
     fits->expr =
         int8_call(F_INT8LE, (Expr *)as_int8(count),
-                  int8_call(F_INT8MI, int8_constant(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
+                  int8_call(F_INT8MI, (Expr *)make_int8(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
     fits->result = int8_call(F_INT8PL, (Expr *)as_int8(count), (Expr *)skipped);
     fits->location = -1;
     CaseExpr *limit = makeNode(CaseExpr);
@@ -354,11 +349,16 @@ Query *lower_part(Query *query)
     return remote;
 }
 
-void replace_upper_part(Query *query, const Query *cut_query, RangeTblEntry *rows)
+// Makes the query read the cut's remote part; false if that cannot be sent.
+bool replace_upper_part(Cut *cut, const Query *upper)
 {
-    query->targetList = cut_query->targetList;
-    query->havingQual = cut_query->havingQual;
-    read_from(query, rows);
+    RangeTblEntry *rows = cut->failed ? nullptr : send(cut->remote, false);
+    if (rows == nullptr)
+        return false;
+    cut->query->targetList = upper->targetList;
+    cut->query->havingQual = upper->havingQual;
+    read_from(cut->query, rows);
+    return true;
 }
 
 bool upper_part_has_sublinks(Query *query)
@@ -387,12 +387,8 @@ bool scatter_aggregates(Query *query)
     Query *upper = copy_node(query);
     upper->targetList = (List *)cut_mutator((Node *)upper->targetList, &cut);
     upper->havingQual = cut_mutator(upper->havingQual, &cut);
-    if (cut.failed)
+    if (!replace_upper_part(&cut, upper))
         return false;
-    RangeTblEntry *rows = send(cut.remote, false);
-    if (rows == nullptr)
-        return false;
-    replace_upper_part(query, upper, rows);
     query->hasAggs =
         contain_agg_clause((Node *)query->targetList) || contain_agg_clause(query->havingQual);
     return true;
@@ -426,13 +422,7 @@ bool scatter_rows(Query *query)
     upper->targetList =
         (List *)row_mutator(flatten_join_alias_vars(query, (Node *)upper->targetList), &cut);
     upper->havingQual = row_mutator(flatten_join_alias_vars(query, upper->havingQual), &cut);
-    if (cut.failed)
-        return false;
-    RangeTblEntry *rows = send(cut.remote, false);
-    if (rows == nullptr)
-        return false;
-    replace_upper_part(query, upper, rows);
-    return true;
+    return replace_upper_part(&cut, upper);
 }
 
 // ---- which way ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "planner/shipping.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/types.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -24,26 +25,6 @@ enum class Placement {
     Volatile, // every shard has it; evaluated for each row
     Router    // reads or changes what the router alone has
 };
-
-bool is_registry_type(Oid type)
-{
-    switch (type) {
-    case REGPROCOID:
-    case REGPROCEDUREOID:
-    case REGOPEROID:
-    case REGOPERATOROID:
-    case REGCLASSOID:
-    case REGTYPEOID:
-    case REGROLEOID:
-    case REGNAMESPACEOID:
-    case REGCONFIGOID:
-    case REGDICTIONARYOID:
-    case REGCOLLATIONOID:
-        return true;
-    default:
-        return false;
-    }
-}
 
 // Built-in stable functions that look into the catalogs, whose answer (Oids, privileges, sizes)
 // is the router's own affair.

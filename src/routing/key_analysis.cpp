@@ -1,5 +1,6 @@
 #include "routing/key_analysis.hpp"
 
+#include "pg/types.hpp"
 #include "routing/equality.hpp"
 
 extern "C" {
@@ -66,11 +67,6 @@ void propagate(Analysis *a)
     } while (list_length(a->known) != before);
 }
 
-bool is_integer(Oid type)
-{
-    return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 // The element type that routing will meet in `expr`, or InvalidOid where its values cannot be
 // taken as values of the key's type.
 bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_array)
@@ -81,7 +77,7 @@ bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_
     Oid key_type = getBaseType(keyspace->key_types[column]);
     if (type == key_type)
         return true;
-    if (is_integer(type) && is_integer(key_type))
+    if (is_integer_type(type) && is_integer_type(key_type))
         return true;
     auto is_text = [](Oid t) { return t == TEXTOID || t == VARCHAROID; };
     return is_text(type) && is_text(key_type);

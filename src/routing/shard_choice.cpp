@@ -1,5 +1,7 @@
 #include "routing/shard_choice.hpp"
 
+#include "pg/types.hpp"
+
 extern "C" {
 #include "catalog/pg_type_d.h"
 }
@@ -50,15 +52,10 @@ int64 integer_value(Oid type, Datum value)
     }
 }
 
-bool is_integer(Oid type)
-{
-    return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 // Converts a compared value to the key's type. False if no key can be equal to it.
 bool convert_to_key(Oid from, Oid to, Datum *value)
 {
-    if (from == to || !is_integer(from) || !is_integer(to))
+    if (from == to || !is_integer_type(from) || !is_integer_type(to))
         return true; // binary compatible, as the planner made sure
     int64 number = integer_value(from, *value);
     if (to == INT2OID) {

@@ -1,6 +1,7 @@
-#include "planner/insert_rows.hpp"
+#include "planner/changes.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "parser/parsetree.h"
@@ -113,14 +114,7 @@ void wrap_select(Query *query, int source, RangeTblEntry *select)
     inner->alias = makeAlias("source", NIL); // SQL wants one
     inner->eref->aliasname = pstrdup("source");
 
-    Query *wrapper = makeNode(Query);
-    wrapper->commandType = CMD_SELECT;
-    wrapper->querySource = QSRC_ORIGINAL;
-    wrapper->canSetTag = false;
-    wrapper->rtable = list_make1(inner);
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = 1;
-    wrapper->jointree = makeFromExpr(list_make1(reference), nullptr);
+    Query *wrapper = make_select_from(inner, nullptr);
     ListCell *cell;
     int column = 0;
     foreach (cell, query->targetList) {

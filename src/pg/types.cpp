@@ -1,0 +1,60 @@
+#include "pg/types.hpp"
+
+extern "C" {
+#include "access/transam.h"
+}
+
+namespace shardwise
+{
+
+bool is_integer_type(Oid type)
+{
+    return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+bool is_registry_type(Oid type)
+{
+    switch (type) {
+    case REGPROCOID:
+    case REGPROCEDUREOID:
+    case REGOPEROID:
+    case REGOPERATOROID:
+    case REGCLASSOID:
+    case REGTYPEOID:
+    case REGROLEOID:
+    case REGNAMESPACEOID:
+    case REGCONFIGOID:
+    case REGDICTIONARYOID:
+    case REGCOLLATIONOID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool is_portable_in_binary(Oid type)
+{
+    type = getBaseType(type);
+    char kind = get_typtype(type);
+    if (kind == TYPTYPE_ENUM)
+        return true;
+    if (type >= FirstNormalObjectId || is_registry_type(type))
+        return false;
+    if (kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE)
+        return true;
+    if (kind != TYPTYPE_BASE)
+        return false;
+    Oid element = get_element_type(type);
+    if (OidIsValid(element))
+        return is_portable_in_binary(element);
+    // Both directions must exist: some types can be read as text alone.
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Form_pg_type form = (Form_pg_type)GETSTRUCT(tuple);
+    bool portable = OidIsValid(form->typsend) && OidIsValid(form->typreceive);
+    ReleaseSysCache(tuple);
+    return portable;
+}
+
+} // namespace shardwise

@@ -1,0 +1,18 @@
+// Questions about types.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// int2, int4, int8.
+bool is_integer_type(Oid type);
+
+// regclass and its like: values are Oids, which another server has given to something else.
+bool is_registry_type(Oid type);
+
+// True if the type's binary form means the same on every server.
+bool is_portable_in_binary(Oid type);
+
+} // namespace shardwise
