@@ -107,7 +107,7 @@ std::string Generator::case_expression(const Scope &scope, Type type, int depth)
 std::string Generator::scalar_subquery(const Scope &scope, Type type, int depth)
 {
     Relation from = from_clause(&scope, depth - 1);
-    Scope inner = {from.columns, &scope};
+    Scope inner = {from.columns, &scope, from.keys};
     if (choices_.chance(25)) {
         return "(SELECT " + column_or_literal(inner, type) + " FROM " + from.sql +
                where(inner, depth - 1) + " ORDER BY 1 LIMIT 1)";
@@ -150,8 +150,31 @@ std::string Generator::expression(const Scope &scope, Type type, int depth)
     return "NULL";
 }
 
+// Two keys that are equal; empty if there are no two of the same types.
+std::string Generator::key_condition(const std::vector<Key> &left, const std::vector<Key> &right)
+{
+    if (left.empty() || right.empty()) {
+        return "";
+    }
+    const Key &a = choices_.one_of(left), &b = choices_.one_of(right);
+    std::string result;
+    for (size_t i = 0; i < a.size() && a.size() == b.size(); i++) {
+        if (a[i].type != b[i].type) {
+            return "";
+        }
+        result += (i > 0 ? " AND " : "") + a[i].name + " = " + b[i].name;
+    }
+    return result;
+}
+
 std::string Generator::comparison(const Scope &scope, int depth)
 {
+    if (scope.outer != nullptr && choices_.chance(25)) {
+        std::string same_key = key_condition(scope.keys, scope.outer->keys);
+        if (!same_key.empty()) {
+            return same_key;
+        }
+    }
     Type type = random_type();
     std::string left = column_or_literal(scope, type);
     switch (choices_.below(9)) {
@@ -186,7 +209,7 @@ std::string Generator::subquery_condition(const Scope &scope, int depth)
     uint32_t kind = choices_.below(4);
     if (kind == 0) {
         Relation from = from_clause(&scope, depth - 1);
-        Scope inner = {from.columns, &scope};
+        Scope inner = {from.columns, &scope, from.keys};
         return choices_.one_of({"EXISTS", "NOT EXISTS"}) + " (SELECT FROM " + from.sql +
                where(inner, depth - 1) + ")";
     }

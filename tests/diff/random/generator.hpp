@@ -7,15 +7,18 @@
 namespace shardwise::random_queries
 {
 
+using Key = std::vector<Column>;
+
 struct Scope {
     std::vector<Column> columns;
     const Scope *outer = nullptr;
+    std::vector<Key> keys = {};
 };
 
 struct Relation {
     std::string sql; // with its alias
     std::vector<Column> columns;
-    std::vector<Column> key; // empty where rows have no place of their own
+    std::vector<Key> keys = {}; // shard keys among the columns
 };
 
 struct Select {
@@ -57,6 +60,7 @@ private:
     std::string scalar_subquery(const Scope &scope, Type type, int depth);
     std::string condition(const Scope &scope, int depth);
     std::string comparison(const Scope &scope, int depth);
+    std::string key_condition(const std::vector<Key> &left, const std::vector<Key> &right);
     std::string subquery_condition(const Scope &scope, int depth);
     std::string aggregate(const Scope &scope, Type type, bool keeps_scale = false);
     std::string aggregate_call(const Scope &scope, Type type, std::string *argument);
@@ -66,12 +70,15 @@ private:
     Relation table(const std::string &alias);
     Relation subquery(const Scope *outer, int depth, bool is_lateral);
     Relation values_list();
+    Relation keyed_subquery(const Scope *outer, int depth, bool is_lateral);
     Relation relation(const Scope *outer, int depth);
     std::string join_condition(const Relation &left, const Relation &right, const Scope &both,
                                bool equality_only);
     std::string join(Relation *left, const Scope *outer, int depth);
     Relation from_clause(const Scope *outer, int depth);
     std::string cte(int number);
+    std::string keyed_select(const std::vector<const Table *> &tables, Type type,
+                             const Scope *outer, int depth);
 
     // selects.cpp
     Select select(const std::vector<Type> &types, const Scope *outer, int depth, bool may_cut);

@@ -38,7 +38,11 @@ std::string column_list(size_t count)
 Relation Generator::table(const std::string &alias)
 {
     const Table &table = choices_.one_of(schema_.tables);
-    return {table.name + " " + alias, qualified(alias, table.columns), qualified(alias, table.key)};
+    Relation relation = {table.name + " " + alias, qualified(alias, table.columns)};
+    if (!table.key.empty()) {
+        relation.keys.push_back(qualified(alias, table.key));
+    }
+    return relation;
 }
 
 Relation Generator::subquery(const Scope *outer, int depth, bool is_lateral)
@@ -47,8 +51,69 @@ Relation Generator::subquery(const Scope *outer, int depth, bool is_lateral)
     std::vector<Type> types = random_types(3);
     Select inner = select(types, outer, depth - 1, true);
     return {(is_lateral ? "LATERAL (" : "(") + inner.sql + ") " + alias + column_list(types.size()),
-            numbered(alias, types),
-            {}};
+            numbered(alias, types)};
+}
+
+// SELECT key, something: rows, groups, duplicates or windows of a key, or several such together.
+std::string Generator::keyed_select(const std::vector<const Table *> &tables, Type type,
+                                    const Scope *outer, int depth)
+{
+    std::string alias = next_alias(), key;
+    const Table &table = *choices_.one_of(tables);
+    Scope scope = {qualified(alias, table.columns), outer, {qualified(alias, table.key)}};
+    for (const Column &column : scope.keys[0]) {
+        key += column.name + ", ";
+    }
+    std::string from = " FROM " + table.name + " " + alias;
+    switch (choices_.below(5)) {
+    case 0:
+        return "SELECT " + key + expression(scope, type, depth) + from + where(scope, depth);
+    case 1:
+        return "SELECT " + key + aggregate({scope.columns}, type) + from + where(scope, depth) +
+               " GROUP BY " + key.substr(0, key.size() - 2);
+    case 2:
+        return "SELECT DISTINCT " + key + expression(scope, type, depth) + from +
+               where(scope, depth);
+    case 3:
+        return "SELECT " + key + "max(" + column_or_literal(scope, Type::Int) +
+               ") OVER (PARTITION BY " + key.substr(0, key.size() - 2) +
+               ")::text::" + (type == Type::Int ? "int" : "text") + from + where(scope, depth);
+    default:
+        break;
+    }
+    return "(" + keyed_select(tables, type, outer, 0) + ") " +
+           choices_.one_of({"UNION", "UNION ALL", "INTERSECT", "EXCEPT", "EXCEPT ALL"}) + " (" +
+           keyed_select(tables, type, outer, 0) + ")";
+}
+
+Relation Generator::keyed_subquery(const Scope *outer, int depth, bool is_lateral)
+{
+    std::vector<const Table *> tables;
+    const Table &first = choices_.one_of(schema_.tables);
+    std::vector<Type> types;
+    for (const Column &column : first.key) {
+        types.push_back(column.type);
+    }
+    for (const Table &table : schema_.tables) {
+        bool is_alike = table.key.size() == types.size();
+        for (size_t i = 0; is_alike && i < types.size(); i++) {
+            is_alike = table.key[i].type == types[i];
+        }
+        if (is_alike) {
+            tables.push_back(&table);
+        }
+    }
+    Type type = choices_.chance(50) ? Type::Int : Type::Text;
+    std::string alias = next_alias();
+    std::string inner = keyed_select(tables, type, outer, depth - 1);
+    Relation result = {(is_lateral ? "LATERAL (" : "(") + inner + ") " + alias +
+                           column_list(types.size() + 1),
+                       {}};
+    Key key = numbered(alias, types);
+    types.push_back(type);
+    result.columns = numbered(alias, types);
+    result.keys.push_back(key);
+    return result;
 }
 
 Relation Generator::values_list()
@@ -73,7 +138,8 @@ Relation Generator::relation(const Scope *outer, int depth)
         return table(next_alias());
     }
     if (kind < 92) {
-        return subquery(outer, depth, false);
+        return choices_.chance(50) ? keyed_subquery(outer, depth, false)
+                                   : subquery(outer, depth, false);
     }
     if (kind < 95) {
         return values_list();
@@ -81,28 +147,22 @@ Relation Generator::relation(const Scope *outer, int depth)
     if (!ctes_.empty()) {
         std::string alias = next_alias();
         const Relation &cte = choices_.one_of(ctes_);
-        return {cte.sql + " " + alias, qualified(alias, cte.columns), {}};
+        Relation relation = {cte.sql + " " + alias, qualified(alias, cte.columns)};
+        for (const Key &key : cte.keys) {
+            relation.keys.push_back(qualified(alias, key));
+        }
+        return relation;
     }
     std::string alias = next_alias();
     return {"generate_series(1, " + std::to_string(choices_.between(1, 6)) + ") " + alias + " (c1)",
-            numbered(alias, {Type::Int}),
-            {}};
+            numbered(alias, {Type::Int})};
 }
 
 std::string Generator::join_condition(const Relation &left, const Relation &right,
                                       const Scope &both, bool equality_only)
 {
-    std::string result;
-    bool on_key = !left.key.empty() && left.key.size() == right.key.size() && choices_.chance(60);
-    if (on_key) {
-        for (size_t i = 0; i < left.key.size(); i++) {
-            on_key &= left.key[i].type == right.key[i].type;
-        }
-    }
-    for (size_t i = 0; on_key && i < left.key.size(); i++) {
-        result += (i > 0 ? " AND " : "") + left.key[i].name + " = " + right.key[i].name;
-    }
-    if (!on_key) {
+    std::string result = choices_.chance(65) ? key_condition(left.keys, right.keys) : "";
+    if (result.empty()) {
         std::vector<std::string> pairs;
         for (const Column &a : left.columns) {
             for (const Column &b : right.columns) {
@@ -129,9 +189,10 @@ std::string Generator::join(Relation *left, const Scope *outer, int depth)
     std::string kind = choices_.one_of(kinds);
     bool is_full = kind == "FULL JOIN";
     bool may_be_lateral = kind == "JOIN" || kind == "LEFT JOIN" || kind == "CROSS JOIN";
-    Scope around = {left->columns, outer};
-    Relation right = may_be_lateral && depth > 0 && choices_.chance(8)
-                         ? subquery(&around, depth, true)
+    Scope around = {left->columns, outer, left->keys};
+    Relation right = may_be_lateral && depth > 0 && choices_.chance(10)
+                         ? choices_.chance(50) ? subquery(&around, depth, true)
+                                               : keyed_subquery(&around, depth, true)
                          : relation(outer, depth);
     Scope both = {left->columns, outer};
     both.columns.insert(both.columns.end(), right.columns.begin(), right.columns.end());
@@ -141,9 +202,7 @@ std::string Generator::join(Relation *left, const Scope *outer, int depth)
         sql += " ON " + join_condition(*left, right, both, is_full);
     }
     left->columns = both.columns;
-    if (left->key.empty() || choices_.chance(30)) {
-        left->key = right.key;
-    }
+    left->keys.insert(left->keys.end(), right.keys.begin(), right.keys.end());
     return sql;
 }
 
@@ -163,7 +222,7 @@ std::string Generator::cte(int number)
     if (choices_.chance(15)) {
         Relation source = from_clause(nullptr, 0);
         std::string start = column_or_literal({source.columns, nullptr}, Type::Int);
-        ctes_.push_back({name, {{"c1", Type::Int}}, {}});
+        ctes_.push_back({name, {{"c1", Type::Int}}});
         return name + " (c1) AS (SELECT " + start + " FROM " + source.sql + " UNION SELECT c1 + " +
                std::to_string(choices_.between(1, 4)) + " FROM " + name + " WHERE c1 < 25)";
     }
@@ -173,7 +232,7 @@ std::string Generator::cte(int number)
     for (Type type : types) {
         columns.push_back({"c" + std::to_string(columns.size() + 1), type});
     }
-    ctes_.push_back({name, columns, {}});
+    ctes_.push_back({name, columns});
     return name + column_list(types.size()) + " AS " +
            choices_.one_of({"", "MATERIALIZED ", "NOT MATERIALIZED "}) + "(" + inner.sql + ")";
 }

@@ -31,7 +31,7 @@ std::string Generator::where(const Scope &scope, int depth)
 std::string Generator::rows_select(const std::vector<Type> &types, const Scope *outer, int depth)
 {
     Relation from = from_clause(outer, depth);
-    Scope scope = {from.columns, outer};
+    Scope scope = {from.columns, outer, from.keys};
     std::string targets;
     bool has_windows = choices_.chance(15);
     numbers_rows_ = false;
@@ -94,7 +94,7 @@ std::string Generator::grouped_select(const std::vector<Type> &types, const Scop
         }
     }
     std::string sql =
-        "SELECT " + targets + " FROM " + from.sql + where({from.columns, outer}, depth);
+        "SELECT " + targets + " FROM " + from.sql + where({from.columns, outer, from.keys}, depth);
     if (!keys.empty()) {
         sql += group_clause(keys);
     }
@@ -109,7 +109,7 @@ std::string Generator::grouped_select(const std::vector<Type> &types, const Scop
 std::string Generator::distinct_on(const std::vector<Type> &types, const Scope *outer, int depth)
 {
     Relation from = from_clause(outer, depth);
-    Scope scope = {from.columns, outer};
+    Scope scope = {from.columns, outer, from.keys};
     std::string targets, order = "1";
     for (size_t i = 0; i < types.size(); i++) {
         append(&targets, expression(scope, types[i], depth));
