@@ -74,18 +74,12 @@ bool is_equality(Oid op, Oid collation, Node *left)
     return op_mergejoinable(op, type) || op_hashjoinable(op, type);
 }
 
-// Splits `a = b` and `a IS NOT DISTINCT FROM b`.
+// Splits `a = b`. (IS NOT DISTINCT FROM is true of two NULLs, which are no keys.)
 bool match_equality(Node *clause, Node **left, Node **right)
 {
-    if (IsA(clause, BoolExpr) && ((BoolExpr *)clause)->boolop == NOT_EXPR) {
-        Node *arg = (Node *)linitial(((BoolExpr *)clause)->args);
-        if (!IsA(arg, DistinctExpr))
-            return false;
-        clause = arg;
-    } else if (!IsA(clause, OpExpr)) {
+    if (!IsA(clause, OpExpr))
         return false;
-    }
-    OpExpr *op = (OpExpr *)clause; // DistinctExpr is the same struct
+    OpExpr *op = (OpExpr *)clause;
     if (list_length(op->args) != 2)
         return false;
     *left = (Node *)linitial(op->args);
