@@ -16,6 +16,21 @@ bool has_grouping_sets(const std::string &sql)
            sql.find("GROUPING SETS (") != std::string::npos;
 }
 
+// True if a column, written as alias (a7) and name, stands in the expression.
+bool mentions_column(const std::string &expression)
+{
+    for (size_t i = 0; i + 1 < expression.size(); i++) {
+        size_t end = i + 1;
+        while (isdigit(static_cast<unsigned char>(expression[end]))) {
+            end++;
+        }
+        if (expression[i] == 'a' && end > i + 1 && expression[end] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
 void append(std::string *list, const std::string &item)
 {
     *list += (list->empty() ? "" : ", ") + item;
@@ -74,9 +89,9 @@ std::string Generator::grouped_select(const std::vector<Type> &types, const Scop
     for (Type type : types) {
         if (has_groups && choices_.chance(40)) {
             std::string key = expression(own, type, 1);
-            // A constant would be the number of a column, a parameter never equals another.
-            bool names_column = key.find('.') != std::string::npos &&
-                                key.find('$') == std::string::npos &&
+            // A constant would be the number of a column, or not be NULL above grouping sets; a
+            // parameter never equals another.
+            bool names_column = mentions_column(key) && key.find('$') == std::string::npos &&
                                 key.find("SELECT") == std::string::npos;
             if (names_column) {
                 keys.push_back(key);
