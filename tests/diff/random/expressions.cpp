@@ -296,7 +296,7 @@ std::string Generator::aggregate(const Scope &scope, Type type, bool keeps_scale
     if (choices_.chance(12) && call.ends_with(")")) {
         call += " FILTER (WHERE " + comparison(scope, 0) + ")";
     }
-    return type == Type::Num && !keeps_scale ? call + "::numeric(20,2)" : call;
+    return type == Type::Num && !keeps_scale ? call + "::numeric(40,2)" : call;
 }
 
 std::string Generator::window(const Scope &scope, Type type)
