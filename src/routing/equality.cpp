@@ -350,7 +350,10 @@ void link_output(Collector *c, const Term &outer, Query *subquery, List *inner_p
     Node *expr = flatten_join_alias_vars(subquery, (Node *)entry->expr);
     Term inner;
     if (find_term(expr, subquery, inner_parents, &inner)) {
-        if (up)
+        // A column that an outer join can make NULL does not vouch for its row.
+        bool vouches =
+            inner.query != subquery || !bms_is_member(inner.varno, nullable_relations(subquery));
+        if (up && vouches)
             add_edge(c, inner, outer);
         if (down && inner.query == subquery && column_can_be_restricted(subquery, entry))
             add_edge(c, outer, inner);

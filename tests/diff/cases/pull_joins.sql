@@ -147,3 +147,6 @@ SELECT a.name FROM customers a JOIN holes b ON true ORDER BY a.customer_id, b.id
 SELECT c.name, e.kind FROM customers c JOIN events e ON e.id = c.customer_id ORDER BY 1 LIMIT 5;
 SELECT count(*) FROM orders o, items i, customers c, holes h, local_notes l WHERE o.item_id = i.item_id AND c.customer_id = o.order_id AND h.id = i.item_id AND l.id = h.id;
 SELECT 1 / (o.item_id - h.id) FROM orders o JOIN holes h ON h.id <> o.item_id OR o.order_id = 4 ORDER BY 1;
+SELECT count(*), count(k) FROM (SELECT o.customer_id AS k FROM items i LEFT JOIN orders o ON o.item_id = i.item_id + 1000) s;
+SELECT count(*), count(k) FROM (SELECT o.customer_id AS k FROM items i FULL JOIN orders o ON o.item_id = i.item_id WHERE i.item_id < 3) s;
+SELECT count(*) FROM customers c RIGHT JOIN items i ON c.customer_id = i.item_id + 1000 WHERE i.item_id IS NOT DISTINCT FROM c.customer_id;
