@@ -30,6 +30,8 @@ bench:
 
 else
 
+# The temporary server's databases are UTF-8 whatever the caller's locale.
+export LANG := C.UTF-8
 REGRESS      = $(patsubst sql/%.sql,%,$(filter-out sql/shardwise--%,$(sort $(wildcard sql/*.sql))))
 REGRESS_OPTS = --temp-instance=./tmp_check --temp-config=tests/regress.conf --load-extension=shardwise
 
