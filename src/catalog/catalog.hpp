@@ -53,6 +53,9 @@ bool extension_exists();
 // column has gone.
 const Table *find_table(Oid relid);
 
+// Finds a strategy by the name that SQL and the catalog use; false if there is none.
+bool find_strategy(const char *name, Strategy *strategy);
+
 // Finds a keyspace by number; ereports if it does not exist.
 const Keyspace *find_keyspace(int32 keyspace_id);
 

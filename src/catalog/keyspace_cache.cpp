@@ -34,17 +34,30 @@ void drop_keyspaces()
     }
 }
 
+bool find_strategy(const char *name, Strategy *strategy)
+{
+    static constexpr struct {
+        const char *name;
+        Strategy strategy;
+    } names[] = {{"hash", Strategy::Hash},
+                 {"consistent_hash", Strategy::ConsistentHash},
+                 {"range", Strategy::Range},
+                 {"list", Strategy::List}};
+    for (const auto &known : names) {
+        if (strcmp(name, known.name) != 0)
+            continue;
+        *strategy = known.strategy;
+        return true;
+    }
+    return false;
+}
+
 static Strategy strategy_from_name(const char *name)
 {
-    if (strcmp(name, "hash") == 0)
-        return Strategy::Hash;
-    if (strcmp(name, "consistent_hash") == 0)
-        return Strategy::ConsistentHash;
-    if (strcmp(name, "range") == 0)
-        return Strategy::Range;
-    if (strcmp(name, "list") == 0)
-        return Strategy::List;
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown strategy \"%s\"", name)));
+    Strategy strategy;
+    if (!find_strategy(name, &strategy))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown strategy \"%s\"", name)));
+    return strategy;
 }
 
 // Reads an array of oids (regtype[], regcollation[]); returns its length.

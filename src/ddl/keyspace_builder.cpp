@@ -15,17 +15,12 @@ namespace shardwise
 
 Strategy parse_strategy(const char *name)
 {
-    if (strcmp(name, "hash") == 0)
-        return Strategy::Hash;
-    if (strcmp(name, "consistent_hash") == 0)
-        return Strategy::ConsistentHash;
-    if (strcmp(name, "range") == 0)
-        return Strategy::Range;
-    if (strcmp(name, "list") == 0)
-        return Strategy::List;
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown strategy \"%s\"", name),
-             errhint("Use \"hash\", \"consistent_hash\", \"range\" or \"list\".")));
+    Strategy strategy;
+    if (!find_strategy(name, &strategy))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown strategy \"%s\"", name),
+                 errhint("Use \"hash\", \"consistent_hash\", \"range\" or \"list\".")));
+    return strategy;
 }
 
 static List *all_shards()
