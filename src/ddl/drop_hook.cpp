@@ -64,8 +64,8 @@ static void announce_end_of_catalog()
 // DROP EXTENSION takes one catalog table after the other.
 static bool catalog_is_whole()
 {
-    for (const char *name : {"shard", "keyspace", "map_entry", "pin", "distribution", "ghost_range",
-                             "shipped_function"})
+    for (const char *name :
+         {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
@@ -76,11 +76,8 @@ static void before_relation_drop(Oid relid, int column)
     char kind = get_rel_relkind(relid);
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
         return;
-    if (get_rel_namespace(relid) == schema_oid()) {
-        if (column == 0)
-            announce_end_of_catalog();
+    if (get_rel_namespace(relid) == schema_oid())
         return;
-    }
     const Table *table = find_table(relid);
     if (table == nullptr)
         return;
@@ -92,7 +89,10 @@ static void before_relation_drop(Oid relid, int column)
 
 static void before_drop(Oid class_id, Oid object_id, int sub_id)
 {
-    if (!catalog_is_whole())
+    Oid distributions = get_relname_relid("distribution", schema_oid());
+    if (class_id == RelationRelationId && object_id == distributions && sub_id == 0)
+        announce_end_of_catalog();
+    if (object_id == distributions || !OidIsValid(distributions) || !catalog_is_whole())
         return;
     if (class_id == RelationRelationId)
         before_relation_drop(object_id, sub_id);
