@@ -131,6 +131,13 @@ CREATE TABLE shardwise.move_range (
     PRIMARY KEY (move_id, ordinal)
 );
 
+-- The decision to commit a transaction on several servers: its row commits with the router's part.
+-- Written at commit, one row a backend, used again; recovery removes what is left. Of this server
+-- alone, so not dumped.
+CREATE TABLE shardwise.commit_decision (
+    gid text NOT NULL                         -- name of the prepared transactions, without _<shard>
+) WITH (fillfactor = 50);
+
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shard', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.keyspace', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.map_entry', '');

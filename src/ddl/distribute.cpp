@@ -49,7 +49,7 @@ Relation open_whole_table(Oid relid, const char *command)
 static void move_to_shards(Relation rel)
 {
     Oid relid = RelationGetRelid(rel);
-    Management management = begin_management(all_shard_ids(), false);
+    Management management = begin_management(all_shard_ids());
     Shipment shipment = {management.targets, list_make1_oid(relid)};
     Table table = *find_table(relid);
     ship_tables(&shipment);
@@ -198,7 +198,7 @@ SHARDWISE_FUNCTION(shardwise_undistribute_table)
 
     Table table = *found;
     empty_local_table(relid); // a restored dump may have left rows there
-    Management management = begin_management(all_shard_ids(), true);
+    Management management = begin_management(all_shard_ids());
     run_on_targets(management.targets,
                    psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", qualified_table_name(relid)));
     ListCell *cell;

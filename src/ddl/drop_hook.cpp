@@ -34,12 +34,12 @@ static void refuse_key_column(const Table *table, Oid relid, int column)
                              quote_literal_cstr(qualified_table_name(topmost_table(relid))))));
 }
 
-// The shards commit after the router, as a drop cannot be taken back. CASCADE there, because the
-// router has already decided: what depends on the table on the router is gone or going.
+// CASCADE, because the router has already decided: what depends on the table there is gone or
+// going.
 static void drop_table_on_shards(Oid relid)
 {
     if (!session_restores_dump()) {
-        Management management = begin_management(all_shard_ids(), true);
+        Management management = begin_management(all_shard_ids());
         drop_shipped_tables(management.targets, list_make1_oid(relid), true);
         end_management(&management);
     }

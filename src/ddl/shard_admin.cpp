@@ -131,7 +131,7 @@ static void ship_existing_tables(int32 shard_id)
     List *shards = list_make1_int(shard_id);
     if (others != NIL)
         shards = lappend_int(shards, linitial_int(others));
-    Management management = begin_management(shards, false);
+    Management management = begin_management(shards);
     Shipment shipment = {list_make1(linitial(management.targets)), relids};
     ship_tables(&shipment);
     foreach (cell, relids)
@@ -297,7 +297,7 @@ static void empty_shard(const Shard *shard)
     }
     close_session(session);
     char *name = pstrdup(NameStr(shard->name));
-    Management management = begin_management(list_make1_int(shard->id), true);
+    Management management = begin_management(list_make1_int(shard->id));
     Target *target = static_cast<Target *>(linitial(management.targets));
     ListCell *cell;
     foreach (cell, relids) {

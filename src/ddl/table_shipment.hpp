@@ -20,9 +20,8 @@ struct Management {
     int settings_level;
 };
 
-// Opens shards for management. `after_router`: what is done there commits after the router (see
-// join_shard_for_management).
-Management begin_management(const List *shard_ids, bool after_router);
+// Opens shards for management (see join_shard_for_management).
+Management begin_management(const List *shard_ids);
 
 // Gives all sessions their own settings back, for what follows in the transaction.
 void end_management(const Management *management);

@@ -91,8 +91,7 @@ static bool skip_copy_data(Connection *c, TimestampTz deadline)
     }
 }
 
-// Reads an exchange to its end; false when it does not end in time.
-static bool drain_quietly(Connection *c, TimestampTz deadline)
+bool drain_quietly(Connection *c, TimestampTz deadline)
 {
     while (c->busy) {
         PGresult *result = next_result(c, deadline);
@@ -108,7 +107,7 @@ static bool drain_quietly(Connection *c, TimestampTz deadline)
     return !c->busy;
 }
 
-static void clear_outcome(Connection *c)
+void clear_outcome(Connection *c)
 {
     PQclear(c->error);
     c->error = nullptr;
@@ -186,25 +185,6 @@ void rollback_quietly(Connection *c)
     c->committing = false;
     c->savepoint = 0;
     c->scope = Scope::Idle;
-}
-
-const char *commit_quietly(Connection *c)
-{
-    if (c->pg == nullptr || c->lost)
-        return "connection lost";
-    drop_queue(c, 0);
-    if (c->busy)
-        return "a statement was still under way";
-    const char *failure = nullptr;
-    if (!run_quietly(c, "COMMIT", 10 * end_seconds)) {
-        const char *message =
-            c->error != nullptr ? PQresultErrorField(c->error, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
-        failure = message != nullptr ? pstrdup(message) : "no answer";
-        c->lost = true;
-    }
-    c->settings_in_transaction = false;
-    clear_outcome(c);
-    return failure;
 }
 
 } // namespace shardwise

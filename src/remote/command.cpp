@@ -1,11 +1,11 @@
-// Commands that run on their own: run_command() and the end of transactions.
+// Commands that run on their own, and the state of the transaction they are part of.
 #include "remote/connection_internal.hpp"
 
 namespace shardwise
 {
 
 // Sends one command by the simple protocol, after what is queued.
-static void send_simple(Connection *c, const char *sql)
+void send_simple(Connection *c, const char *sql)
 {
     begin_exchange(c, false);
     if (PQsendQuery(c->pg, sql) == 0)
@@ -71,36 +71,6 @@ Scope connection_scope(const Connection *c)
 bool transaction_was_sent(const Connection *c)
 {
     return c->lost || c->busy || (c->pg != nullptr && PQtransactionStatus(c->pg) != PQTRANS_IDLE);
-}
-
-void send_commit(Connection *c)
-{
-    drop_queue(c, 0); // savepoints and their releases end with the transaction
-    make_available(c);
-    send_simple(c, "COMMIT");
-    c->committing = true;
-}
-
-static bool is_rollback(const PGresult *result)
-{
-    return strcmp(PQcmdStatus(const_cast<PGresult *>(result)), "COMMIT") != 0;
-}
-
-void finish_commit(Connection *c)
-{
-    bool rolled_back = false;
-    while (PGresult *result = next_result(c)) {
-        rolled_back = is_rollback(result);
-        PQclear(result);
-    }
-    if (c->error != nullptr || c->lost)
-        raise_exchange_error(c);
-    c->committing = false;
-    if (rolled_back)
-        ereport(ERROR,
-                (errcode(ERRCODE_TRANSACTION_ROLLBACK),
-                 errmsg("shard \"%s\" rolled the transaction back", NameStr(c->shard_name))));
-    c->settings_in_transaction = false;
 }
 
 } // namespace shardwise

@@ -179,6 +179,7 @@ void open_connection(Connection *c, Oid role)
         AllocSetContextCreate(TopMemoryContext, "shardwise connection", ALLOCSET_SMALL_SIZES);
     c->invalidated = false;
     c->lost = false;
+    c->max_prepared_transactions = -1;
     PG_TRY();
     {
         start_session(c, &keywords, mapping);

@@ -68,6 +68,7 @@ struct Connection {
     bool invalidated; // server or user mapping changed: replace when idle
     bool used_password;
     TimestampTz last_use;
+    int max_prepared_transactions; // of the shard, -1: not yet known
 
     Scope scope;
     bool committing; // the exchange under way, or just read, is a COMMIT
@@ -168,6 +169,8 @@ void forget_settings(Connection *);
 // command.cpp
 // Sends a command by the simple protocol, after what is queued.
 void send_command(Connection *, const char *sql);
+// Sends one command by the simple protocol while nothing is under way.
+void send_simple(Connection *, const char *sql);
 
 // error.cpp
 void install_notice_receiver(Connection *);
@@ -176,12 +179,17 @@ void drop_notices(Connection *);
 // Raises the error of the exchange that ended (or the loss of the connection), whole.
 void raise_exchange_error(Connection *) pg_attribute_noreturn();
 void raise_lost(Connection *, int sqlstate, const char *detail) pg_attribute_noreturn();
+int sqlstate_of(const PGresult *); // of an error
 bool error_has_sqlstate(const PGresult *, const char *sqlstate);
 bool error_ends_session(const PGresult *);
 
 // cancel.cpp
 // Asks the shard to cancel what it runs. Bounded in time; false when the shard does not answer.
 bool request_cancel(Connection *);
+// Reads an exchange to its end, bounded in time; false when it does not end.
+bool drain_quietly(Connection *, TimestampTz deadline);
+// Forgets the error and the notices of the last exchange.
+void clear_outcome(Connection *);
 
 // pool.cpp
 // Forgets which role uses which connection.

@@ -15,7 +15,7 @@ static char *copy_field(const PGresult *result, int code)
     return value != nullptr ? pstrdup(value) : nullptr;
 }
 
-static int sqlstate_of(const PGresult *result)
+int sqlstate_of(const PGresult *result)
 {
     const char *code = field(result, PG_DIAG_SQLSTATE);
     if (code == nullptr || strlen(code) != 5)

@@ -42,8 +42,19 @@ void finish_statements(Connection *);
 void send_commit(Connection *);
 void finish_commit(Connection *);
 
-// Commits where no error may be raised any more. Returns nullptr, or the message of what failed.
-const char *commit_quietly(Connection *);
+// First phase of two-phase commit, in two steps as well. A cancel request may end the wait: what
+// the shard made of it is undone by ROLLBACK PREPARED.
+void send_prepare(Connection *, const char *gid);
+void finish_prepare(Connection *);
+
+// Sends a command to an idle session where no error may be raised any more, and reads its answer.
+// finish_quietly() returns nullptr, or the message of what failed and its SQLSTATE. false, or a
+// failure with a SQLSTATE of class 08: the session is gone.
+bool send_quietly(Connection *, const char *sql);
+const char *finish_quietly(Connection *, TimestampTz deadline, int *sqlstate);
+
+// The shard's max_prepared_transactions, asked once for each session; raises the shard's errors.
+int max_prepared_transactions(Connection *);
 
 // Rolls back whatever the connection is in, bounded in time, and leaves it in Scope::Idle. Never
 // ereports.

@@ -15,43 +15,33 @@ static void finish_all_statements()
             finish_statements(lone_connections[i]);
 }
 
+static bool commits_with(const Participant *p, bool writers)
+{
+    if ((p->write_level > 0) != writers || !transaction_was_sent(p->connection))
+        return false;
+    return writers || !outlives_router(p);
+}
+
 // Commits the shards that wrote, or those that did not, all at the same time.
 static void commit_shards(bool writers)
 {
-    for (int i = 0; i < participant_count; i++) {
-        const Participant *p = &participants[i];
-        if (!p->after_router && (p->write_level > 0) == writers &&
-            transaction_was_sent(p->connection))
-            send_commit(p->connection);
-    }
-    for (int i = 0; i < participant_count; i++) {
-        const Participant *p = &participants[i];
-        if (!p->after_router && (p->write_level > 0) == writers)
-            finish_commit(p->connection);
-    }
+    for (int i = 0; i < participant_count; i++)
+        if (commits_with(&participants[i], writers))
+            send_commit(participants[i].connection);
+    for (int i = 0; i < participant_count; i++)
+        if (commits_with(&participants[i], writers))
+            finish_commit(participants[i].connection);
 }
 
 // Readers first: their failure (serialization, a lost connection) still undoes everything.
 static void before_commit()
 {
     finish_all_statements();
-    commit_shards(false);
-    commit_shards(true);
-}
-
-// The router has committed: nothing may fail any more.
-static void after_commit()
-{
-    for (int i = 0; i < participant_count; i++) {
-        const Participant *p = &participants[i];
-        if (!p->after_router || !transaction_was_sent(p->connection))
-            continue;
-        const char *failure = commit_quietly(p->connection);
-        if (failure != nullptr)
-            ereport(WARNING, (errcode(ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN),
-                              errmsg("could not commit on shard \"%s\"",
-                                     connection_shard_name(p->connection)),
-                              errdetail("The router has committed already: %s.", failure)));
+    if (needs_two_phase()) {
+        prepare_writers();
+    } else {
+        commit_shards(false);
+        commit_shards(true);
     }
 }
 
@@ -62,6 +52,7 @@ static void leave_shards()
         rollback_quietly(participants[i].connection);
     for (int i = 0; i < lone_count; i++)
         rollback_quietly(lone_connections[i]);
+    rollback_prepared();
     forget_participants();
     release_held_cancel();
 }
@@ -102,7 +93,7 @@ static void transaction_callback(XactEvent event, void *)
         before_commit();
         break;
     case XACT_EVENT_COMMIT:
-        after_commit();
+        commit_prepared();
         leave_shards();
         break;
     case XACT_EVENT_ABORT:

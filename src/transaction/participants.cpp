@@ -79,19 +79,19 @@ static void check_same_user(const Participant *p, const Connection *wanted)
                  errhint("Give the roles one user mapping, FOR PUBLIC.")));
 }
 
-static void check_only_writer(const Participant *p)
+// The second shard that is written makes two-phase commit necessary: better to say now that it is
+// not possible.
+static void note_write(Participant *p)
 {
+    if (p->write_level > 0)
+        return;
     for (int i = 0; i < participant_count; i++) {
-        const Participant *other = &participants[i];
-        if (other == p || other->management || other->write_level == 0)
+        if (participants[i].write_level == 0)
             continue;
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot write on more than one shard in one transaction"),
-                        errdetail("The transaction has written on shard \"%s\" and would now "
-                                  "write on shard \"%s\".",
-                                  connection_shard_name(other->connection),
-                                  connection_shard_name(p->connection))));
+        require_two_phase(&participants[i]);
+        require_two_phase(p);
     }
+    p->write_level = GetCurrentTransactionNestLevel();
 }
 
 static void check_may_write()
@@ -207,25 +207,23 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
         end_lone_statements();
 
     Participant *p = join(shard_id);
-    if (access == Access::Write && !p->management) {
-        check_only_writer(p);
-        if (p->write_level == 0)
-            p->write_level = GetCurrentTransactionNestLevel();
-    }
+    if (access == Access::Write)
+        note_write(p);
+    else if (access == Access::Lock)
+        p->locks = true;
     follow_router(p);
     return p->connection;
 }
 
-Connection *join_shard_for_management(int32 shard_id, bool after_router)
+Connection *join_shard_for_management(int32 shard_id)
 {
     check_may_write();
     if (lone_count > 0)
         end_lone_statements();
     Participant *p = join(shard_id);
+    require_two_phase(p);
     p->management = true;
-    p->after_router = p->after_router || after_router;
-    if (p->write_level == 0)
-        p->write_level = GetCurrentTransactionNestLevel();
+    note_write(p);
     follow_router(p);
     return p->connection;
 }

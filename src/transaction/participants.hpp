@@ -22,15 +22,15 @@ enum class Access {
 // shard, a read to each of several. Where that command is certain to be the whole transaction
 // (autocommit), no BEGIN is sent at all.
 //
-// Errors: 0A000 when a second shard would be written in one transaction; 25006 for a write in a
-// READ ONLY transaction; 08xxx when the shard does not answer, or was lost earlier in this
-// transaction.
+// Errors: 25006 for a write in a READ ONLY transaction; 55000 for a write on a second shard where
+// one of them has no prepared transactions; 08xxx when the shard does not answer, or was lost
+// earlier in this transaction.
 Connection *join_shard(int32 shard_id, Access access, bool alone);
 
 // Makes a shard take part in a router-driven change of many shards (distribute_table and the
-// like): exempt from the one-writer rule; `after_router` commits the shard's part after the
-// router's own commit instead of before it (for changes that destroy what the router just copied).
-Connection *join_shard_for_management(int32 shard_id, bool after_router = false);
+// like). Its part commits by two-phase commit even where no other shard takes part, so that it
+// never commits without the router. Errors: 55000 where the shard has no prepared transactions.
+Connection *join_shard_for_management(int32 shard_id);
 
 // Registers the transaction callbacks. From _PG_init.
 void init_transaction();

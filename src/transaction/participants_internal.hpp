@@ -15,8 +15,9 @@ struct Participant {
     int level;           // deepest of the router's nesting levels that has its savepoint there
     int write_level;     // the outermost level that wrote, 0: none
     int read_only_level; // the level whose READ ONLY the shard follows, 0: none
-    bool management;     // part of a change that the router drives: may write beside others
-    bool after_router;   // commits after the router
+    bool locks;          // holds row locks that must outlive the router's commit
+    bool management;     // part of a change that the router drives: commits in two phases
+    bool prepare_sent;   // its PREPARE TRANSACTION was sent
 };
 
 // The participants of the current transaction, in the order of joining.
@@ -28,6 +29,19 @@ extern int participant_count;
 constexpr int max_lone_connections = 64;
 extern Connection *lone_connections[max_lone_connections];
 extern int lone_count;
+
+// The state of the current transaction's two-phase commit; two_phase.cpp.
+bool needs_two_phase();
+// True for a part that only locked rows: it commits after the router.
+bool outlives_router(const Participant *);
+// Raises an error where a shard cannot prepare transactions.
+void require_two_phase(const Participant *);
+// First phase: prepares the writers while the others commit, then writes the decision into the
+// router's transaction. Raises errors: everything can still be undone.
+void prepare_writers();
+// Second phase, after the router's commit or rollback. Never raise errors.
+void commit_prepared();
+void rollback_prepared();
 
 // Forgets all participants, at the end of the transaction.
 void forget_participants();

@@ -96,7 +96,7 @@ ok($cluster->wait_until_idle, 'a terminated session leaves no transaction on a s
 is($cluster->balance(1), '1.00', 'its update is undone');
 eval { $session->quit; };
 
-# A transaction may read anywhere, and write on one shard (for now).
+# A transaction may read and write anywhere.
 my $other = $cluster->key_elsewhere('customers', '1::bigint');
 ($out, $states) = $cluster->errors(<<"SQL");
 BEGIN;
@@ -105,9 +105,23 @@ SELECT name FROM customers WHERE customer_id = $other;
 UPDATE customers SET balance = 3 WHERE customer_id = $other;
 COMMIT;
 SQL
-is_deeply($states, ['0A000'], 'a second shard is written: refused');
-is($out, "customer $other", 'though it may be read');
-is($cluster->balance(1), '1.00', 'the first write is undone');
+is_deeply($states, [], 'a second shard is written');
+is($out, "customer $other", 'and read');
+is($cluster->balance(1) + $cluster->balance($other), 6, 'both writes are there');
+is($cluster->sql("BEGIN; UPDATE customers SET balance = 1 WHERE customer_id = 1;
+	UPDATE customers SET balance = 1 WHERE customer_id = $other; ROLLBACK;
+	SELECT sum(balance) FROM customers WHERE customer_id IN (1, $other)"), '6.00', 'and undone');
+(undef, $states) = $cluster->errors(<<"SQL");
+BEGIN;
+UPDATE customers SET balance = 1 WHERE customer_id = 1;
+SAVEPOINT a;
+UPDATE customers SET balance = 4 WHERE customer_id = $other;
+INSERT INTO customers VALUES ($other, 'clash', 0);
+ROLLBACK TO a;
+COMMIT;
+SQL
+is_deeply($states, ['23505'], 'the second shard fails in a savepoint');
+is($cluster->balance(1) + $cluster->balance($other), 4, 'what it did is undone, the rest stands');
 
 # An error that comes with COMMIT only.
 $cluster->sql(<<'SQL');

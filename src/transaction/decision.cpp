@@ -1,0 +1,97 @@
+#include "transaction/decision.hpp"
+
+#include "catalog/catalog.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "storage/bufmgr.h"
+}
+
+namespace shardwise
+{
+
+// The row of this backend's last decision that is finished, to be overwritten by the next.
+static struct {
+    GlobalId gid;
+    Oid relfilenode;
+    ItemPointerData tid;
+    bool finished;
+} last;
+
+const char *global_id_prefix()
+{
+    static char prefix[64];
+    snprintf(prefix, sizeof(prefix), "shardwise_" UINT64_FORMAT "_%u_", GetSystemIdentifier(),
+             MyDatabaseId);
+    return prefix;
+}
+
+// Transaction ids would not do as numbers: after a crash PostgreSQL may hand out those again that
+// never reached its log. Numbers count from a random start.
+GlobalId make_global_id()
+{
+    static uint64 number = 0;
+    if (number == 0 && !pg_strong_random(&number, sizeof(number)))
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random number")));
+    number++;
+    GlobalId gid;
+    snprintf(gid.text, sizeof(gid.text), "%s%d_" UINT64_FORMAT, global_id_prefix(), MyProcPid,
+             number);
+    return gid;
+}
+
+PreparedName prepared_name(const GlobalId *gid, int32 shard_id)
+{
+    PreparedName name;
+    snprintf(name.text, sizeof(name.text), "%s_%d", gid->text, shard_id);
+    return name;
+}
+
+// True where the row is still the one that this backend wrote: VACUUM FULL may have moved it,
+// recovery removed it.
+static bool last_row_is_there(Relation rel)
+{
+    if (!last.finished || last.relfilenode != rel->rd_node.relNode)
+        return false;
+    HeapTupleData tuple;
+    Buffer buffer;
+    tuple.t_self = last.tid;
+    if (!heap_fetch(rel, SnapshotSelf, &tuple, &buffer, false))
+        return false;
+    bool isnull;
+    Datum gid = heap_getattr(&tuple, 1, RelationGetDescr(rel), &isnull);
+    bool same = !isnull && strcmp(TextDatumGetCString(gid), last.gid.text) == 0;
+    ReleaseBuffer(buffer);
+    return same;
+}
+
+static bool overwrite_last_row(Relation rel, HeapTuple tuple)
+{
+    TM_FailureData failure;
+    LockTupleMode mode;
+    return last_row_is_there(rel) && heap_update(rel, &last.tid, tuple, GetCurrentCommandId(true),
+                                                 InvalidSnapshot, false, &failure, &mode) == TM_Ok;
+}
+
+void record_decision(const GlobalId *gid)
+{
+    Relation rel = table_open(catalog_table_oid("commit_decision"), RowExclusiveLock);
+    Datum value = CStringGetTextDatum(gid->text);
+    bool isnull = false;
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(rel), &value, &isnull);
+    if (!overwrite_last_row(rel, tuple))
+        simple_heap_insert(rel, tuple);
+    last.finished = false; // if this transaction fails, the next writes a row anew
+    last.gid = *gid;
+    last.relfilenode = rel->rd_node.relNode;
+    last.tid = tuple->t_self;
+    table_close(rel, NoLock);
+}
+
+void end_decision(bool finished)
+{
+    last.finished = finished;
+}
+
+} // namespace shardwise
