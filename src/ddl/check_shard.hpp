@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
-#include "ddl/session.hpp"
+#include "remote/session.hpp"
 
 namespace shardwise
 {

@@ -4,7 +4,7 @@
 
 #include "catalog/catalog.hpp"
 #include "ddl/ddl.hpp"
-#include "ddl/session.hpp"
+#include "remote/session.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"

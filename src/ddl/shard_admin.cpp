@@ -5,7 +5,7 @@
 #include "ddl/check_shard.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/row_transfer.hpp"
-#include "ddl/session.hpp"
+#include "remote/session.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"

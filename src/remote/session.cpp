@@ -1,7 +1,7 @@
 #include "pg/pg.hpp"
 
-#include "ddl/session.hpp"
 #include "remote/connection_internal.hpp"
+#include "remote/session.hpp"
 
 extern "C" {
 #include "catalog/pg_foreign_server.h"
@@ -138,9 +138,10 @@ void close_session(Session *session)
     end_session(session);
 }
 
-Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error)
+Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error,
+                      bool replication)
 {
-    int capacity = list_length(options.server) + list_length(options.mapping) + 3;
+    int capacity = list_length(options.server) + list_length(options.mapping) + 4;
     const char **keywords = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     const char **values = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     int count = 0;
@@ -158,6 +159,10 @@ Session *open_session(const ConnectionOptions &options, MemoryContext context, c
     values[count++] = GetDatabaseEncodingName();
     keywords[count] = "fallback_application_name";
     values[count++] = "shardwise";
+    if (replication) {
+        keywords[count] = "replication";
+        values[count++] = "database";
+    }
 
     Session *session = static_cast<Session *>(MemoryContextAllocZero(context, sizeof(Session)));
     session->callback.func = end_session;

@@ -1,5 +1,5 @@
 // Plain libpq sessions to a database, apart from the transaction's own connections: for checking a
-// server that is not a shard yet, creating a database, and run_on_shards().
+// server that is not a shard yet, creating a database, run_on_shards(), and moves.
 #pragma once
 
 #include "pg/pg.hpp"
@@ -33,7 +33,9 @@ struct Session {
 
 // Opens a session. Returns nullptr when the server does not answer, with libpq's message (never a
 // password) in *error. Serves interrupts.
-Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error);
+// `replication`: as a walsender of the database (replication=database).
+Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error,
+                      bool replication = false);
 
 // Ends a session ahead of its context.
 void close_session(Session *session);
