@@ -61,14 +61,17 @@ CREATE TABLE shardwise.distribution (
 );
 CREATE INDEX distribution_keyspace ON shardwise.distribution (keyspace_id);
 
--- Ranges that may hold rows on a shard which does not own them (a move is under way).
+-- Ranges that may hold rows on a shard which does not own them (a move is under way). Statements that
+-- go to several shards leave these rows out. A row must be committed, and all transactions that hold a
+-- lock on a table of the keyspace have ended, before rows are copied.
 CREATE TABLE shardwise.ghost_range (
     keyspace_id int NOT NULL,
     shard_id int NOT NULL,
     lower_hash bigint,
     upper_hash bigint,                        -- inclusive
     lower_key text[],
-    upper_key text[]                          -- exclusive, NULL is MAXVALUE
+    upper_key text[],                         -- exclusive, NULL is MAXVALUE
+    pin_key text[]                            -- the one key of a pin, or of a list: no range then
 );
 
 -- Functions that every shard has, because a distributed or reference table needs them.
@@ -282,6 +285,8 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwis
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.pin
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.ghost_range
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.distribution
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce_relation AFTER INSERT OR UPDATE OR DELETE ON shardwise.distribution
@@ -372,9 +377,9 @@ COMMENT ON VIEW shardwise.ranges IS 'shard maps: who owns which range of the key
 
 CREATE VIEW shardwise.ghost_ranges AS
     SELECT g.keyspace_id, k.tables, s.shard_name AS shard,
-           coalesce(nullif(g.lower_hash, -9223372036854775808)::text,
+           coalesce(shardwise.show_key(g.pin_key), nullif(g.lower_hash, -9223372036854775808)::text,
                     shardwise.show_key(g.lower_key), 'MINVALUE') AS lower,
-           coalesce(nullif(g.upper_hash, 9223372036854775807)::text,
+           coalesce(shardwise.show_key(g.pin_key), nullif(g.upper_hash, 9223372036854775807)::text,
                     shardwise.show_key(g.upper_key), 'MAXVALUE') AS upper
       FROM shardwise.ghost_range g
       JOIN shardwise.keyspaces k USING (keyspace_id)

@@ -56,6 +56,7 @@ static void drop_what_depends_on(CatalogTable table)
     case CatalogTable::Keyspace:
     case CatalogTable::MapEntry:
     case CatalogTable::Pin:
+    case CatalogTable::GhostRange:
         drop_tables_with_keyspace();
         drop_keyspaces();
         break;

@@ -108,6 +108,14 @@ int32 any_owner(const Keyspace *keyspace);
 // The numbers of all shards that own a range or key of the keyspace, ascending.
 List *list_owners(const Keyspace *keyspace);
 
+// True if a shard may hold rows of the keyspace that it does not own (a move is under way).
+bool has_ghosts(const Keyspace *keyspace, int32 shard_id);
+
+// Builds the condition, over the table's bare column names, that hides such rows from a statement
+// which goes to several shards; nullptr where there are none. Good under any settings and
+// search_path.
+char *ghost_filter_sql(const Table *table, int32 shard_id);
+
 // Announce changes. Effective at commit, as all invalidation; own backend at the next
 // CommandCounterIncrement.
 // Statements that change the tables by SQL (a restore) are announced by triggers.

@@ -7,7 +7,15 @@
 namespace shardwise
 {
 
-enum class CatalogTable { Shard, Keyspace, MapEntry, Pin, Distribution, ShippedFunction };
+enum class CatalogTable {
+    Shard,
+    Keyspace,
+    MapEntry,
+    Pin,
+    Distribution,
+    ShippedFunction,
+    GhostRange
+};
 
 // Tells which of our tables a relation is; false for any other relation.
 bool identify_catalog_table(Oid relid, CatalogTable *table);
@@ -25,6 +33,9 @@ constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
 constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2,
                      distribution_key_columns = 3;
 constexpr AttrNumber shipped_function = 1;
+constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2, ghost_lower_hash = 3,
+                     ghost_upper_hash = 4, ghost_lower_key = 5, ghost_upper_key = 6,
+                     ghost_pin_key = 7;
 } // namespace column
 
 // Takes the snapshot that our tables are read with: a fresh one, like the system's for its own

@@ -185,6 +185,39 @@ static OwnedKeys read_pins(const Keyspace *keyspace, Snapshot snapshot, MemoryCo
     return pins;
 }
 
+static GhostRanges read_ghosts(const Keyspace *keyspace, Snapshot snapshot, MemoryContext context)
+{
+    GhostRanges ghosts = {};
+    CatalogScan scan = scan_rows_by_number(CatalogTable::GhostRange, snapshot, keyspace->id);
+    while (HeapTuple row = next_row(&scan)) {
+        auto read = [&](AttrNumber column) -> Datum * {
+            bool isnull;
+            Datum key = get_column(&scan, row, column, &isnull);
+            return isnull ? nullptr : read_key(keyspace, &keyspace->map->functions, key, context);
+        };
+        auto read_hash = [&](AttrNumber column, int64 otherwise) {
+            bool isnull;
+            Datum hash = get_column(&scan, row, column, &isnull);
+            return isnull ? otherwise : DatumGetInt64(hash);
+        };
+        Size size = sizeof(GhostRange) * (ghosts.count + 1);
+        ghosts.ranges =
+            (GhostRange *)(ghosts.ranges != nullptr ? repalloc(ghosts.ranges, size)
+                                                    : MemoryContextAlloc(context, size));
+        GhostRange *ghost = &ghosts.ranges[ghosts.count++];
+        ghost->shard = DatumGetInt32(get_column(&scan, row, column::ghost_shard));
+        ghost->lower_hash = read_hash(column::ghost_lower_hash, lowest_hash);
+        ghost->upper_hash = read_hash(column::ghost_upper_hash, PG_INT64_MAX);
+        ghost->lower = read(column::ghost_lower_key);
+        ghost->upper = read(column::ghost_upper_key);
+        ghost->key = read(column::ghost_pin_key);
+        if (ghost->key == nullptr && keyspace->strategy == Strategy::List)
+            ghost->key = ghost->lower;
+    }
+    end_scan(&scan);
+    return ghosts;
+}
+
 static void raise_bad_map(const Keyspace *keyspace, int position)
 {
     ereport(ERROR,
@@ -277,6 +310,7 @@ static void load_map(Keyspace *keyspace, Snapshot snapshot, MemoryContext contex
     int nest_level = use_text_settings();
     OwnedKeys rows = read_map_entries(keyspace, snapshot, context);
     OwnedKeys pins = read_pins(keyspace, snapshot, context);
+    keyspace->map->ghosts = read_ghosts(keyspace, snapshot, context);
     AtEOXact_GUC(true, nest_level);
     if (keyspace->strategy == Strategy::List)
         fill_key_index(keyspace, &rows, &keyspace->map->listed, context);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "catalog/ghost_ranges.hpp"
 #include "catalog/key_types.hpp"
 
 namespace shardwise
@@ -23,6 +24,7 @@ struct ShardMap {
     int32 *owners;
     KeyIndex listed; // strategy list
     KeyIndex pinned;
+    GhostRanges ghosts;
 };
 
 } // namespace shardwise

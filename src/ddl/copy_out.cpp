@@ -31,8 +31,9 @@ constexpr int binary_trailer = 2;
 
 struct CopyOut {
     CopyFormatOptions options;
-    List *columns;        // attribute numbers
-    char *command;        // for the shards
+    List *columns; // attribute numbers
+    List *connections;
+    List *commands;       // char *, one a connection
     char *header_command; // yields the header line alone
     FILE *file;           // nullptr: the client
     uint64 rows;
@@ -172,13 +173,13 @@ void write_header_line(CopyOut *copy, Connection *connection)
 }
 
 // In binary, a shard's header shares a message with its first row, and its trailer is a message.
-void forward_rows(CopyOut *copy, Connection *connection)
+void forward_rows(CopyOut *copy, Connection *connection, const char *command)
 {
     const char *data;
     int length;
     bool first = true;
 
-    start_copy_out(connection, copy->command);
+    start_copy_out(connection, command);
     while ((length = read_copy_data(connection, &data)) >= 0) {
         CHECK_FOR_INTERRUPTS();
         if (copy->options.binary) {
@@ -204,6 +205,15 @@ List *source_shards(Oid relid)
     for (int i = 0; i < n && !(ids != NIL && find_table(relid)->is_reference); i++)
         ids = lappend_int(ids, shards[i]->id);
     return ids;
+}
+
+// What a shard copies: the table, or the rows of it that the shard owns.
+char *source_on_shard(Oid relid, int32 shard, const char *table, const char *columns)
+{
+    const char *filter = ghost_filter_sql(find_table(relid), shard);
+    if (filter == nullptr)
+        return psprintf("%s (%s)", table, columns);
+    return psprintf("(SELECT %s FROM ONLY %s WHERE %s)", columns, table, filter);
 }
 
 void open_destination(CopyOut *copy, const CopyStmt *statement)
@@ -257,23 +267,26 @@ void copy_out(const CopyStmt *statement, Oid relid, QueryCompletion *completion)
     char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
                                              get_rel_name(relid));
     char *columns = column_names(relid, copy.columns);
-    copy.command = shard_command(statement, copy, psprintf("%s (%s)", table, columns), false);
     copy.header_command = shard_command(
         statement, copy, psprintf("(SELECT %s FROM %s LIMIT 0)", columns, table), true);
 
     // All shards' transactions begin before the first row is sent.
-    List *connections = NIL;
     ListCell *cell;
-    foreach (cell, source_shards(relid))
-        connections = lappend(connections, join_shard(lfirst_int(cell), Access::Read, false));
+    foreach (cell, source_shards(relid)) {
+        int32 shard = lfirst_int(cell);
+        char *source = source_on_shard(relid, shard, table, columns);
+        copy.commands = lappend(copy.commands, shard_command(statement, copy, source, false));
+        copy.connections = lappend(copy.connections, join_shard(shard, Access::Read, false));
+    }
 
     open_destination(&copy, statement);
     if (copy.options.binary)
         write_binary_header(&copy);
-    else if (copy.options.header_line != COPY_HEADER_FALSE && connections != NIL)
-        write_header_line(&copy, (Connection *)linitial(connections));
-    foreach (cell, connections)
-        forward_rows(&copy, (Connection *)lfirst(cell));
+    else if (copy.options.header_line != COPY_HEADER_FALSE && copy.connections != NIL)
+        write_header_line(&copy, (Connection *)linitial(copy.connections));
+    foreach (cell, copy.connections)
+        forward_rows(&copy, (Connection *)lfirst(cell),
+                     (char *)list_nth(copy.commands, foreach_current_index(cell)));
     if (copy.options.binary)
         write_out(&copy, "\xff\xff", binary_trailer);
     close_destination(&copy, statement);

@@ -1,6 +1,7 @@
 #include "executor/route_scan.hpp"
 
 #include "pg/nesting.hpp"
+#include "planner/ghost_filter.hpp"
 
 extern "C" {
 #include "commands/defrem.h"
@@ -117,7 +118,7 @@ PlanOptions options_of(const ExplainStmt *statement)
     return options;
 }
 
-char *explain_command(const RouteScanState *state, const PlanOptions &options)
+char *explain_command(const RouteScanState *state, const char *sql, const PlanOptions &options)
 {
     auto word = [](bool on) { return on ? "on" : "off"; };
     return psprintf("EXPLAIN (ANALYZE %s, VERBOSE %s, COSTS %s, BUFFERS %s, SUMMARY %s%s, "
@@ -125,7 +126,7 @@ char *explain_command(const RouteScanState *state, const PlanOptions &options)
                     word(options.analyze), word(options.verbose), word(options.costs),
                     word(options.buffers), word(options.summary),
                     options.analyze && !options.timing ? ", TIMING off" : "",
-                    options.json ? "JSON" : "TEXT", state->route->sql);
+                    options.json ? "JSON" : "TEXT", sql);
 }
 
 // Runs EXPLAIN on the shard and returns its lines.
@@ -136,8 +137,10 @@ char *fetch_plan(RouteScanState *state, const PlanOptions &options)
     int row;
 
     // One shard's plan stands for all: they run the same statement.
-    RemoteQuery *query = send_to_shard(state, linitial_int(state->shards),
-                                       explain_command(state, options), 0, false);
+    int32 shard = linitial_int(state->shards);
+    const char *sql = statement_for_shard(state->route, shard).sql;
+    RemoteQuery *query =
+        send_to_shard(state, shard, explain_command(state, sql, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))
         appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "", PQgetvalue(result, row, 0));

@@ -2,6 +2,7 @@
 
 #include "executor/check_options.hpp"
 #include "pg/nesting.hpp"
+#include "planner/ghost_filter.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {
@@ -93,8 +94,8 @@ void finish(RouteScanState *state)
 
 RemoteQuery *send(RouteScanState *state, int32 shard)
 {
-    const Route *route = state->route;
-    return send_to_shard(state, shard, route->sql, route->statement_id, route->binary_results);
+    ShardStatement statement = statement_for_shard(state->route, shard);
+    return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
 
 // Sends the statement; all shards get it before any is waited for.

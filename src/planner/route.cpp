@@ -22,6 +22,7 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     *to = *from;
     to->node = header;
     to->sql = pstrdup(from->sql);
+    to->query = copy_node(from->query);
     to->param_types = copy_array(from->param_types, from->nparams);
     to->pins = copy_array(from->pins, from->npins);
     to->sort = copy_array(from->sort, from->nsort);

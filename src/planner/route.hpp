@@ -32,6 +32,7 @@ struct Route {
     ExtensibleNode node;
     uint64 statement_id; // prepared on the shards under this number
     char *sql;
+    Query *query; // what `sql` says; shards that hide rows get another text (ghost_filter.hpp)
     Tier tier;
     int nparams;
     Oid *param_types;  // as declared to the shard

@@ -225,6 +225,7 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     if (analysis.unpinned == nullptr)
         add_pins(route, analysis.keys, &parameters, values);
     route->sql = deparse_query(sent);
+    route->query = sent;
     route->functions = shipping.functions;
     return route;
 }
