@@ -2,7 +2,8 @@
 
 #include "ddl/row_transfer.hpp"
 #include "ddl/catalog_rows.hpp"
-#include "ddl/copy_format.hpp"
+#include "executor/row_format.hpp"
+#include "executor/row_stream.hpp"
 #include "ddl/table_definition.hpp"
 
 extern "C" {
@@ -20,95 +21,9 @@ extern "C" {
 namespace shardwise
 {
 
-// Rows on their way to one shard.
-struct OutStream {
-    const Target *target;
-    StringInfoData buffer;
-    uint64 rows;
-};
-
-// A batch that is worth a system call.
-constexpr int flush_size = 64 * 1024;
-
 static const char *copy_options(bool binary)
 {
     return binary ? "(FORMAT binary)" : "(FORMAT text)";
-}
-
-static void flush(OutStream *stream)
-{
-    if (stream->buffer.len > 0)
-        write_copy_data(stream->target->connection, stream->buffer.data, stream->buffer.len);
-    resetStringInfo(&stream->buffer);
-}
-
-static List *open_streams(const List *targets, Relation rel, bool binary)
-{
-    char *sql =
-        psprintf("COPY %s (%s) FROM STDIN WITH %s", qualified_table_name(RelationGetRelid(rel)),
-                 table_column_list(rel), copy_options(binary));
-    List *streams = NIL;
-    ListCell *cell;
-    foreach (cell, targets) {
-        OutStream *stream = static_cast<OutStream *>(palloc0(sizeof(OutStream)));
-        stream->target = static_cast<const Target *>(lfirst(cell));
-        initStringInfo(&stream->buffer);
-        start_copy_in(stream->target->connection, sql);
-        if (binary)
-            append_binary_header(&stream->buffer);
-        streams = lappend(streams, stream);
-    }
-    return streams;
-}
-
-static uint64 close_streams(const List *streams, bool binary)
-{
-    uint64 total = 0;
-    ListCell *cell;
-    foreach (cell, streams) {
-        OutStream *stream = static_cast<OutStream *>(lfirst(cell));
-        if (binary)
-            append_binary_trailer(&stream->buffer);
-        flush(stream);
-        uint64 stored = finish_copy_in(stream->target->connection);
-        if (stored != stream->rows)
-            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                            errmsg("shard \"%s\" stored %llu of %llu rows",
-                                   connection_shard_name(stream->target->connection),
-                                   (unsigned long long)stored, (unsigned long long)stream->rows),
-                            errhint("Look for triggers or rules on the shard.")));
-        total += stored;
-    }
-    return total;
-}
-
-static void append_row(OutStream *stream, const char *data, int length)
-{
-    appendBinaryStringInfo(&stream->buffer, data, length);
-    stream->rows++;
-    if (stream->buffer.len >= flush_size)
-        flush(stream);
-}
-
-static OutStream *owner_stream(const Table *table, OutStream *const *stream_of_shard, int max_shard,
-                               TupleTableSlot *slot, const AttrNumber *key_columns)
-{
-    Datum key[max_key_columns];
-    for (int i = 0; i < table->nkeys; i++) {
-        if (slot->tts_isnull[key_columns[i] - 1])
-            ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
-                            errmsg("shard key contains null values")));
-        key[i] = slot->tts_values[key_columns[i] - 1];
-    }
-    int32 owner = find_owner(table->keyspace, key);
-    if (owner == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_CHECK_VIOLATION),
-                 errmsg("no shard owns the key of a row of %s", qualified_table_name(table->relid)),
-                 errhint("Name the key in splits, or give a default_shard.")));
-    if (owner > max_shard || stream_of_shard[owner] == nullptr)
-        elog(ERROR, "shard %d owns a key but takes no part", owner);
-    return stream_of_shard[owner];
 }
 
 // Finds the key columns in a partition, whose columns may be numbered differently.
@@ -119,81 +34,48 @@ static void key_columns_in(const Table *table, Relation rel, AttrNumber *key_col
                                     get_attname(table->relid, table->key_columns[i], false));
 }
 
-struct StreamMap {
-    OutStream **of_shard;
-    int max_shard;
-};
-
-static StreamMap map_streams(const List *streams)
-{
-    StreamMap map = {nullptr, 0};
-    ListCell *cell;
-    foreach (cell, streams)
-        map.max_shard =
-            Max(map.max_shard, static_cast<OutStream *>(lfirst(cell))->target->shard_id);
-    map.of_shard = static_cast<OutStream **>(palloc0((map.max_shard + 1) * sizeof(OutStream *)));
-    foreach (cell, streams) {
-        OutStream *stream = static_cast<OutStream *>(lfirst(cell));
-        map.of_shard[stream->target->shard_id] = stream;
-    }
-    return map;
-}
-
 // Copies one table that has rows of its own. All rows that exist count, whatever the transaction's
 // snapshot sees: the table is emptied afterwards. The lock keeps others from adding any.
-static uint64 copy_leaf_out(const Table *table, Relation rel, const List *targets)
+static uint64 copy_leaf_out(Relation rel, const List *shards)
 {
-    bool binary = row_is_portable_in_binary(rel);
-    RowFormat *format = prepare_row_format(rel, binary);
-    List *streams = open_streams(targets, rel, binary);
-    StreamMap map = map_streams(streams);
-    AttrNumber key_columns[max_key_columns];
-    key_columns_in(table, rel, key_columns);
+    RowStreamOptions options = {};
+    options.by_attribute = true;
+    options.management = true;
+    options.shards = shards;
+    RowStream *stream = open_row_stream(rel, options);
 
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     TableScanDesc scan = table_beginscan(rel, snapshot, 0, nullptr);
     TupleTableSlot *slot = table_slot_create(rel, nullptr);
-    MemoryContext row_context =
-        AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext caller = MemoryContextSwitchTo(row_context);
     uint64 rows = 0;
     while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
-        CHECK_FOR_INTERRUPTS();
-        MemoryContextReset(row_context);
         slot_getallattrs(slot);
-        StringInfo row = encode_row(format, slot);
-        if (table->is_reference) {
-            ListCell *cell;
-            foreach (cell, streams)
-                append_row(static_cast<OutStream *>(lfirst(cell)), row->data, row->len);
-        } else
-            append_row(owner_stream(table, map.of_shard, map.max_shard, slot, key_columns),
-                       row->data, row->len);
-        rows++;
+        send_row(stream, slot->tts_values, slot->tts_isnull, ++rows);
     }
-    MemoryContextSwitchTo(caller);
-    MemoryContextDelete(row_context);
     ExecDropSingleTupleTableSlot(slot);
     table_endscan(scan);
     UnregisterSnapshot(snapshot);
 
-    uint64 stored = close_streams(streams, binary);
-    uint64 expected = table->is_reference ? rows * list_length(targets) : rows;
-    if (stored != expected)
+    uint64 stored = close_row_stream(stream);
+    if (stored != rows)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("shards stored %llu of %llu rows", (unsigned long long)stored,
-                               (unsigned long long)expected)));
+                               (unsigned long long)rows),
+                        errhint("Look for triggers or rules on the shards.")));
     return rows;
 }
 
 uint64 copy_rows_out(const Table *table, const List *targets)
 {
     uint64 rows = 0;
+    List *shards = NIL;
     ListCell *cell;
+    foreach (cell, targets)
+        shards = lappend_int(shards, static_cast<const Target *>(lfirst(cell))->shard_id);
     foreach (cell, table_tree(table->relid, NoLock)) {
         Relation rel = table_open(lfirst_oid(cell), NoLock);
         if (rel->rd_rel->relkind == RELKIND_RELATION)
-            rows += copy_leaf_out(table, rel, targets);
+            rows += copy_leaf_out(rel, shards);
         table_close(rel, NoLock);
     }
     return rows;
@@ -375,7 +257,7 @@ static uint64 count_on_shard(Connection *connection, Oid relid)
 
 static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *source)
 {
-    bool binary = row_is_portable_in_binary(rel);
+    bool binary = columns_are_portable_in_binary(rel, copied_columns(rel));
     uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel));
     AttrNumber key_columns[max_key_columns];
     key_columns_in(table, rel, key_columns);
@@ -451,21 +333,23 @@ void rebuild_local_indexes(Oid relid)
 
 static uint64 copy_leaf_between(Relation rel, const Target *source, const Target *target)
 {
-    const char *options = copy_options(row_is_portable_in_binary(rel));
+    const char *options = copy_options(columns_are_portable_in_binary(rel, copied_columns(rel)));
     char *name = qualified_table_name(RelationGetRelid(rel));
     char *columns = table_column_list(rel);
-    uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel));
+    uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel)), stored = 0;
     start_copy_out(source->connection,
                    psprintf("COPY %s (%s) TO STDOUT WITH %s", name, columns, options));
     start_copy_in(target->connection,
-                  psprintf("COPY %s (%s) FROM STDIN WITH %s", name, columns, options));
+                  psprintf("COPY %s (%s) FROM STDIN WITH %s", name, columns, options), &stored);
     const char *data;
     int length;
     while ((length = read_copy_data(source->connection, &data)) >= 0) {
         CHECK_FOR_INTERRUPTS();
         write_copy_data(target->connection, data, length);
+        while (copy_is_backlogged(target->connection))
+            wait_for_copy_progress(target->connection);
     }
-    uint64 stored = finish_copy_in(target->connection);
+    end_copy_in(target->connection);
     if (stored != expected)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("shard \"%s\" stored %llu of %llu rows",

@@ -71,10 +71,35 @@ void end_query(RemoteQuery *);
 // the last result, owned by the current memory context; errors are raised as by next_row().
 PGresult *run_command(Connection *, const char *sql);
 
-// COPY ... FROM STDIN: start, any number of writes (with back-pressure), finish returns the rows.
-void start_copy_in(Connection *, const char *sql);
+// COPY ... FROM STDIN: start, any number of writes, end. *rows grows by what the shard stored when
+// the COPY ends. Writing does not wait: the writer does, while copy_is_backlogged(), through
+// wait_for_copy_progress(), and may push the data of other connections meanwhile.
+//
+// Where another statement needs the connection, the COPY is ended for it: copy_in_is_open() is then
+// false, and who has more rows starts it again.
+void start_copy_in(Connection *, const char *sql, uint64 *rows);
+bool copy_in_is_open(const Connection *);
 void write_copy_data(Connection *, const char *data, int length);
-uint64 finish_copy_in(Connection *);
+bool copy_is_backlogged(const Connection *);
+void wait_for_copy_progress(Connection *);
+void push_copy_data(Connection *);
+void end_copy_in(Connection *);
+
+// The steps of end_copy_in(), for a COPY into several shards: all are ended before the first
+// outcome is awaited. Where it is false, an error waits on the connection until somebody raises it
+// or the transaction rolls back.
+void send_copy_end(Connection *);
+bool read_copy_outcome(Connection *);
+
+// True where the shard seems to have refused the data so far: time to end the COPY and see.
+bool copy_was_answered(Connection *);
+
+// CONTEXT of the error that waits on the connection, in the current memory context; nullptr if it
+// has none.
+char *waiting_error_context(const Connection *);
+
+// Raises the error that waits on the connection, with another CONTEXT (nullptr: none).
+void raise_waiting_error(Connection *, const char *context) pg_attribute_noreturn();
 
 // COPY ... TO STDOUT: start, then read until it returns -1. The buffer lives until the next call.
 void start_copy_out(Connection *, const char *sql);

@@ -102,7 +102,9 @@ struct Connection {
     Notice *notices;
     Notice *notices_tail;
     char *copy_buffer;
-    int copy_unsent;
+    int copy_unsent;   // bytes that may still be in libpq's buffer
+    bool copy_heard;   // the shard said something during a COPY
+    uint64 *copy_rows; // where the COPY under way counts
 };
 
 // connect.cpp
@@ -129,6 +131,8 @@ void wait_for_result(Connection *);
 void wait_until_sent(Connection *);
 // Waits until the socket is readable, as for COPY data.
 void wait_for_input(Connection *);
+// Waits until the socket is readable, or writable, once.
+void wait_for_traffic(Connection *);
 // The same without interrupts or errors; false when the deadline has passed.
 bool wait_for_result_until(Connection *, TimestampTz deadline);
 TimestampTz seconds_from_now(double seconds);

@@ -1,11 +1,13 @@
 // COPY to and from a shard.
 #include "remote/connection_internal.hpp"
 
+#include <poll.h>
+
 namespace shardwise
 {
 
 // libpq's buffer grows without limit; what is beyond this waits for the shard.
-static constexpr int copy_buffer_limit = 64 * 1024;
+static constexpr int copy_buffer_limit = 256 * 1024;
 
 // Waits for the shard's consent to the COPY; its refusal is raised.
 static void expect_copy(Connection *c, ExecStatusType expected)
@@ -21,49 +23,89 @@ static void expect_copy(Connection *c, ExecStatusType expected)
                  errmsg("shard \"%s\" did not start the expected COPY", NameStr(c->shard_name))));
 }
 
-// The shard has ended the COPY before its time: the reason is its next result.
-static void pg_attribute_noreturn() raise_copy_failure(Connection *c)
-{
-    drain_exchange(c);
-    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-                    errmsg("shard \"%s\" ended a COPY early", NameStr(c->shard_name))));
-    pg_unreachable();
-}
-
-void start_copy_in(Connection *c, const char *sql)
+void start_copy_in(Connection *c, const char *sql, uint64 *rows)
 {
     send_command(c, sql);
     expect_copy(c, PGRES_COPY_IN);
     c->copying_in = true;
     c->copy_unsent = 0;
+    c->copy_heard = false;
+    c->copy_rows = rows;
+}
+
+bool copy_in_is_open(const Connection *c)
+{
+    return c->copying_in;
 }
 
 void write_copy_data(Connection *c, const char *data, int length)
 {
     CHECK_FOR_INTERRUPTS();
-    if (PQputCopyData(c->pg, data, length) <= 0)
-        raise_copy_failure(c);
-    c->copy_unsent += length;
-    if (c->copy_unsent >= copy_buffer_limit) {
-        wait_until_sent(c);
-        c->copy_unsent = 0;
+    if (PQputCopyData(c->pg, data, length) <= 0) {
+        c->lost = true;
+        raise_exchange_error(c);
     }
+    c->copy_unsent = PQflush(c->pg) == 1 ? c->copy_unsent + length : 0;
+    if (c->notices != nullptr)
+        emit_notices(c);
 }
 
-uint64 finish_copy_in(Connection *c)
+bool copy_is_backlogged(const Connection *c)
+{
+    return c->copy_unsent >= copy_buffer_limit;
+}
+
+void push_copy_data(Connection *c)
+{
+    if (c->copy_unsent > 0 && PQflush(c->pg) != 1)
+        c->copy_unsent = 0;
+}
+
+void wait_for_copy_progress(Connection *c)
+{
+    push_copy_data(c);
+    if (c->copy_unsent > 0)
+        wait_for_traffic(c);
+    push_copy_data(c);
+}
+
+// While a COPY goes in, libpq parses notices alone. Input that is none of them is the shard's
+// error, or else does no harm: the caller ends the COPY and may start it again.
+bool copy_was_answered(Connection *c)
+{
+    struct pollfd fd = {PQsocket(c->pg), POLLIN, 0};
+    if (!c->copy_heard && poll(&fd, 1, 0) <= 0)
+        return false;
+    c->copy_heard = false;
+    const Notice *before = c->notices_tail;
+    bool ok = PQconsumeInput(c->pg) != 0;
+    (void)PQisBusy(c->pg); // parses
+    return !ok || c->notices_tail == before;
+}
+
+void send_copy_end(Connection *c)
 {
     c->copying_in = false;
     if (PQputCopyEnd(c->pg, nullptr) <= 0)
-        raise_copy_failure(c);
+        c->lost = true;
+    else
+        (void)PQflush(c->pg);
+}
 
-    uint64 rows = 0;
+bool read_copy_outcome(Connection *c)
+{
     while (PGresult *result = next_result(c)) {
-        rows = strtoul(PQcmdTuples(result), nullptr, 10);
+        *c->copy_rows += strtoul(PQcmdTuples(result), nullptr, 10);
         PQclear(result);
     }
-    if (c->error != nullptr || c->lost)
+    return c->error == nullptr && !c->lost;
+}
+
+void end_copy_in(Connection *c)
+{
+    send_copy_end(c);
+    if (!read_copy_outcome(c))
         raise_exchange_error(c);
-    return rows;
 }
 
 void start_copy_out(Connection *c, const char *sql)

@@ -124,6 +124,20 @@ static void pg_attribute_noreturn() raise_loss(Connection *c)
                detail);
 }
 
+// Takes the error over from libpq. What the shard had to say before it failed comes before the
+// failure.
+static RemoteError take_error(Connection *c)
+{
+    emit_notices(c);
+    if (c->error == nullptr || c->lost)
+        raise_loss(c);
+
+    RemoteError e = copy_error(c->error);
+    PQclear(c->error);
+    c->error = nullptr;
+    return e;
+}
+
 void raise_exchange_error(Connection *c)
 {
     // The answer to a cancel request that was passed on: the router's own error says why.
@@ -135,14 +149,20 @@ void raise_exchange_error(Connection *c)
                         errmsg("canceling statement due to user request")));
     }
 
-    // What the shard had to say before it failed comes before the failure.
-    emit_notices(c);
-    if (c->error == nullptr || c->lost)
-        raise_loss(c);
+    RemoteError e = take_error(c);
+    raise_remote_error(c, &e);
+    pg_unreachable();
+}
 
-    RemoteError e = copy_error(c->error);
-    PQclear(c->error);
-    c->error = nullptr;
+char *waiting_error_context(const Connection *c)
+{
+    return c->error != nullptr ? copy_field(c->error, PG_DIAG_CONTEXT) : nullptr;
+}
+
+void raise_waiting_error(Connection *c, const char *context)
+{
+    RemoteError e = take_error(c);
+    e.context = const_cast<char *>(context);
     raise_remote_error(c, &e);
     pg_unreachable();
 }

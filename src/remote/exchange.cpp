@@ -243,6 +243,8 @@ void make_available(Connection *c)
     if (c->busy) {
         if (c->query != nullptr)
             store_remaining_rows(c->query);
+        else if (c->copying_in)
+            end_copy_in(c); // who copies starts it again
         else
             drain_exchange(c);
     }

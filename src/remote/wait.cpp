@@ -79,8 +79,10 @@ static void wait_for_socket(Connection *c, uint32 events)
         return;
     if (event.events & WL_LATCH_SET)
         ResetLatch(MyLatch);
-    else if (event.events & WL_SOCKET_READABLE)
+    else if (event.events & WL_SOCKET_READABLE) {
         (void)PQconsumeInput(c->pg); // a failure shows in the next result
+        c->copy_heard = true;
+    }
 }
 
 void wait_for_result(Connection *c)
@@ -108,6 +110,12 @@ void wait_for_input(Connection *c)
 {
     serve_interrupts(c);
     wait_for_socket(c, WL_SOCKET_READABLE);
+}
+
+void wait_for_traffic(Connection *c)
+{
+    serve_interrupts(c);
+    wait_for_socket(c, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
 }
 
 bool wait_for_result_until(Connection *c, TimestampTz deadline)

@@ -1,0 +1,148 @@
+#include "executor/row_stream.hpp"
+
+#include "executor/row_format.hpp"
+#include "executor/shard_copy.hpp"
+
+namespace shardwise
+{
+
+struct RowStream {
+    Relation rel;
+    const Keyspace *keyspace; // nullptr: a reference table
+    const List *shards;       // of a reference table
+    ShardCopy *copy;
+    RowFormat *format;
+    bool by_attribute;
+    int nkeys;
+    AttrNumber key_columns[max_key_columns]; // in this table
+    int key_values[max_key_columns];         // where they are in a row; -1: not there
+    MemoryContext row_context;
+};
+
+// Finds the key columns of a table, which may be a partition with columns numbered differently.
+static void find_key_columns(RowStream *stream, const Table *table, const List *columns,
+                             bool by_attribute)
+{
+    Oid relid = RelationGetRelid(stream->rel);
+    stream->nkeys = table->nkeys;
+    for (int i = 0; i < table->nkeys; i++) {
+        AttrNumber column =
+            get_attnum(relid, get_attname(table->relid, table->key_columns[i], false));
+        stream->key_columns[i] = column;
+        stream->key_values[i] = -1;
+        ListCell *cell;
+        foreach (cell, columns)
+            if (lfirst_int(cell) == column)
+                stream->key_values[i] = by_attribute ? column - 1 : foreach_current_index(cell);
+    }
+}
+
+static List *all_shards()
+{
+    const Shard *const *shards;
+    int n = list_shards(&shards);
+    List *ids = NIL;
+    for (int i = 0; i < n; i++)
+        ids = lappend_int(ids, shards[i]->id);
+    return ids;
+}
+
+RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
+{
+    Oid relid = RelationGetRelid(rel);
+    const Table *table = find_table(relid);
+    const List *columns = options.columns != NIL ? options.columns : copied_columns(rel);
+    bool binary = columns_are_portable_in_binary(rel, columns);
+
+    RowStream *stream = static_cast<RowStream *>(palloc0(sizeof(RowStream)));
+    stream->rel = rel;
+    stream->keyspace = table->keyspace;
+    stream->by_attribute = options.by_attribute;
+    stream->format = prepare_row_format(rel, columns, binary);
+    if (table->is_reference)
+        stream->shards = options.shards != NIL ? options.shards : all_shards();
+    else
+        find_key_columns(stream, table, columns, options.by_attribute);
+    const char *command =
+        psprintf("COPY %s (%s) FROM STDIN WITH (FORMAT %s)",
+                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+                                            RelationGetRelationName(rel)),
+                 column_names(relid, columns), binary ? "binary" : "text");
+    stream->copy = begin_shard_copy({command, binary, options.management, options.copied_name});
+    stream->row_context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_DEFAULT_SIZES);
+    return stream;
+}
+
+void raise_unowned_key()
+{
+    ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("no shard owns the key of this row"),
+                    errhint("Add the key to the shard map, or give the table a default shard.")));
+}
+
+void raise_null_key(Relation rel, AttrNumber column)
+{
+    const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname);
+    ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+                    errmsg("null value in column \"%s\" of relation \"%s\" violates not-null "
+                           "constraint",
+                           name, RelationGetRelationName(rel)),
+                    errtablecol(rel, column)));
+}
+
+// Any shard refuses a row without key, and says it best.
+static void refuse_null_key(RowStream *stream, int key, StringInfo row, uint64 line)
+{
+    copy_row(stream->copy, any_owner(stream->keyspace), row->data, row->len, line);
+    fail_shard_copy(stream->copy, nullptr, 0);
+    raise_null_key(stream->rel, stream->key_columns[key]);
+}
+
+static int32 find_row_owner(RowStream *stream, const Datum *values, const bool *nulls,
+                            StringInfo row, uint64 line)
+{
+    Datum key[max_key_columns];
+    for (int i = 0; i < stream->nkeys; i++) {
+        int at = stream->key_values[i];
+        if (at < 0 || nulls[at])
+            refuse_null_key(stream, i, row, line);
+        key[i] = values[at];
+    }
+    int32 owner = find_owner(stream->keyspace, key);
+    if (owner == 0)
+        raise_unowned_key();
+    return owner;
+}
+
+void send_row(RowStream *stream, const Datum *values, const bool *nulls, uint64 line)
+{
+    CHECK_FOR_INTERRUPTS();
+    MemoryContextReset(stream->row_context);
+    MemoryContext caller = MemoryContextSwitchTo(stream->row_context);
+    StringInfoData row;
+    initStringInfo(&row);
+    encode_row(stream->format, values, nulls, stream->by_attribute, &row);
+    if (stream->keyspace != nullptr) {
+        int32 owner = find_row_owner(stream, values, nulls, &row, line);
+        copy_row(stream->copy, owner, row.data, row.len, line);
+    } else {
+        ListCell *cell;
+        foreach (cell, stream->shards)
+            copy_row(stream->copy, lfirst_int(cell), row.data, row.len, line);
+    }
+    MemoryContextSwitchTo(caller);
+}
+
+uint64 close_row_stream(RowStream *stream)
+{
+    uint64 rows = end_shard_copy(stream->copy, stream->keyspace == nullptr);
+    MemoryContextDelete(stream->row_context);
+    return rows;
+}
+
+void fail_row_stream(RowStream *stream, ErrorData *own, uint64 line)
+{
+    fail_shard_copy(stream->copy, own, line);
+}
+
+} // namespace shardwise
