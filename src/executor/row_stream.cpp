@@ -13,6 +13,7 @@ struct RowStream {
     ShardCopy *copy;
     RowFormat *format;
     bool by_attribute;
+    bool management;
     int nkeys;
     AttrNumber key_columns[max_key_columns]; // in this table
     int key_values[max_key_columns];         // where they are in a row; -1: not there
@@ -58,6 +59,7 @@ RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
     stream->rel = rel;
     stream->keyspace = table->keyspace;
     stream->by_attribute = options.by_attribute;
+    stream->management = options.management;
     stream->format = prepare_row_format(rel, columns, binary);
     if (table->is_reference)
         stream->shards = options.shards != NIL ? options.shards : all_shards();
@@ -74,10 +76,14 @@ RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
     return stream;
 }
 
-void raise_unowned_key()
+void raise_unowned_key(Relation rel, bool distributing)
 {
-    ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("no shard owns the key of this row"),
-                    errhint("Add the key to the shard map, or give the table a default shard.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_CHECK_VIOLATION),
+             errmsg("no shard owns the key of a row of \"%s\"", RelationGetRelationName(rel)),
+             distributing
+                 ? errhint("Name the key in splits, or give a default_shard.")
+                 : errhint("Add the key to the shard map, or give the table a default shard.")));
 }
 
 void raise_null_key(Relation rel, AttrNumber column)
@@ -110,7 +116,7 @@ static int32 find_row_owner(RowStream *stream, const Datum *values, const bool *
     }
     int32 owner = find_owner(stream->keyspace, key);
     if (owner == 0)
-        raise_unowned_key();
+        raise_unowned_key(stream->rel, stream->management);
     return owner;
 }
 

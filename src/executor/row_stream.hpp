@@ -37,7 +37,7 @@ uint64 close_row_stream(RowStream *stream);
 void fail_row_stream(RowStream *stream, ErrorData *own, uint64 line);
 
 // The error of a key that no shard owns.
-void raise_unowned_key() pg_attribute_noreturn();
+void raise_unowned_key(Relation rel, bool distributing = false) pg_attribute_noreturn();
 
 // The error of NULL in a key column, which the shard would have raised with the whole row.
 void raise_null_key(Relation rel, AttrNumber column) pg_attribute_noreturn();
