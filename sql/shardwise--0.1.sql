@@ -141,6 +141,13 @@ CREATE TABLE shardwise.commit_decision (
     gid text NOT NULL                         -- name of the prepared transactions, without _<shard>
 ) WITH (fillfactor = 50);
 
+-- Moves that swap, or are about to: writers of their keys take a lock (src/catalog/gate.hpp).
+CREATE TABLE shardwise.gate (
+    keyspace_id int NOT NULL,
+    move_id int NOT NULL,
+    PRIMARY KEY (keyspace_id, move_id)
+);
+
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shard', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.keyspace', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.map_entry', '');
@@ -282,6 +289,8 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwis
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.keyspace
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.map_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.gate
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.pin
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();

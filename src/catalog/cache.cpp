@@ -57,6 +57,7 @@ static void drop_what_depends_on(CatalogTable table)
     case CatalogTable::MapEntry:
     case CatalogTable::Pin:
     case CatalogTable::GhostRange:
+    case CatalogTable::Gate:
         drop_tables_with_keyspace();
         drop_keyspaces();
         break;
@@ -65,6 +66,8 @@ static void drop_what_depends_on(CatalogTable table)
         break;
     case CatalogTable::ShippedFunction:
         drop_shipped_functions();
+        break;
+    case CatalogTable::MoveRange: // read with a gate
         break;
     }
 }

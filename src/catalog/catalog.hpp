@@ -24,6 +24,14 @@ struct Shard {
 };
 
 struct ShardMap; // catalog/shard_map.hpp: arrays over core's lookup
+struct KeySet;   // catalog/key_set.hpp
+
+// A move that swaps, or is about to: whoever writes one of its keys holds its lock
+// (catalog/gate.hpp).
+struct Gate {
+    int32 move_id;
+    const KeySet *keys;
+};
 
 struct Keyspace {
     int32 id;
@@ -34,6 +42,9 @@ struct Keyspace {
     int32 virtual_nodes;
     int32 default_shard; // 0: none
     int64 map_version;
+    TransactionId changed_by; // wrote map_version
+    int ngates;               // 0 but for the moments in which a move swaps
+    Gate *gates;
     ShardMap *map;
 };
 

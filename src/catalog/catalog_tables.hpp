@@ -14,7 +14,9 @@ enum class CatalogTable {
     Pin,
     Distribution,
     ShippedFunction,
-    GhostRange
+    GhostRange,
+    MoveRange,
+    Gate
 };
 
 // Tells which of our tables a relation is; false for any other relation.
@@ -36,6 +38,9 @@ constexpr AttrNumber shipped_function = 1;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2, ghost_lower_hash = 3,
                      ghost_upper_hash = 4, ghost_lower_key = 5, ghost_upper_key = 6,
                      ghost_pin_key = 7;
+constexpr AttrNumber range_ordinal = 2, range_kind = 3, range_lower_hash = 4, range_upper_hash = 5,
+                     range_lower_key = 6, range_upper_key = 7, range_pin_key = 8;
+constexpr AttrNumber gate_move = 2;
 } // namespace column
 
 // Takes the snapshot that our tables are read with: a fresh one, like the system's for its own

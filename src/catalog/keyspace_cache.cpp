@@ -4,6 +4,7 @@
 #include "catalog/cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
+#include "catalog/key_set.hpp"
 #include "catalog/shard_map.hpp"
 #include "core/shard_map.hpp"
 
@@ -100,6 +101,7 @@ static Keyspace *read_keyspace(int32 id, Snapshot snapshot, MemoryContext contex
         Datum shard = get_column(&scan, row, column::keyspace_default_shard, &isnull);
         keyspace->default_shard = isnull ? 0 : DatumGetInt32(shard);
         keyspace->map_version = DatumGetInt64(read(column::keyspace_map_version));
+        keyspace->changed_by = HeapTupleHeaderGetXmin(row->t_data);
     }
     end_scan(&scan);
     return keyspace;
@@ -321,6 +323,22 @@ static void load_map(Keyspace *keyspace, Snapshot snapshot, MemoryContext contex
     fill_key_index(keyspace, &pins, &keyspace->map->pinned, context);
 }
 
+static void load_gates(Keyspace *keyspace, Snapshot snapshot, MemoryContext context)
+{
+    List *moves = NIL;
+    CatalogScan scan = scan_rows_by_number(CatalogTable::Gate, snapshot, keyspace->id);
+    while (HeapTuple row = next_row(&scan))
+        moves = lappend_int(moves, DatumGetInt32(get_column(&scan, row, column::gate_move)));
+    end_scan(&scan);
+    if (moves == NIL)
+        return;
+    keyspace->gates = (Gate *)MemoryContextAlloc(context, sizeof(Gate) * list_length(moves));
+    ListCell *cell;
+    foreach (cell, moves)
+        keyspace->gates[keyspace->ngates++] = {lfirst_int(cell),
+                                               load_key_set(keyspace, lfirst_int(cell), context)};
+}
+
 // Row, map and pins under one snapshot: a map change is seen whole or not at all.
 static Keyspace *load_keyspace(int32 id, MemoryContext context)
 {
@@ -329,8 +347,10 @@ static Keyspace *load_keyspace(int32 id, MemoryContext context)
     MemoryContext caller = MemoryContextSwitchTo(scratch);
     Snapshot snapshot = take_catalog_snapshot();
     Keyspace *keyspace = read_keyspace(id, snapshot, context);
-    if (keyspace)
+    if (keyspace) {
         load_map(keyspace, snapshot, context);
+        load_gates(keyspace, snapshot, context);
+    }
     release_catalog_snapshot(snapshot);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(scratch);

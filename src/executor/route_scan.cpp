@@ -269,7 +269,7 @@ void resolve_shards(RouteScanState *state)
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
     evaluate_values(state);
     const Route *route = state->route;
-    RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls};
+    RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls, route->writes};
     if (goes_to_many(route))
         state->shards = choose_shards(keys, route->keyspace_id);
     else

@@ -1,5 +1,6 @@
 #include "routing/shard_choice.hpp"
 
+#include "catalog/gate.hpp"
 #include "pg/types.hpp"
 
 extern "C" {
@@ -104,7 +105,8 @@ void visit_array(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, in
 void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column, Datum *key)
 {
     if (column == pin->nkeys) {
-        note_owner(choice, find_owner(keyspace, key));
+        note_owner(choice, choice->keys->for_write ? find_owner_for_write(keyspace->id, key)
+                                                   : find_owner(keyspace, key));
         return;
     }
     int number = pin->values[column];
@@ -134,8 +136,11 @@ List *find_owners(const RoutedKeys &keys, bool must_have_owner)
 {
     Choice choice = {&keys, must_have_owner, NIL};
     Datum key[max_key_columns];
-    for (int i = 0; i < keys.npins; i++)
-        visit_keys(&choice, find_keyspace(keys.pins[i].keyspace_id), &keys.pins[i], 0, key);
+    for (int i = 0; i < keys.npins; i++) {
+        const Keyspace *keyspace = find_keyspace(keys.pins[i].keyspace_id);
+        check_map_age(keyspace);
+        visit_keys(&choice, keyspace, &keys.pins[i], 0, key);
+    }
     return choice.shards;
 }
 
@@ -151,11 +156,15 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert)
 
 List *choose_shards(const RoutedKeys &keys, int32 keyspace_id)
 {
-    const Keyspace *keyspace = find_keyspace(keyspace_id);
-    if (keys.npins == 0)
+    if (keys.npins == 0) {
+        if (keys.for_write)
+            enter_all_gates(keyspace_id);
+        const Keyspace *keyspace = find_keyspace(keyspace_id);
+        check_map_age(keyspace);
         return list_owners(keyspace);
+    }
     List *owners = find_owners(keys, false);
-    return owners != NIL ? owners : list_make1_int(any_owner(keyspace));
+    return owners != NIL ? owners : list_make1_int(any_owner(find_keyspace(keyspace_id)));
 }
 
 } // namespace shardwise

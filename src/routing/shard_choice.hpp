@@ -22,7 +22,12 @@ struct RoutedKeys {
     const KeyPin *pins;
     const Datum *values;
     const bool *nulls;
+    bool for_write; // the statement writes or locks rows: it passes the gates of moves
 };
+
+// Owners are looked up in the map of this moment; with `for_write` they stay owners until the end
+// of the transaction. All of these raise 40001 where the map is younger than the transaction's
+// snapshot.
 
 // Lists the shards (int) that own the keys; NIL where no row can match (NULLs, no owner). With
 // `must_have_owner` (INSERT) a key without owner is an error, 23514.

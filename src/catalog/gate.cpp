@@ -1,0 +1,136 @@
+#include "pg/pg.hpp"
+
+#include "catalog/gate.hpp"
+#include "catalog/key_set.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// An advisory lock of a kind that SQL cannot take: pg_advisory_lock() uses 1 and 2.
+constexpr uint16 gate_lock_kind = 41;
+
+LOCKTAG gate_tag(int32 move_id)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(move_id), gate_lock_kind);
+    return tag;
+}
+
+// Takes a gate's lock for the transaction; true if it was not held yet.
+bool enter(int32 move_id)
+{
+    LOCKTAG tag = gate_tag(move_id);
+    if (LockHeldByMe(&tag, ShareLock))
+        return false;
+    (void)LockAcquire(&tag, ShareLock, false, false);
+    AcceptInvalidationMessages();
+    return true;
+}
+
+void sleep_shortly(long milliseconds)
+{
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+                    PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+}
+
+// One transaction that is in the way.
+bool wait_for_transaction(VirtualTransactionId transaction, TimestampTz deadline)
+{
+    for (long pause = 1; !VirtualXactLock(transaction, false); pause = std::min(pause * 2, 50L)) {
+        if (GetCurrentTimestamp() >= deadline)
+            return false;
+        sleep_shortly(pause);
+    }
+    return true;
+}
+
+} // namespace
+
+int32 find_owner_for_write(int32 keyspace_id, const Datum *values)
+{
+    for (;;) {
+        const Keyspace *keyspace = find_keyspace(keyspace_id);
+        bool waited = false;
+        for (int i = 0; i < keyspace->ngates && !waited; i++)
+            if (key_set_contains(keyspace, keyspace->gates[i].keys, values))
+                waited = enter(keyspace->gates[i].move_id);
+        if (!waited)
+            return find_owner(keyspace, values);
+    }
+}
+
+void enter_all_gates(int32 keyspace_id)
+{
+    for (bool waited = true; waited;) {
+        const Keyspace *keyspace = find_keyspace(keyspace_id);
+        waited = false;
+        for (int i = 0; i < keyspace->ngates && !waited; i++)
+            waited = enter(keyspace->gates[i].move_id);
+    }
+}
+
+void check_map_age(const Keyspace *keyspace)
+{
+    if (!IsolationUsesXactSnapshot() || !FirstSnapshotSet)
+        return;
+    if (!XidInMVCCSnapshot(keyspace->changed_by, GetTransactionSnapshot()) ||
+        TransactionIdIsCurrentTransactionId(keyspace->changed_by))
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+             errmsg("could not serialize access due to a concurrent move of rows between shards"),
+             errhint("The transaction might succeed if retried.")));
+}
+
+bool wait_for_older_statements(const List *relations, bool writers_only, TimestampTz deadline)
+{
+    ListCell *cell;
+    foreach (cell, relations) {
+        LOCKTAG tag;
+        SET_LOCKTAG_RELATION(tag, MyDatabaseId, lfirst_oid(cell));
+        // EXCLUSIVE conflicts with all but plain reads, ACCESS EXCLUSIVE with all.
+        VirtualTransactionId *holder =
+            GetLockConflicts(&tag, writers_only ? ExclusiveLock : AccessExclusiveLock, nullptr);
+        for (; VirtualTransactionIdIsValid(*holder); holder++)
+            if (!wait_for_transaction(*holder, deadline))
+                return false;
+    }
+    return true;
+}
+
+// Asks without queueing first: writers that come behind a queued request wait with it. Only then
+// it queues, for as long as a short transaction takes.
+bool close_gate(int32 move_id, TimestampTz deadline)
+{
+    constexpr int tries = 20;
+    LOCKTAG tag = gate_tag(move_id);
+    for (int i = 0; i < tries && GetCurrentTimestamp() < deadline; i++) {
+        if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+            return true;
+        sleep_shortly(1);
+    }
+    int saved = LockTimeout;
+    long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+    if (left <= 0)
+        return false;
+    LockTimeout = static_cast<int>(left);
+    (void)LockAcquire(&tag, ExclusiveLock, false, false); // raises lock_not_available
+    LockTimeout = saved;
+    return true;
+}
+
+} // namespace shardwise

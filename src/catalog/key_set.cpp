@@ -1,0 +1,293 @@
+#include "pg/pg.hpp"
+
+#include "catalog/catalog_tables.hpp"
+#include "catalog/key_set.hpp"
+#include "catalog/shard_map.hpp"
+#include "core/shard_map.hpp"
+
+extern "C" {
+#include "utils/datum.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// A row of move_range; keys are nullptr where the column is NULL.
+struct RangeRow {
+    int32 ordinal;
+    char kind; // r(ange), k(ey), d(efault), p(in), e(xcept)
+    int64 lower_hash, upper_hash;
+    Datum *lower_key, *upper_key, *pin_key;
+};
+
+struct Loader {
+    const Keyspace *keyspace;
+    MemoryContext context;
+    KeyFunctions functions;
+    List *rows; // of RangeRow
+};
+
+Datum *read_key(const Loader *loader, const CatalogScan *scan, HeapTuple row, AttrNumber column)
+{
+    bool isnull;
+    Datum array = get_column(scan, row, column, &isnull);
+    if (isnull)
+        return nullptr;
+    int n = loader->keyspace->nkeys;
+    MemoryContext caller = MemoryContextSwitchTo(loader->context);
+    Datum *values = (Datum *)palloc(sizeof(Datum) * n);
+    parse_key(loader->keyspace, DatumGetArrayTypeP(array), values);
+    for (int i = 0; i < n; i++)
+        values[i] = datumCopy(values[i], loader->functions.columns[i].by_value,
+                              loader->functions.columns[i].length);
+    MemoryContextSwitchTo(caller);
+    return values;
+}
+
+int64 read_hash(const CatalogScan *scan, HeapTuple row, AttrNumber column, int64 otherwise)
+{
+    bool isnull;
+    Datum hash = get_column(scan, row, column, &isnull);
+    return isnull ? otherwise : DatumGetInt64(hash);
+}
+
+void read_rows(Loader *loader, int32 move_id)
+{
+    Snapshot snapshot = take_catalog_snapshot();
+    CatalogScan scan = scan_rows_by_number(CatalogTable::MoveRange, snapshot, move_id);
+    while (HeapTuple row = next_row(&scan)) {
+        RangeRow *range = (RangeRow *)palloc0(sizeof(RangeRow));
+        range->ordinal = DatumGetInt32(get_column(&scan, row, column::range_ordinal));
+        range->kind = TextDatumGetCString(get_column(&scan, row, column::range_kind))[0];
+        range->lower_hash = read_hash(&scan, row, column::range_lower_hash, lowest_hash);
+        range->upper_hash = read_hash(&scan, row, column::range_upper_hash, highest_hash);
+        range->lower_key = read_key(loader, &scan, row, column::range_lower_key);
+        range->upper_key = read_key(loader, &scan, row, column::range_upper_key);
+        range->pin_key = read_key(loader, &scan, row, column::range_pin_key);
+        loader->rows = lappend(loader->rows, range);
+    }
+    end_scan(&scan);
+    release_catalog_snapshot(snapshot);
+    list_sort(loader->rows, [](const ListCell *a, const ListCell *b) {
+        return ((const RangeRow *)lfirst(a))->ordinal - ((const RangeRow *)lfirst(b))->ordinal;
+    });
+}
+
+// What a default covers is what no entry of the list and no pin names.
+int add_listed(const KeyIndex *index, int nkeys, Datum **excepts)
+{
+    for (int i = 0; i < index->count; i++)
+        excepts[i] = &index->keys[(size_t)i * nkeys];
+    return index->count;
+}
+
+template <typename T> T *allocate(MemoryContext context, int count)
+{
+    return (T *)MemoryContextAllocHuge(context, sizeof(T) * Max(count, 1));
+}
+
+KeySet *build_set(const Loader *loader)
+{
+    int n = list_length(loader->rows);
+    const ShardMap *map = loader->keyspace->map;
+    int listed = map != nullptr ? map->listed.count + map->pinned.count : 0;
+    KeySet *set = (KeySet *)MemoryContextAllocZero(loader->context, sizeof(KeySet));
+    set->lower_hashes = allocate<int64>(loader->context, n);
+    set->upper_hashes = allocate<int64>(loader->context, n);
+    set->lower_keys = allocate<Datum *>(loader->context, n);
+    set->upper_keys = allocate<Datum *>(loader->context, n);
+    set->keys = allocate<Datum *>(loader->context, n);
+    set->excepts = allocate<Datum *>(loader->context, n + listed);
+    ListCell *cell;
+    foreach (cell, loader->rows) {
+        const RangeRow *row = (const RangeRow *)lfirst(cell);
+        switch (row->kind) {
+        case 'k':
+            set->keys[set->nkeys++] = row->lower_key;
+            break;
+        case 'p':
+            set->keys[set->nkeys++] = row->pin_key;
+            break;
+        case 'e':
+            set->excepts[set->nexcept++] = row->pin_key;
+            break;
+        case 'd':
+            set->is_default = true;
+            break;
+        default:
+            set->lower_hashes[set->nranges] = row->lower_hash;
+            set->upper_hashes[set->nranges] = row->upper_hash;
+            set->lower_keys[set->nranges] = row->lower_key;
+            set->upper_keys[set->nranges++] = row->upper_key;
+        }
+    }
+    if (set->is_default) {
+        int nkeys = loader->keyspace->nkeys;
+        set->nexcept += add_listed(&map->listed, nkeys, set->excepts + set->nexcept);
+        set->nexcept += add_listed(&map->pinned, nkeys, set->excepts + set->nexcept);
+    }
+    return set;
+}
+
+bool uses_hashes(const Keyspace *keyspace)
+{
+    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
+}
+
+bool is_among(const Keyspace *keyspace, Datum *const *keys, int count, const Datum *values)
+{
+    for (int i = 0; i < count; i++)
+        if (compare_keys(keyspace, keys[i], values) == 0)
+            return true;
+    return false;
+}
+
+bool is_in_hash_range(const KeySet *set, int64 hash)
+{
+    const int64 *end = set->lower_hashes + set->nranges;
+    const int64 *above = std::upper_bound((const int64 *)set->lower_hashes, end, hash);
+    return above != set->lower_hashes && hash <= set->upper_hashes[above - set->lower_hashes - 1];
+}
+
+bool is_in_key_range(const Keyspace *keyspace, const KeySet *set, const Datum *values)
+{
+    for (int i = 0; i < set->nranges; i++) {
+        if (set->lower_keys[i] && compare_keys(keyspace, values, set->lower_keys[i]) < 0)
+            continue;
+        if (!set->upper_keys[i] || compare_keys(keyspace, values, set->upper_keys[i]) < 0)
+            return true;
+    }
+    return false;
+}
+
+// ---- as SQL ------------------------------------------------------------------------------------
+
+// A key as a list of typed literals.
+char *literals_sql(const Keyspace *keyspace, const Datum *values)
+{
+    StringInfoData sql;
+    initStringInfo(&sql);
+    for (int i = 0; i < keyspace->nkeys; i++) {
+        Oid output;
+        bool is_varlena;
+        Oid type = getBaseType(keyspace->key_types[i]);
+        getTypeOutputInfo(type, &output, &is_varlena);
+        appendStringInfo(&sql, "%s%s::%s", i > 0 ? ", " : "",
+                         quote_literal_cstr(OidOutputFunctionCall(output, values[i])),
+                         format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+    }
+    return sql.data;
+}
+
+char *columns_sql(const Keyspace *keyspace, const char *const *column_sqls)
+{
+    StringInfoData sql;
+    initStringInfo(&sql);
+    for (int i = 0; i < keyspace->nkeys; i++)
+        appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", column_sqls[i]);
+    return sql.data;
+}
+
+// One column is compared as it is: a row of one needs ROW(), and indexes do not know it.
+char *compare_sql(const Keyspace *keyspace, const char *columns, const char *op,
+                  const Datum *values)
+{
+    const char *format = keyspace->nkeys == 1 ? "%s %s %s" : "(%s) %s (%s)";
+    return psprintf(format, columns, op, literals_sql(keyspace, values));
+}
+
+void append_or(StringInfo sql, const char *term)
+{
+    appendStringInfo(sql, "%s%s", sql->len > 0 ? " OR " : "", term);
+}
+
+// Bounds in order; an odd bucket is inside of a range. Ranges that touch share a bound and merge.
+char *hash_ranges_sql(const Keyspace *keyspace, const KeySet *set, const char *const *column_sqls)
+{
+    char *hash = hash_expression_sql(keyspace, column_sqls);
+    if (set->nranges == 1)
+        return psprintf("%s BETWEEN '" INT64_FORMAT "'::pg_catalog.int8 AND '" INT64_FORMAT
+                        "'::pg_catalog.int8",
+                        hash, set->lower_hashes[0], set->upper_hashes[0]);
+    StringInfoData bounds;
+    initStringInfo(&bounds);
+    for (int i = 0; i < set->nranges; i++) {
+        bool touches_last = i > 0 && set->lower_hashes[i] == set->upper_hashes[i - 1] + 1;
+        bool touches_next = i + 1 < set->nranges && set->upper_hashes[i] != highest_hash &&
+                            set->upper_hashes[i] + 1 == set->lower_hashes[i + 1];
+        if (!touches_last)
+            appendStringInfo(&bounds, "%s" INT64_FORMAT, bounds.len ? "," : "",
+                             set->lower_hashes[i]);
+        if (!touches_next && set->upper_hashes[i] != highest_hash)
+            appendStringInfo(&bounds, "," INT64_FORMAT, set->upper_hashes[i] + 1);
+    }
+    return psprintf("pg_catalog.width_bucket(%s, '{%s}'::pg_catalog.int8[]) %% 2 = 1", hash,
+                    bounds.data);
+}
+
+char *key_range_sql(const Keyspace *keyspace, const char *columns, const Datum *lower,
+                    const Datum *upper)
+{
+    if (lower == nullptr && upper == nullptr)
+        return pstrdup("true");
+    char *from = lower ? compare_sql(keyspace, columns, ">=", lower) : nullptr;
+    char *to = upper ? compare_sql(keyspace, columns, "<", upper) : nullptr;
+    if (from == nullptr || to == nullptr)
+        return from ? from : to;
+    return psprintf("(%s AND %s)", from, to);
+}
+
+} // namespace
+
+KeySet *load_key_set(const Keyspace *keyspace, int32 move_id, MemoryContext context)
+{
+    Loader loader = {keyspace, context, {}, NIL};
+    load_key_functions(keyspace, &loader.functions, context);
+    int nest_level = use_text_settings();
+    read_rows(&loader, move_id);
+    AtEOXact_GUC(true, nest_level);
+    return build_set(&loader);
+}
+
+bool key_set_contains(const Keyspace *keyspace, const KeySet *set, const Datum *values)
+{
+    if (is_among(keyspace, set->keys, set->nkeys, values))
+        return true;
+    bool found = set->is_default;
+    if (!found && set->nranges > 0)
+        found = uses_hashes(keyspace) ? is_in_hash_range(set, hash_key(keyspace, values))
+                                      : is_in_key_range(keyspace, set, values);
+    return found && !is_among(keyspace, set->excepts, set->nexcept, values);
+}
+
+char *key_set_sql(const Keyspace *keyspace, const KeySet *set, const char *const *column_sqls)
+{
+    int nest_level = use_text_settings();
+    const char *columns = columns_sql(keyspace, column_sqls);
+    StringInfoData ranges, excepts, all;
+    initStringInfo(&ranges);
+    initStringInfo(&excepts);
+    initStringInfo(&all);
+    if (set->is_default)
+        append_or(&ranges, "true");
+    else if (set->nranges > 0 && uses_hashes(keyspace))
+        append_or(&ranges, hash_ranges_sql(keyspace, set, column_sqls));
+    else
+        for (int i = 0; i < set->nranges; i++)
+            append_or(&ranges,
+                      key_range_sql(keyspace, columns, set->lower_keys[i], set->upper_keys[i]));
+    for (int i = 0; i < set->nexcept; i++)
+        append_or(&excepts, compare_sql(keyspace, columns, "=", set->excepts[i]));
+    if (ranges.len > 0)
+        append_or(&all, excepts.len > 0 ? psprintf("((%s) AND NOT (%s))", ranges.data, excepts.data)
+                                        : ranges.data);
+    for (int i = 0; i < set->nkeys; i++)
+        append_or(&all, compare_sql(keyspace, columns, "=", set->keys[i]));
+    AtEOXact_GUC(true, nest_level);
+    return all.len > 0 ? psprintf("(%s)", all.data) : pstrdup("false");
+}
+
+} // namespace shardwise
