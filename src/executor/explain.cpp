@@ -130,14 +130,12 @@ char *explain_command(const RouteScanState *state, const char *sql, const PlanOp
 }
 
 // Runs EXPLAIN on the shard and returns its lines.
-char *fetch_plan(RouteScanState *state, const PlanOptions &options)
+char *fetch_plan(RouteScanState *state, int32 shard, const PlanOptions &options)
 {
     StringInfoData lines;
     const PGresult *result;
     int row;
 
-    // One shard's plan stands for all: they run the same statement.
-    int32 shard = linitial_int(state->shards);
     const char *sql = statement_for_shard(state->route, shard).sql;
     RemoteQuery *query =
         send_to_shard(state, shard, explain_command(state, sql, options), 0, false);
@@ -200,7 +198,9 @@ void explain_route(CustomScanState *node, List *, ExplainState *es)
         return;
     if (state->remote_plan == nullptr) {
         // What locks or changes rows has run and must not run twice.
-        state->remote_plan = fetch_plan(state, options_of(es, !state->route->writes));
+        // One shard's plan stands for all: they run the same statement.
+        state->remote_plan =
+            fetch_plan(state, linitial_int(state->shards), options_of(es, !state->route->writes));
     }
     show_plan(state, es);
 }
@@ -213,7 +213,12 @@ bool runs_under_explain(const RouteScanState *state)
 
 void run_explained(RouteScanState *state)
 {
-    state->remote_plan = fetch_plan(state, options_of(explain_analyze));
+    ListCell *cell;
+    foreach (cell, state->shards) {
+        char *plan = fetch_plan(state, lfirst_int(cell), options_of(explain_analyze));
+        if (foreach_current_index(cell) == 0)
+            state->remote_plan = plan;
+    }
 }
 
 } // namespace shardwise

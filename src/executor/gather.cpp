@@ -1,5 +1,6 @@
 #include "executor/gather.hpp"
 
+#include "executor/check_options.hpp"
 #include "executor/rows.hpp"
 
 extern "C" {
@@ -19,12 +20,14 @@ struct Stream {
     RemoteQuery *query;
     TupleTableSlot *slot;
     MemoryContext row_context; // by-reference values of the row
+    bool is_silent;            // its rows are not wanted
     bool is_over;
 };
 
 } // namespace
 
 struct Gather {
+    const Route *route;
     int n;
     Stream *streams;
     RowReader *reader;
@@ -47,11 +50,16 @@ bool read_stream(Gather *gather, Stream *stream)
     MemoryContextReset(stream->row_context);
     if (stream->is_over)
         return false;
-    if (!next_row(stream->query, &result, &row)) {
-        stream->is_over = true;
-        return false;
-    }
     MemoryContext saved = MemoryContextSwitchTo(stream->row_context);
+    do {
+        if (!next_row(stream->query, &result, &row)) {
+            MemoryContextSwitchTo(saved);
+            stream->is_over = true;
+            return false;
+        }
+        verify_checks(gather->route, result, row);
+        // One copy of a reference table speaks for all; some rows only carry checks.
+    } while (stream->is_silent);
     read_row(gather->reader, result, row, stream->slot->tts_values, stream->slot->tts_isnull);
     MemoryContextSwitchTo(saved);
     ExecStoreVirtualTuple(stream->slot);
@@ -124,12 +132,16 @@ TupleTableSlot *any_row(Gather *gather)
 Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc columns)
 {
     Gather *gather = (Gather *)palloc0(sizeof(Gather));
+    gather->route = route;
     gather->n = n;
     gather->streams = (Stream *)palloc0(sizeof(Stream) * n);
+    bool has_rows = route->ncolumns > list_length(route->checks);
     gather->reader = make_row_reader(columns, route->binary_results);
     for (int i = 0; i < n; i++) {
         Stream *stream = &gather->streams[i];
         stream->query = queries[i];
+        stream->is_silent =
+            (OidIsValid(route->reference) && i > 0) || (route->counts_rows && !has_rows);
         stream->slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
         stream->row_context =
             AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_SMALL_SIZES);
@@ -142,6 +154,23 @@ Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc 
 TupleTableSlot *gather_row(Gather *gather)
 {
     return gather->nsort > 0 ? merge_row(gather) : any_row(gather);
+}
+
+uint64 gathered_changes(const Gather *gather)
+{
+    uint64 first = affected_rows(gather->streams[0].query);
+    uint64 sum = first;
+    for (int i = 1; i < gather->n; i++) {
+        uint64 changes = affected_rows(gather->streams[i].query);
+        sum += changes;
+        if (OidIsValid(gather->route->reference) && changes != first)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("the copies of a reference table differ between shards"),
+                            errdetail("One shard changed " UINT64_FORMAT
+                                      " rows, another " UINT64_FORMAT ".",
+                                      first, changes)));
+    }
+    return OidIsValid(gather->route->reference) ? first : sum;
 }
 
 void end_gather(Gather *gather)

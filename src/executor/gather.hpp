@@ -19,6 +19,10 @@ Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc 
 // of the shards are raised here.
 TupleTableSlot *gather_row(Gather *gather);
 
+// After the last row: the rows that the shards changed. Where all of them changed the copies of a
+// reference table, that is what each did; XX001 if they differ.
+uint64 gathered_changes(const Gather *gather);
+
 // Ends all queries, those that still run included.
 void end_gather(Gather *gather);
 

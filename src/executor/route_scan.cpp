@@ -1,5 +1,6 @@
 #include "executor/route_scan.hpp"
 
+#include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
 #include "pg/nesting.hpp"
 #include "planner/ghost_filter.hpp"
@@ -77,7 +78,7 @@ Connection *join(RouteScanState *state, int32 shard)
     // What the shard has committed on its own cannot be undone when the router fails later.
     const Route *route = state->route;
     bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
-                 !(route->writes && route->may_fail_late);
+                 !(route->writes && (route->may_fail_late || list_length(state->shards) > 1));
     Access access = !route->writes      ? Access::Read
                     : route->only_locks ? Access::Lock
                                         : Access::Write;
@@ -89,6 +90,8 @@ void finish(RouteScanState *state)
     EState *estate = state->css.ss.ps.state;
     if (state->route->counts_rows && state->query != nullptr)
         estate->es_processed += affected_rows(state->query);
+    if (state->route->counts_rows && state->gather != nullptr)
+        estate->es_processed += gathered_changes(state->gather);
     state->is_done = true;
 }
 
@@ -184,6 +187,8 @@ TupleTableSlot *next_tuple(ScanState *node)
         return slot;
     if (state->query == nullptr && state->gather == nullptr && !state->kept_is_complete) {
         resolve_shards(state);
+        if (OidIsValid(state->route->reference))
+            lock_reference_writes(state->route->reference);
         if (runs_under_explain(state)) {
             run_explained(state);
             state->is_done = true;
@@ -270,7 +275,9 @@ void resolve_shards(RouteScanState *state)
     evaluate_values(state);
     const Route *route = state->route;
     RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls, route->writes};
-    if (goes_to_many(route))
+    if (OidIsValid(route->reference))
+        state->shards = list_all_shards();
+    else if (goes_to_many(route))
         state->shards = choose_shards(keys, route->keyspace_id);
     else
         state->shards = list_make1_int(choose_shard(keys, route->keyspace_id, state->is_insert));

@@ -1,5 +1,7 @@
 #include "executor/values.hpp"
 
+#include "pg/types.hpp"
+
 extern "C" {
 #include "port/pg_bswap.h"
 #include "utils/date.h"
@@ -12,29 +14,6 @@ namespace shardwise
 
 namespace
 {
-
-bool is_written_in_binary(Oid type)
-{
-    switch (type) {
-    case BOOLOID:
-    case INT2OID:
-    case INT4OID:
-    case INT8OID:
-    case FLOAT4OID:
-    case FLOAT8OID:
-    case DATEOID:
-    case TIMEOID:
-    case TIMESTAMPOID:
-    case TIMESTAMPTZOID:
-    case UUIDOID:
-    case BYTEAOID:
-    case TEXTOID:
-    case VARCHAROID:
-        return true;
-    default:
-        return false;
-    }
-}
 
 void write_2(char *out, uint16 value)
 {
@@ -52,6 +31,11 @@ void write_8(char *out, uint64 value)
 {
     value = pg_hton64(value);
     memcpy(out, &value, sizeof(value));
+}
+
+bool is_varying(Oid type)
+{
+    return type == TEXTOID || type == VARCHAROID || type == BYTEAOID;
 }
 
 // Writes a value of a fixed size; returns the size.
@@ -85,7 +69,7 @@ void write_value(ParameterWriter *writer, int i, Datum value)
     if (!one->is_binary) {
         writer->values[i] = OutputFunctionCall(&one->output, value);
         writer->lengths[i] = 0;
-    } else if (one->type == TEXTOID || one->type == VARCHAROID || one->type == BYTEAOID) {
+    } else if (is_varying(one->type)) {
         struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
         writer->values[i] = VARDATA_ANY(bytes);
         writer->lengths[i] = VARSIZE_ANY_EXHDR(bytes);
@@ -93,6 +77,30 @@ void write_value(ParameterWriter *writer, int i, Datum value)
         writer->lengths[i] = write_fixed(one->type, value, writer->fixed[i]);
         writer->values[i] = writer->fixed[i];
     }
+}
+
+void init_writer(ValueWriter *writer, Oid type)
+{
+    Oid output;
+    bool is_varlena;
+    writer->type = type;
+    writer->is_binary = has_plain_binary_form(type);
+    if (writer->is_binary)
+        return;
+    getTypeOutputInfo(type, &output, &is_varlena);
+    fmgr_info(output, &writer->output);
+}
+
+void append_4(StringInfo bytes, uint32 value)
+{
+    value = pg_hton32(value);
+    appendBinaryStringInfo(bytes, (const char *)&value, sizeof(value));
+}
+
+void append_counted(StringInfo bytes, const char *data, int length)
+{
+    append_4(bytes, (uint32)length);
+    appendBinaryStringInfo(bytes, data, length);
 }
 
 } // namespace
@@ -108,17 +116,8 @@ ParameterWriter *make_parameter_writer(int n, const Oid *types)
     writer->lengths = (int *)palloc0(sizeof(int) * n);
     writer->formats = (int *)palloc0(sizeof(int) * n);
     writer->fixed = (char(*)[16])palloc(16 * n);
-    for (int i = 0; i < n; i++) {
-        ValueWriter *one = &writer->writers[i];
-        Oid output;
-        bool is_varlena;
-        one->type = types[i];
-        one->is_binary = is_written_in_binary(types[i]);
-        if (one->is_binary)
-            continue;
-        getTypeOutputInfo(types[i], &output, &is_varlena);
-        fmgr_info(output, &one->output);
-    }
+    for (int i = 0; i < n; i++)
+        init_writer(&writer->writers[i], types[i]);
     return writer;
 }
 
@@ -133,6 +132,54 @@ RemoteValues write_parameters(ParameterWriter *writer, const Datum *values, cons
         write_value(writer, i, values[i]);
     }
     return {writer->values, writer->lengths, writer->formats};
+}
+
+// Dimensions, flags, element type, length, lower bound: see array_send().
+static constexpr int array_header = 20;
+
+void init_array_writer(ArrayWriter *writer, Oid type)
+{
+    *writer = ArrayWriter{};
+    init_writer(&writer->element, type);
+    initStringInfo(&writer->bytes);
+    clear_array(writer);
+}
+
+void clear_array(ArrayWriter *writer)
+{
+    writer->n = 0;
+    writer->has_nulls = false;
+    resetStringInfo(&writer->bytes);
+    appendStringInfoSpaces(&writer->bytes, array_header);
+}
+
+void append_element(ArrayWriter *writer, Datum value, bool is_null)
+{
+    const ValueWriter *element = &writer->element;
+    writer->n++;
+    if (is_null) {
+        writer->has_nulls = true;
+        append_4(&writer->bytes, (uint32)-1);
+    } else if (!element->is_binary) {
+        char *text = OutputFunctionCall(&writer->element.output, value);
+        append_counted(&writer->bytes, text, (int)strlen(text));
+    } else if (is_varying(element->type)) {
+        struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+        append_counted(&writer->bytes, VARDATA_ANY(bytes), (int)VARSIZE_ANY_EXHDR(bytes));
+    } else {
+        char fixed[16];
+        append_counted(&writer->bytes, fixed, write_fixed(element->type, value, fixed));
+    }
+}
+
+void finish_array(ArrayWriter *writer)
+{
+    char *header = writer->bytes.data;
+    write_4(header, 1);
+    write_4(header + 4, writer->has_nulls ? 1 : 0);
+    write_4(header + 8, writer->element.is_binary ? writer->element.type : TEXTOID);
+    write_4(header + 12, (uint32)writer->n);
+    write_4(header + 16, 1);
 }
 
 } // namespace shardwise

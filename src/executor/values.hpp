@@ -33,4 +33,23 @@ ParameterWriter *make_parameter_writer(int n, const Oid *types);
 // Writes all values; what does not fit the fixed room is allocated in the current context.
 RemoteValues write_parameters(ParameterWriter *writer, const Datum *values, const bool *nulls);
 
+// One column of many rows, as a parameter that is an array. Types without a plain binary form go as
+// texts.
+struct ArrayWriter {
+    ValueWriter element;
+    int n;
+    bool has_nulls;
+    StringInfoData bytes; // the array's binary form
+};
+
+// Prepares to write values of a type; memory is taken from the current context.
+void init_array_writer(ArrayWriter *writer, Oid type);
+
+void append_element(ArrayWriter *writer, Datum value, bool is_null);
+
+// The array's binary form, complete; read it from writer->bytes.
+void finish_array(ArrayWriter *writer);
+
+void clear_array(ArrayWriter *writer);
+
 } // namespace shardwise

@@ -57,4 +57,27 @@ bool is_portable_in_binary(Oid type)
     return portable;
 }
 
+bool has_plain_binary_form(Oid type)
+{
+    switch (type) {
+    case BOOLOID:
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case DATEOID:
+    case TIMEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+    case UUIDOID:
+    case BYTEAOID:
+    case TEXTOID:
+    case VARCHAROID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace shardwise

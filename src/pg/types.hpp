@@ -15,4 +15,7 @@ bool is_registry_type(Oid type);
 // True if the type's binary form means the same on every server.
 bool is_portable_in_binary(Oid type);
 
+// True for types whose binary form is their value in network byte order: cheap to write and read.
+bool has_plain_binary_form(Oid type);
+
 } // namespace shardwise

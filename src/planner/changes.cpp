@@ -177,6 +177,42 @@ static void set_something(Query *query)
         makeTargetEntry((Expr *)var, column, get_attname(target->relid, column, false), false));
 }
 
+// The number of the column of SET (a, b) = (SELECT ...) that an expression takes; 0 for none.
+static bool find_multiple_assignment(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param) && ((Param *)node)->paramkind == PARAM_MULTIEXPR)
+        *(int *)context = ((Param *)node)->paramid;
+    return expression_tree_walker(node, (bool (*)())find_multiple_assignment, context);
+}
+
+static int multiple_assignment(const ListCell *cell)
+{
+    int number = 0;
+    TargetEntry *entry = (TargetEntry *)lfirst(cell);
+    if (entry->resjunk)
+        return PG_INT32_MAX;
+    find_multiple_assignment((Node *)entry->expr, &number);
+    return number;
+}
+
+static int compare_assignments(const ListCell *a, const ListCell *b)
+{
+    int left = multiple_assignment(a);
+    int right = multiple_assignment(b);
+    if (left == right)
+        return ((TargetEntry *)lfirst(a))->resno - ((TargetEntry *)lfirst(b))->resno;
+    return left < right ? -1 : 1;
+}
+
+// The rewriter orders assignments by column; the deparser takes those of SET (a, b) = (SELECT ...)
+// in the order of the SELECT.
+static void restore_assignment_order(Query *query)
+{
+    list_sort(query->targetList, compare_assignments);
+}
+
 void prepare_changes(Query *query)
 {
     ListCell *cell;
@@ -187,8 +223,10 @@ void prepare_changes(Query *query)
     } else if (query->resultRelation > 0) {
         // The table under an updatable view still looks like a part of FROM.
         rt_fetch(query->resultRelation, query->rtable)->inFromCl = false;
-        if (query->commandType == CMD_UPDATE)
+        if (query->commandType == CMD_UPDATE) {
             set_something(query);
+            restore_assignment_order(query);
+        }
     }
 }
 

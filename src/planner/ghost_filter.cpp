@@ -198,7 +198,8 @@ ShardStatement statement_for_shard(const Route *route, int32 shard_id)
     ShardStatement statement = {route->sql, route->statement_id};
     // Decided when the statement runs: then the owners and the ghosts are of one version of the
     // map.
-    if (!goes_to_many(route) || !has_ghosts(find_keyspace(route->keyspace_id), shard_id))
+    if (!goes_to_many(route) || route->keyspace_id == 0 ||
+        !has_ghosts(find_keyspace(route->keyspace_id), shard_id))
         return statement;
     Query *query = copy_node(route->query);
     if (hide_ghosts(query, shard_id))

@@ -47,6 +47,8 @@ struct Route {
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards
     bool may_fail_late; // the router works on the result, and could still raise an error
+    Oid reference;      // the reference table that is written: every shard does it, one answers
+    int shard_param;    // number (from 1) of the parameter that tells a shard its number; 0: none
     bool counts_rows;   // the command tag counts the rows that the shard changed
     // WITH CHECK OPTION and row-level security: the shard returns one text[] per check behind the
     // visible columns; other than NULL it is the row that PostgreSQL's error shows.
@@ -57,7 +59,8 @@ struct Route {
 // True if the statement may go to several shards at once.
 inline bool goes_to_many(const Route *route)
 {
-    return (route->tier == Tier::Scatter || route->tier == Tier::Pull) && route->keyspace_id != 0;
+    return OidIsValid(route->reference) ||
+           ((route->tier == Tier::Scatter || route->tier == Tier::Pull) && route->keyspace_id != 0);
 }
 
 constexpr const char *route_scan_name = "shardwise route";

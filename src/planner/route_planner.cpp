@@ -7,11 +7,13 @@
 #include "planner/route.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
+#include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 }
 
 namespace shardwise
@@ -190,10 +192,35 @@ PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
     return statement;
 }
 
-Refusal check_analysis(const KeyAnalysis *analysis)
+// True unless several keys, whose values decide, can be meant.
+bool has_one_key(const KeyAnalysis *analysis)
 {
+    if (list_length(analysis->keys) > 1)
+        return false;
+    KeyExpression *key =
+        analysis->keys != NIL ? (KeyExpression *)linitial(analysis->keys) : nullptr;
+    for (int i = 0; key != nullptr && i < key->keyspace->nkeys; i++)
+        if (key->is_array[i])
+            return false;
+    return true;
+}
+
+// Where a query runs that need not be pulled apart; nullptr or why it has to be.
+Refusal choose_tier(Query *sent, bool simple, const KeyAnalysis *analysis, Tier *tier)
+{
+    *tier = simple ? Tier::FastPath : Tier::SingleShard;
     if (analysis->changes_reference)
-        return pstrdup("A reference table is on every shard, and all copies would have to change.");
+        return copies_stay_alike(sent, analysis)
+                   ? nullptr
+                   : pstrdup("The shards' copies of a reference table might become different.");
+    if (analysis->changes_key != nullptr)
+        return analysis->changes_key;
+    if (sent->commandType != CMD_SELECT &&
+        (analysis->unpinned != nullptr || !has_one_key(analysis)) &&
+        write_is_colocated(sent, analysis)) {
+        *tier = Tier::Scatter;
+        return nullptr;
+    }
     return analysis->unpinned;
 }
 
@@ -250,15 +277,18 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     if ((*refusal = shipping.refusal) != nullptr)
         return nullptr;
     KeyAnalysis analysis = analyze_keys(sent);
-    if ((*refusal = check_analysis(&analysis)) != nullptr)
+    bool simple = list_length(flat.rtable) == 1 && !flat.has_subqueries;
+    Tier tier;
+    if ((*refusal = choose_tier(sent, simple, &analysis, &tier)) != nullptr)
         return nullptr;
     if ((*refusal = apply_row_security(sent)) != nullptr)
         return nullptr;
 
     List *values = NIL;
     Route *route = compile_route(sent, shipping, analysis, &values);
-    bool simple = list_length(flat.rtable) == 1 && !flat.has_subqueries;
-    route->tier = simple ? Tier::FastPath : Tier::SingleShard;
+    route->tier = tier;
+    if (analysis.changes_reference)
+        route->reference = rt_fetch(query->resultRelation, query->rtable)->relid;
     route->checks = checks;
     route->ncolumns = shown + list_length(checks);
     route->binary_results = columns_travel_in_binary(projection.columns);

@@ -491,6 +491,20 @@ bool stands_alone(Query *query)
            !has_volatile_subquery((Node *)query, nullptr);
 }
 
+} // namespace
+
+bool shards_answer_alone(Query *query, Colocation *colocation)
+{
+    *colocation = Colocation{};
+    if (!stands_alone(query) || query->limitCount != nullptr || query->limitOffset != nullptr)
+        return false;
+    *colocation = find_colocation(query);
+    return colocation->found && upper_part_is_local(colocation, query);
+}
+
+namespace
+{
+
 bool try_scatter(Query *query)
 {
     if (!stands_alone(query))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "routing/colocation.hpp"
 
 namespace shardwise
 {
@@ -10,5 +11,9 @@ namespace shardwise
 // Rewrites a SELECT, or those inside the query, in place, such that as much as possible is computed
 // on the shards. What cannot be cut stays: its tables are then scanned one by one.
 void scatter_query(Query *query);
+
+// True if every shard can answer a SELECT for itself: the shards' rows together are the answer. An
+// order is lost, and a LIMIT must not be there. *colocation tells which columns hold the key.
+bool shards_answer_alone(Query *query, Colocation *colocation);
 
 } // namespace shardwise

@@ -236,7 +236,8 @@ PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal
         *refusal = pstrdup(statement->refusal);
     } else {
         PlannedStmt *plan = instantiate(statement, query, normalized.constants);
-        if (query->commandType != CMD_SELECT || leads_to_one_shard(plan, params))
+        const Route *route = get_route((CustomScan *)plan->planTree);
+        if (goes_to_many(route) || leads_to_one_shard(plan, params))
             return plan;
         *refusal = pstrdup("Its keys may be on several shards.");
     }

@@ -141,18 +141,23 @@ Colocation find_colocation(Query *query)
     return colocation;
 }
 
+bool shows_key(const Colocation *colocation, Query *query, Node *expr, int column)
+{
+    Term term;
+    return find_term(expr, query, NIL, &term) &&
+           reaches(colocation->equalities, term, colocation->key[column]) &&
+           reaches(colocation->equalities, colocation->key[column], term);
+}
+
 bool contains_key(const Colocation *colocation, Query *query, List *clauses)
 {
     for (int i = 0; i < colocation->keyspace->nkeys; i++) {
         bool contained = false;
         ListCell *cell;
         foreach (cell, clauses) {
-            Term term;
             TargetEntry *entry =
                 get_sortgroupclause_tle((SortGroupClause *)lfirst(cell), query->targetList);
-            contained |= find_term((Node *)entry->expr, query, NIL, &term) &&
-                         reaches(colocation->equalities, term, colocation->key[i]) &&
-                         reaches(colocation->equalities, colocation->key[i], term);
+            contained |= shows_key(colocation, query, (Node *)entry->expr, i);
         }
         if (!contained)
             return false;

@@ -22,6 +22,9 @@ struct Colocation {
 // inside are considered; reference tables are everywhere; local tables must not occur.
 Colocation find_colocation(Query *query);
 
+// True if an expression over `query`'s FROM clause is the key's column number `column`.
+bool shows_key(const Colocation *colocation, Query *query, Node *expr, int column);
+
 // True if a list of SortGroupClauses over `query`'s target list contains the whole shard key, so
 // that no group spans two shards.
 bool contains_key(const Colocation *colocation, Query *query, List *clauses);

@@ -306,10 +306,11 @@ void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list
         if (known != nullptr && !known->is_array &&
             equal(strip_casts((Node *)known->expr), strip_casts((Node *)entry->expr)))
             continue;
-        note_unpinned(a->out, psprintf("The statement changes shard key column \"%s\" of table "
-                                       "\"%s\", which may move a row to another shard.",
-                                       get_attname(table->relid, table->key_columns[i], false),
-                                       get_rel_name(table->relid)));
+        if (a->out->changes_key == nullptr)
+            a->out->changes_key = psprintf("The statement changes shard key column \"%s\" of table "
+                                           "\"%s\", which may move a row to another shard.",
+                                           get_attname(table->relid, table->key_columns[i], false),
+                                           get_rel_name(table->relid));
     }
 }
 

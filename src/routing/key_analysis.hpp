@@ -21,6 +21,7 @@ struct KeyAnalysis {
     const Keyspace *keyspace; // of the distributed tables met; nullptr if there is none
     bool changes_reference;   // a reference table is to be written
     char *unpinned;           // why some table is not restricted to known keys; nullptr if all are
+    char *changes_key; // how the statement could move a row to another key; nullptr if it cannot
 };
 
 // Analyses a rewritten query whose INSERTs carry all columns in their target lists. Local tables

@@ -118,15 +118,19 @@ void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int
         visit_value(choice, keyspace, pin, column, key, choice->keys->values[number]);
 }
 
+[[noreturn]] void refuse_no_shard()
+{
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no shard"),
+                    errhint("Add one with shardwise.add_shard().")));
+}
+
 // Spreads what any shard can answer over the shards, but one backend stays with one.
 int32 any_shard()
 {
     const Shard *const *shards;
     int n = list_shards(&shards);
     if (n == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no shard"),
-                 errhint("Add one with shardwise.add_shard().")));
+        refuse_no_shard();
     return shards[MyProcPid % n]->id;
 }
 
@@ -152,6 +156,18 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert)
     if (owners != NIL)
         return linitial_int(owners);
     return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard();
+}
+
+List *list_all_shards()
+{
+    const Shard *const *shards;
+    int n = list_shards(&shards);
+    List *numbers = NIL;
+    for (int i = 0; i < n; i++)
+        numbers = lappend_int(numbers, shards[i]->id);
+    if (n == 0)
+        refuse_no_shard();
+    return numbers;
 }
 
 List *choose_shards(const RoutedKeys &keys, int32 keyspace_id)

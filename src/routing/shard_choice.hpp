@@ -42,4 +42,7 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert);
 // without keys. Never empty: some shard has to say that there are no rows.
 List *choose_shards(const RoutedKeys &keys, int32 keyspace_id);
 
+// Lists all shards: a reference table is on each.
+List *list_all_shards();
+
 } // namespace shardwise

@@ -59,7 +59,6 @@ DELETE FROM customers WHERE customer_id = 121;
 BEGIN;
 INSERT INTO customers VALUES (122, 'same transaction', 1, 1, now());
 SELECT created = now() AS same FROM customers WHERE customer_id = 122;
--- expect-refused: more than one shard
 UPDATE autos SET title = 'second shard' WHERE owner = 4;
 ROLLBACK;
 INSERT INTO holes VALUES (100, 'a', 1) RETURNING *;

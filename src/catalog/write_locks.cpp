@@ -1,0 +1,25 @@
+#include "catalog/write_locks.hpp"
+
+extern "C" {
+#include "catalog/partition.h"
+#include "storage/lock.h"
+}
+
+namespace shardwise
+{
+
+void lock_reference_writes(Oid relid)
+{
+    // A partition is written through its parent as well.
+    if (get_rel_relispartition(relid)) {
+        List *ancestors = get_partition_ancestors(relid);
+        relid = llast_oid(ancestors);
+    }
+    // pg_advisory_lock() uses 1 and 2 in the last field.
+    constexpr uint16 writes_of_reference_table = 0x5301;
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, writes_of_reference_table);
+    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+} // namespace shardwise

@@ -1,0 +1,108 @@
+#include "planner/write_tiers.hpp"
+
+#include "catalog/catalog.hpp"
+#include "planner/scatter.hpp"
+#include "routing/colocation.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+RangeTblEntry *find_source(Query *insert)
+{
+    ListCell *cell;
+    foreach (cell, insert->rtable)
+        if (((RangeTblEntry *)lfirst(cell))->rtekind == RTE_SUBQUERY)
+            return (RangeTblEntry *)lfirst(cell);
+    return nullptr;
+}
+
+// INSERT ... SELECT where each shard's rows belong to that shard again: the target's key is the
+// source's key.
+bool insert_is_colocated(Query *insert)
+{
+    const Table *table = find_table(rt_fetch(insert->resultRelation, insert->rtable)->relid);
+    RangeTblEntry *source = find_source(insert);
+    Colocation colocation;
+    if (table == nullptr || table->is_reference || source == nullptr || insert->cteList != NIL ||
+        insert->hasModifyingCTE || !shards_answer_alone(source->subquery, &colocation) ||
+        colocation.keyspace->id != table->keyspace->id)
+        return false;
+    for (int i = 0; i < table->nkeys; i++) {
+        bool copied = false;
+        ListCell *cell;
+        foreach (cell, insert->targetList) {
+            TargetEntry *entry = (TargetEntry *)lfirst(cell);
+            Var *var = (Var *)entry->expr;
+            if (entry->resjunk || entry->resno != table->key_columns[i] || !IsA(var, Var))
+                continue;
+            TargetEntry *column =
+                (TargetEntry *)list_nth(source->subquery->targetList, var->varattno - 1);
+            copied = shows_key(&colocation, source->subquery, (Node *)column->expr, i);
+        }
+        if (!copied)
+            return false;
+    }
+    return true;
+}
+
+bool has_volatile_subquery(Node *node, void *context)
+{
+    bool inside = context != nullptr;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return inside
+                   ? contain_volatile_functions(node)
+                   : query_tree_walker((Query *)node, (bool (*)())has_volatile_subquery, node, 0);
+    return expression_tree_walker(node, (bool (*)())has_volatile_subquery, context);
+}
+
+// Something in the query (not its target) whose outcome depends on the order of rows.
+bool depends_on_order(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        Query *query = (Query *)node;
+        if (query->limitCount != nullptr || query->limitOffset != nullptr || query->hasAggs ||
+            query->hasWindowFuncs || query->hasDistinctOn || query->hasModifyingCTE)
+            return true;
+        return query_tree_walker(query, (bool (*)())depends_on_order, context, 0);
+    }
+    return expression_tree_walker(node, (bool (*)())depends_on_order, context);
+}
+
+} // namespace
+
+bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
+{
+    if (analysis->changes_key != nullptr || analysis->changes_reference ||
+        has_volatile_subquery((Node *)sent, nullptr))
+        return false;
+    if (sent->commandType == CMD_INSERT)
+        return insert_is_colocated(sent);
+    return (sent->commandType == CMD_UPDATE || sent->commandType == CMD_DELETE) &&
+           find_colocation(sent).found;
+}
+
+bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis)
+{
+    if (analysis->keyspace != nullptr || sent->commandType == CMD_SELECT ||
+        contain_volatile_functions((Node *)sent) || depends_on_order((Node *)sent, nullptr))
+        return false;
+    // Of equal rows of a SELECT the first wins a conflict; of several rows of FROM, one makes the
+    // UPDATE. Which is anybody's guess.
+    if (sent->commandType == CMD_INSERT)
+        return find_source(sent) == nullptr;
+    return sent->commandType == CMD_DELETE || list_length(sent->jointree->fromlist) <= 1;
+}
+
+} // namespace shardwise

@@ -1,0 +1,19 @@
+// Which writes every shard can run for itself.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "routing/key_analysis.hpp"
+
+namespace shardwise
+{
+
+// True if the shards can each run a write whose keys are on several shards, such that together they
+// do what the statement asks for: rows of one key make the change, and the changed rows stay with
+// their key. The query has been made ready to be sent.
+bool write_is_colocated(Query *sent, const KeyAnalysis *analysis);
+
+// True if all shards make the same of a write that changes reference tables alone. Nothing in it
+// may depend on chance or on the order of rows.
+bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis);
+
+} // namespace shardwise
