@@ -1,0 +1,292 @@
+#include "pg/pg.hpp"
+
+#include "catalog/moves.hpp"
+#include "catalog/key_types.hpp"
+
+extern "C" {
+#include "catalog/indexing.h"
+#include "catalog/pg_authid.h"
+#include "executor/spi.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+// Column numbers of the tables in sql/shardwise--0.1.sql.
+namespace column
+{
+constexpr AttrNumber move_id = 1, move_plan = 2, move_position = 3, move_keyspace = 4,
+                     move_source = 5, move_target = 6, move_state = 7, move_rows = 8,
+                     move_bytes = 9;
+constexpr AttrNumber range_move = 1, range_ordinal = 2, range_kind = 3, range_lower_hash = 4,
+                     range_upper_hash = 5, range_lower_key = 6, range_upper_key = 7,
+                     range_pin_key = 8;
+} // namespace column
+
+// In the order of MoveRangeKind.
+static constexpr const char *kind_names[] = {"range", "key", "default", "pin", "except"};
+
+const char *move_range_kind_name(MoveRangeKind kind)
+{
+    return kind_names[static_cast<int>(kind)];
+}
+
+static MoveRangeKind kind_from_name(const char *name)
+{
+    for (size_t i = 0; i < lengthof(kind_names); i++)
+        if (strcmp(kind_names[i], name) == 0)
+            return static_cast<MoveRangeKind>(i);
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown kind of range \"%s\"", name)));
+}
+
+// A scan of one of our tables by its primary key's first column, which is a number.
+struct Rows {
+    Relation rel;
+    SysScanDesc scan;
+};
+
+static Rows scan_rows(const char *table, AttrNumber column, int32 value, bool by_primary_key)
+{
+    Rows rows;
+    rows.rel = table_open(catalog_table_oid(table), AccessShareLock);
+    Oid index = by_primary_key ? RelationGetPrimaryKeyIndex(rows.rel) : InvalidOid;
+    ScanKeyData key;
+    ScanKeyInit(&key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
+    rows.scan = systable_beginscan(rows.rel, index, OidIsValid(index), nullptr, 1, &key);
+    return rows;
+}
+
+static void end_rows(Rows *rows)
+{
+    systable_endscan(rows->scan);
+    table_close(rows->rel, AccessShareLock);
+}
+
+static Datum read_column(const Rows *rows, HeapTuple row, AttrNumber column, bool *isnull)
+{
+    return heap_getattr(row, column, RelationGetDescr(rows->rel), isnull);
+}
+
+static Datum read_column(const Rows *rows, HeapTuple row, AttrNumber column)
+{
+    bool isnull;
+    return read_column(rows, row, column, &isnull); // declared NOT NULL
+}
+
+static ArrayType *read_key_column(const Rows *rows, HeapTuple row, AttrNumber column)
+{
+    bool isnull;
+    Datum value = read_column(rows, row, column, &isnull);
+    return isnull ? nullptr : DatumGetArrayTypePCopy(value);
+}
+
+struct OrderedRange {
+    int32 ordinal;
+    MoveRange range;
+};
+
+static void read_ranges(Move *move)
+{
+    OrderedRange *read = nullptr;
+    int room = 0;
+    Rows rows = scan_rows("move_range", column::range_move, move->id, true);
+    while (HeapTuple row = systable_getnext(rows.scan)) {
+        CHECK_FOR_INTERRUPTS();
+        if (move->nranges == room) {
+            room = Max(16, 2 * room);
+            Size size = sizeof(OrderedRange) * room;
+            read = static_cast<OrderedRange *>(read ? repalloc_huge(read, size) : palloc(size));
+        }
+        OrderedRange *entry = &read[move->nranges++];
+        MoveRange *range = &entry->range;
+        entry->ordinal = DatumGetInt32(read_column(&rows, row, column::range_ordinal));
+        range->kind =
+            kind_from_name(TextDatumGetCString(read_column(&rows, row, column::range_kind)));
+        bool isnull;
+        range->lower_hash =
+            DatumGetInt64(read_column(&rows, row, column::range_lower_hash, &isnull));
+        range->is_hashed = !isnull;
+        range->upper_hash =
+            DatumGetInt64(read_column(&rows, row, column::range_upper_hash, &isnull));
+        range->lower_key = read_key_column(&rows, row, column::range_lower_key);
+        range->upper_key = read_key_column(&rows, row, column::range_upper_key);
+        range->pin_key = read_key_column(&rows, row, column::range_pin_key);
+    }
+    end_rows(&rows);
+    std::sort(read, read + move->nranges,
+              [](const OrderedRange &a, const OrderedRange &b) { return a.ordinal < b.ordinal; });
+    move->ranges = static_cast<MoveRange *>(
+        palloc_extended((move->nranges + 1) * sizeof(MoveRange), MCXT_ALLOC_HUGE));
+    for (int i = 0; i < move->nranges; i++)
+        move->ranges[i] = read[i].range;
+}
+
+Move *read_move(int32 move_id)
+{
+    Rows rows = scan_rows("move", column::move_id, move_id, true);
+    HeapTuple row = systable_getnext(rows.scan);
+    if (!HeapTupleIsValid(row))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("move %d does not exist", move_id)));
+    Move *move = static_cast<Move *>(palloc0(sizeof(Move)));
+    auto number = [&](AttrNumber column) { return DatumGetInt32(read_column(&rows, row, column)); };
+    move->id = move_id;
+    move->plan_id = number(column::move_plan);
+    move->position = number(column::move_position);
+    move->keyspace_id = number(column::move_keyspace);
+    move->source = number(column::move_source);
+    move->target = number(column::move_target);
+    const char *state = TextDatumGetCString(read_column(&rows, row, column::move_state));
+    if (!find_move_state(state, &move->state))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("move %d is in the unknown state \"%s\"", move_id, state)));
+    move->rows = DatumGetFloat8(read_column(&rows, row, column::move_rows));
+    move->bytes = DatumGetFloat8(read_column(&rows, row, column::move_bytes));
+    end_rows(&rows);
+    read_ranges(move);
+    return move;
+}
+
+struct PlannedPosition {
+    int32 position;
+    int32 move_id;
+};
+
+List *list_moves(int32 plan_id)
+{
+    List *found = NIL;
+    Rows rows = scan_rows("move", column::move_plan, plan_id, false);
+    while (HeapTuple row = systable_getnext(rows.scan)) {
+        auto *entry = static_cast<PlannedPosition *>(palloc(sizeof(PlannedPosition)));
+        entry->position = DatumGetInt32(read_column(&rows, row, column::move_position));
+        entry->move_id = DatumGetInt32(read_column(&rows, row, column::move_id));
+        found = lappend(found, entry);
+    }
+    end_rows(&rows);
+    list_sort(found, [](const ListCell *a, const ListCell *b) {
+        return static_cast<PlannedPosition *>(lfirst(a))->position -
+               static_cast<PlannedPosition *>(lfirst(b))->position;
+    });
+    List *ids = NIL;
+    ListCell *cell;
+    foreach (cell, found)
+        ids = lappend_int(ids, static_cast<PlannedPosition *>(lfirst(cell))->move_id);
+    return ids;
+}
+
+// A row to insert: every column is NULL until it is set.
+struct NewRow {
+    Relation rel;
+    Datum *values;
+    bool *nulls;
+};
+
+static NewRow make_row(Relation rel)
+{
+    int natts = RelationGetNumberOfAttributes(rel);
+    NewRow row = {rel, static_cast<Datum *>(palloc0(natts * sizeof(Datum))),
+                  static_cast<bool *>(palloc(natts * sizeof(bool)))};
+    memset(row.nulls, true, natts * sizeof(bool));
+    return row;
+}
+
+static void set_column(NewRow *row, AttrNumber column, Datum value)
+{
+    row->values[column - 1] = value;
+    row->nulls[column - 1] = false;
+}
+
+static void set_key(NewRow *row, AttrNumber column, ArrayType *key)
+{
+    if (key != nullptr)
+        set_column(row, column, PointerGetDatum(key));
+}
+
+static void insert_row(NewRow *row, CatalogIndexState indexes)
+{
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(row->rel), row->values, row->nulls);
+    CatalogTupleInsertWithInfo(row->rel, tuple, indexes);
+    heap_freetuple(tuple);
+    pfree(row->values);
+    pfree(row->nulls);
+}
+
+// Runs an INSERT with RETURNING of a number, as the server itself: owners of tables may make plans
+// without rights on our tables. By SQL, because other columns of these tables have defaults.
+static int32 insert_returning(const char *sql, int count, const Oid *types, const Datum *values)
+{
+    int nest_level = use_text_settings();
+    Oid user;
+    int security_context;
+    GetUserIdAndSecContext(&user, &security_context);
+    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "could not connect to SPI");
+    int code = SPI_execute_with_args(sql, count, const_cast<Oid *>(types),
+                                     const_cast<Datum *>(values), nullptr, false, 0);
+    if (code != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+        elog(ERROR, "unexpected result %d of an INSERT into the catalog", code);
+    bool isnull;
+    int32 number =
+        DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+    SPI_finish();
+    SetUserIdAndSecContext(user, security_context);
+    AtEOXact_GUC(true, nest_level);
+    return number;
+}
+
+int32 insert_plan(const NewPlan *plan)
+{
+    const Oid types[] = {TEXTOID, TEXTOID, OIDOID, INT8OID};
+    Datum values[] = {CStringGetTextDatum(plan->kind), CStringGetTextDatum(plan->description),
+                      ObjectIdGetDatum(GetUserId()), Int64GetDatum(plan->topology_hash)};
+    return insert_returning("INSERT INTO shardwise.plan (kind, description, owner, topology_hash) "
+                            "VALUES ($1, $2, $3, $4) RETURNING plan_id",
+                            lengthof(types), types, values);
+}
+
+static void insert_ranges(const Move *move)
+{
+    Relation rel = table_open(catalog_table_oid("move_range"), RowExclusiveLock);
+    CatalogIndexState indexes = CatalogOpenIndexes(rel);
+    for (int i = 0; i < move->nranges; i++) {
+        CHECK_FOR_INTERRUPTS();
+        const MoveRange *range = &move->ranges[i];
+        NewRow row = make_row(rel);
+        set_column(&row, column::range_move, Int32GetDatum(move->id));
+        set_column(&row, column::range_ordinal, Int32GetDatum(i + 1));
+        set_column(&row, column::range_kind,
+                   CStringGetTextDatum(move_range_kind_name(range->kind)));
+        if (range->is_hashed) {
+            set_column(&row, column::range_lower_hash, Int64GetDatum(range->lower_hash));
+            set_column(&row, column::range_upper_hash, Int64GetDatum(range->upper_hash));
+        }
+        set_key(&row, column::range_lower_key, range->lower_key);
+        set_key(&row, column::range_upper_key, range->upper_key);
+        set_key(&row, column::range_pin_key, range->pin_key);
+        insert_row(&row, indexes);
+    }
+    CatalogCloseIndexes(indexes);
+    table_close(rel, NoLock);
+}
+
+void insert_move(Move *move)
+{
+    const Oid types[] = {INT4OID, INT4OID, INT4OID,   INT4OID,
+                         INT4OID, TEXTOID, FLOAT8OID, FLOAT8OID};
+    Datum values[] = {
+        Int32GetDatum(move->plan_id),     Int32GetDatum(move->position),
+        Int32GetDatum(move->keyspace_id), Int32GetDatum(move->source),
+        Int32GetDatum(move->target),      CStringGetTextDatum(move_state_name(move->state)),
+        Float8GetDatum(move->rows),       Float8GetDatum(move->bytes)};
+    move->id = insert_returning(
+        "INSERT INTO shardwise.move (plan_id, position, keyspace_id, source_shard, target_shard, "
+        "state, estimated_rows, estimated_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "RETURNING move_id",
+        lengthof(types), types, values);
+    insert_ranges(move);
+    CommandCounterIncrement();
+}
+
+} // namespace shardwise
