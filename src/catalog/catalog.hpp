@@ -116,6 +116,19 @@ int32 find_owner(const Keyspace *keyspace, const Datum *values);
 // Some shard that has the keyspace's tables; 0 if there is none.
 int32 any_owner(const Keyspace *keyspace);
 
+// Keys between two bounds, each of which gives the values of leading key columns.
+struct KeyRange {
+    int nlower; // 0: from the lowest key on
+    const Datum *lower;
+    bool lower_is_inclusive;
+    int nupper; // 0: up to the highest
+    const Datum *upper;
+    bool upper_is_inclusive;
+};
+
+// The numbers of the shards that may own keys of a range (strategies range and list).
+List *list_owners_between(const Keyspace *keyspace, const KeyRange *range);
+
 // The numbers of all shards that own a range or key of the keyspace, ascending.
 List *list_owners(const Keyspace *keyspace);
 

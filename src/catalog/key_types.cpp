@@ -104,7 +104,13 @@ int64 hash_key_with(const Keyspace *keyspace, const KeyFunctions *functions, con
 int compare_keys_with(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *a,
                       const Datum *b)
 {
-    for (int i = 0; i < keyspace->nkeys; i++) {
+    return compare_prefixes(keyspace, functions, keyspace->nkeys, a, b);
+}
+
+int compare_prefixes(const Keyspace *keyspace, const KeyFunctions *functions, int n, const Datum *a,
+                     const Datum *b)
+{
+    for (int i = 0; i < n; i++) {
         const KeyColumnFunctions *column = &functions->columns[i];
         if (unlikely(!OidIsValid(column->compare.fn_oid)))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),

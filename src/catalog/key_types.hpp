@@ -32,6 +32,9 @@ void load_key_functions(const Keyspace *keyspace, KeyFunctions *functions, Memor
 int64 hash_key_with(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *values);
 int compare_keys_with(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *a,
                       const Datum *b);
+// Compares the first `n` columns of two keys.
+int compare_prefixes(const Keyspace *keyspace, const KeyFunctions *functions, int n, const Datum *a,
+                     const Datum *b);
 bool keys_are_equal(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *a,
                     const Datum *b);
 

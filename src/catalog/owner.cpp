@@ -113,4 +113,58 @@ List *list_owners(const Keyspace *keyspace)
     return shards;
 }
 
+// Where a key lies with respect to a range: <0 below, 0 inside, >0 above.
+static int compare_with_range(const Keyspace *keyspace, const KeyRange *range, const Datum *key)
+{
+    const KeyFunctions *functions = &keyspace->map->functions;
+    int order = compare_prefixes(keyspace, functions, range->nlower, key, range->lower);
+    if (order < 0 || (order == 0 && !range->lower_is_inclusive && range->nlower > 0))
+        return -1;
+    if (range->nupper == 0)
+        return 0;
+    order = compare_prefixes(keyspace, functions, range->nupper, key, range->upper);
+    return order > 0 || (order == 0 && !range->upper_is_inclusive) ? 1 : 0;
+}
+
+static List *add_owners_of_keys(List *shards, const Keyspace *keyspace, const KeyRange *range,
+                                const KeyIndex *index)
+{
+    for (int i = 0; i < index->count; i++)
+        if (compare_with_range(keyspace, range, &index->keys[i * keyspace->nkeys]) == 0)
+            shards = list_append_unique_int(shards, index->owners[i]);
+    return shards;
+}
+
+// True if a range of the shard map, whose keys are at least `lower` (nullptr: MINVALUE) and less
+// than `upper` (nullptr: MAXVALUE), has keys of the other range.
+static bool ranges_meet(const Keyspace *keyspace, const KeyRange *range, const Datum *lower,
+                        const Datum *upper)
+{
+    const KeyFunctions *functions = &keyspace->map->functions;
+    if (lower != nullptr && compare_with_range(keyspace, range, lower) > 0)
+        return false;
+    if (upper == nullptr || range->nlower == 0)
+        return true;
+    int order = compare_prefixes(keyspace, functions, range->nlower, upper, range->lower);
+    return order > 0 ||
+           (order == 0 && range->lower_is_inclusive && range->nlower < keyspace->nkeys);
+}
+
+List *list_owners_between(const Keyspace *keyspace, const KeyRange *range)
+{
+    const ShardMap *map = keyspace->map;
+    size_t nkeys = keyspace->nkeys;
+    List *shards = NIL;
+    if (keyspace->strategy == Strategy::List) {
+        shards = add_owners_of_keys(shards, keyspace, range, &map->listed);
+        if (keyspace->default_shard != 0)
+            shards = list_append_unique_int(shards, keyspace->default_shard);
+    }
+    for (size_t i = 0; i < map->count; i++)
+        if (ranges_meet(keyspace, range, i > 0 ? &map->bounds[i * nkeys] : nullptr,
+                        i + 1 < map->count ? &map->bounds[(i + 1) * nkeys] : nullptr))
+            shards = list_append_unique_int(shards, map->owners[i]);
+    return add_owners_of_keys(shards, keyspace, range, &map->pinned);
+}
+
 } // namespace shardwise

@@ -78,6 +78,36 @@ Oid routed_value_type(const Expr *expr, bool is_array)
     return is_array ? getBaseType(get_element_type(type)) : type;
 }
 
+// The number of a value; one that is no parameter is added to the values.
+int number_value(Expr *expr, const ShardParameters *parameters, List **values)
+{
+    int number = find_parameter(parameters, expr);
+    if (number >= 0)
+        return number;
+    *values = lappend(*values, eval_const_expressions(nullptr, (Node *)expr));
+    return list_length(*values) - 1;
+}
+
+void add_range(KeyPin *pin, const KeyBounds *bounds, const ShardParameters *parameters,
+               List **values)
+{
+    pin->nlower = bounds->nlower;
+    pin->nupper = bounds->nupper;
+    pin->lower_is_inclusive = bounds->lower_is_inclusive;
+    pin->upper_is_inclusive = bounds->upper_is_inclusive;
+    pin->ends_in_array = bounds->ends_in_array;
+    for (int i = 0; i < bounds->nlower; i++) {
+        pin->lower[i] = number_value(bounds->lower[i], parameters, values);
+        pin->lower_types[i] =
+            routed_value_type(bounds->lower[i], bounds->ends_in_array && i == bounds->nlower - 1);
+    }
+    for (int i = 0; i < bounds->nupper; i++) {
+        pin->upper[i] = number_value(bounds->upper[i], parameters, values);
+        pin->upper_types[i] =
+            routed_value_type(bounds->upper[i], bounds->ends_in_array && i == bounds->nupper - 1);
+    }
+}
+
 // Describes the keys by the numbers of the values that hold them; a key that is not a parameter
 // itself becomes one more value.
 void add_pins(Route *route, List *keys, const ShardParameters *parameters, List **values)
@@ -88,14 +118,14 @@ void add_pins(Route *route, List *keys, const ShardParameters *parameters, List 
         KeyExpression *key = (KeyExpression *)lfirst(cell);
         KeyPin *pin = &route->pins[route->npins++];
         pin->keyspace_id = key->keyspace->id;
+        pin->is_range = key->is_range;
+        if (key->is_range) {
+            add_range(pin, &key->bounds, parameters, values);
+            continue;
+        }
         pin->nkeys = key->keyspace->nkeys;
         for (int i = 0; i < pin->nkeys; i++) {
-            int number = find_parameter(parameters, key->values[i]);
-            if (number < 0) {
-                number = list_length(*values);
-                *values = lappend(*values, eval_const_expressions(nullptr, (Node *)key->values[i]));
-            }
-            pin->values[i] = number;
+            pin->values[i] = number_value(key->values[i], parameters, values);
             pin->is_array[i] = key->is_array[i];
             pin->value_types[i] = routed_value_type(key->values[i], key->is_array[i]);
         }
@@ -249,7 +279,7 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     route->param_types = oid_array(parameters.types);
     route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
     // Rows of a table without known keys can be anywhere.
-    if (analysis.unpinned == nullptr)
+    if (!analysis.is_unbounded)
         add_pins(route, analysis.keys, &parameters, values);
     route->sql = deparse_query(sent);
     route->query = sent;

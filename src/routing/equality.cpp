@@ -1,5 +1,7 @@
 #include "routing/equality.hpp"
 
+#include "routing/bounds.hpp"
+
 extern "C" {
 #include "nodes/bitmapset.h"
 #include "optimizer/clauses.h"
@@ -44,47 +46,6 @@ template <typename T> T *remember(const T &value)
 void add_edge(Collector *c, const Term &from, const Term &to)
 {
     c->out->edges = lappend(c->out->edges, remember(Edge{from, to}));
-}
-
-bool has_var(Node *node, void *)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var))
-        return true;
-    return expression_tree_walker(node, (bool (*)())has_var, nullptr);
-}
-
-// A cast within the integers keeps the value, and its hash.
-bool widens_integer(Node *node)
-{
-    if (!IsA(node, FuncExpr))
-        return false;
-    Oid function = ((FuncExpr *)node)->funcid;
-    return function == F_INT8_INT4 || function == F_INT8_INT2 || function == F_INT4_INT2;
-}
-
-// An operator that compares two values for being the same, so that it carries values from one side
-// to the other.
-bool is_equality(Oid op, Oid collation, Node *left)
-{
-    if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-        return false;
-    Oid type = exprType(left);
-    return op_mergejoinable(op, type) || op_hashjoinable(op, type);
-}
-
-// Splits `a = b`. (IS NOT DISTINCT FROM is true of two NULLs, which are no keys.)
-bool match_equality(Node *clause, Node **left, Node **right)
-{
-    if (!IsA(clause, OpExpr))
-        return false;
-    OpExpr *op = (OpExpr *)clause;
-    if (list_length(op->args) != 2)
-        return false;
-    *left = (Node *)linitial(op->args);
-    *right = (Node *)lsecond(op->args);
-    return is_equality(op->opno, op->inputcollid, *left);
 }
 
 bool is_nullable(const Collector *c, const Term &term)
@@ -137,10 +98,33 @@ void collect_any_sublink(Collector *c, SubLink *sublink)
     }
 }
 
+// Does a condition on a column of some table restrict the rows that matter?
+bool restricts(const Collector *c, const Term &term)
+{
+    if (term.query != c->query)
+        return c->place == Place::Certain && c->decides;
+    return c->place == Place::Certain || is_nullable(c, term);
+}
+
+// Key columns are NOT NULL, so that IS NULL leaves no row, unless an outer join makes NULLs.
+void collect_null_test(Collector *c, NullTest *test)
+{
+    Term term;
+    if (test->nulltesttype != IS_NULL || c->place != Place::Certain ||
+        !find_term((Node *)test->arg, c->query, c->parents, &term) || term.query != c->query ||
+        rt_fetch(term.varno, c->query->rtable)->rtekind != RTE_RELATION ||
+        bms_is_member(term.varno, nullable_relations(c->query)))
+        return;
+    Node *arg = (Node *)test->arg;
+    Expr *null = (Expr *)makeNullConst(exprType(arg), exprTypmod(arg), exprCollation(arg));
+    c->out->seeds = lappend(c->out->seeds, remember(Seed{term, null, false}));
+}
+
 void collect_clause(Collector *c, Node *clause)
 {
     Node *left, *right;
     Seed seed;
+    Bound bound;
 
     if (clause == nullptr)
         return;
@@ -158,15 +142,17 @@ void collect_clause(Collector *c, Node *clause)
         if (c->place == Place::Certain)
             collect_any_sublink(c, (SubLink *)clause);
     } else if (match_seed(clause, c->query, c->parents, &seed)) {
-        bool restricts = seed.term.query == c->query
-                             ? c->place == Place::Certain || is_nullable(c, seed.term)
-                             : c->place == Place::Certain && c->decides;
-        if (restricts)
+        if (restricts(c, seed.term))
             c->out->seeds = lappend(c->out->seeds, remember(seed));
     } else if (match_equality(clause, &left, &right)) {
         Term a, b;
         if (find_term(left, c->query, c->parents, &a) && find_term(right, c->query, c->parents, &b))
             collect_pair(c, a, b);
+    } else if (match_bound(clause, c->query, c->parents, &bound)) {
+        if (restricts(c, bound.terms[0]))
+            c->out->bounds = lappend(c->out->bounds, remember(bound));
+    } else if (IsA(clause, NullTest)) {
+        collect_null_test(c, (NullTest *)clause);
     }
 }
 
@@ -498,75 +484,10 @@ void collect_query(Query *query, List *parents, bool decides, Equalities *out)
 
 } // namespace
 
-bool terms_equal(const Term &a, const Term &b)
-{
-    return a.query == b.query && a.varno == b.varno && a.attno == b.attno;
-}
-
-bool is_known_value(Node *expr)
-{
-    return !checkExprHasSubLink(expr) && !has_var(expr, nullptr) && !contain_agg_clause(expr) &&
-           !contain_window_function(expr) && !contain_volatile_functions(expr) &&
-           !expression_returns_set(expr);
-}
-
 Relids nullable_relations(Query *query)
 {
     return query->jointree == nullptr ? nullptr
                                       : nullable_below(query, (Node *)query->jointree, nullptr);
-}
-
-Node *strip_casts(Node *node)
-{
-    for (;;) {
-        if (node != nullptr && IsA(node, RelabelType))
-            node = (Node *)((RelabelType *)node)->arg;
-        else if (node != nullptr && widens_integer(node))
-            node = (Node *)linitial(((FuncExpr *)node)->args);
-        else
-            return node;
-    }
-}
-
-bool find_term(Node *expr, Query *query, List *parents, Term *term)
-{
-    expr = strip_casts(expr);
-    if (expr == nullptr || !IsA(expr, Var))
-        return false;
-    Var *var = (Var *)expr;
-    if ((int)var->varlevelsup > list_length(parents) || var->varattno <= 0)
-        return false;
-    Query *level =
-        var->varlevelsup == 0 ? query : (Query *)list_nth(parents, (int)var->varlevelsup - 1);
-    RangeTblEntry *rte = rt_fetch(var->varno, level->rtable);
-    if (rte->rtekind == RTE_JOIN) {
-        Node *alias = (Node *)list_nth(rte->joinaliasvars, var->varattno - 1);
-        List *level_parents = list_copy_tail(parents, (int)var->varlevelsup);
-        return find_term(alias, level, level_parents, term);
-    }
-    *term = Term{level, (int)var->varno, var->varattno};
-    return true;
-}
-
-bool match_seed(Node *clause, Query *query, List *parents, Seed *seed)
-{
-    if (IsA(clause, ScalarArrayOpExpr)) {
-        ScalarArrayOpExpr *any = (ScalarArrayOpExpr *)clause;
-        Node *left = (Node *)linitial(any->args);
-        Node *right = (Node *)lsecond(any->args);
-        seed->expr = (Expr *)right;
-        seed->is_array = true;
-        return any->useOr && is_equality(any->opno, any->inputcollid, left) &&
-               find_term(left, query, parents, &seed->term) && is_known_value(right);
-    }
-    Node *left, *right;
-    if (!match_equality(clause, &left, &right))
-        return false;
-    if (is_known_value(left))
-        std::swap(left, right);
-    seed->expr = (Expr *)right;
-    seed->is_array = false;
-    return is_known_value(right) && find_term(left, query, parents, &seed->term);
 }
 
 Equalities collect_equalities(Query *query)

@@ -1,7 +1,9 @@
 #include "routing/key_analysis.hpp"
 
 #include "pg/types.hpp"
+#include "routing/bounds.hpp"
 #include "routing/equality.hpp"
+#include "routing/value_types.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
@@ -22,7 +24,8 @@ struct Known {
 
 struct Analysis {
     Equalities equalities;
-    List *known; // Known *
+    List *known;  // Known *
+    List *bounds; // Bound *
     KeyAnalysis *out;
 };
 
@@ -67,26 +70,29 @@ void propagate(Analysis *a)
     } while (list_length(a->known) != before);
 }
 
-// The element type that routing will meet in `expr`, or InvalidOid where its values cannot be
-// taken as values of the key's type.
-bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_array)
+bool same_bounds(const KeyBounds *a, const KeyBounds *b)
 {
-    Oid type = getBaseType(exprType((const Node *)expr));
-    if (is_array)
-        type = getBaseType(get_element_type(type));
-    Oid key_type = getBaseType(keyspace->key_types[column]);
-    if (type == key_type)
-        return true;
-    if (is_integer_type(type) && is_integer_type(key_type))
-        return true;
-    auto is_text = [](Oid t) { return t == TEXTOID || t == VARCHAROID; };
-    return is_text(type) && is_text(key_type);
+    if (a->nlower != b->nlower || a->nupper != b->nupper ||
+        a->lower_is_inclusive != b->lower_is_inclusive ||
+        a->upper_is_inclusive != b->upper_is_inclusive)
+        return false;
+    for (int i = 0; i < a->nlower; i++)
+        if (!equal(a->lower[i], b->lower[i]))
+            return false;
+    for (int i = 0; i < a->nupper; i++)
+        if (!equal(a->upper[i], b->upper[i]))
+            return false;
+    return true;
 }
 
 bool same_key(const KeyExpression *a, const KeyExpression *b)
 {
     if (a->keyspace != b->keyspace)
         return false;
+    if (a->is_range != b->is_range)
+        return false;
+    if (a->is_range)
+        return same_bounds(&a->bounds, &b->bounds);
     for (int i = 0; i < a->keyspace->nkeys; i++)
         if (a->is_array[i] != b->is_array[i] || !equal(a->values[i], b->values[i]))
             return false;
@@ -120,43 +126,50 @@ bool complete_key(List *known, const Occurrence &occurrence, const Table *table,
     return true;
 }
 
-void learn_from_conjunction(List **known, Node *clause, Query *query)
+// A range of keys, from known values of leading columns and comparisons; false if there is none.
+bool complete_range(List *known, List *bounds, const Occurrence &occurrence, const Table *table,
+                    KeyExpression *key)
+{
+    Expr *prefix[max_key_columns];
+    int n = 0;
+    bool ends_in_array = false;
+    if (table->keyspace->strategy != Strategy::Range && table->keyspace->strategy != Strategy::List)
+        return false;
+    for (; n < table->nkeys; n++) {
+        Known *value =
+            find_known(known, Term{occurrence.query, occurrence.varno, table->key_columns[n]});
+        if (value == nullptr || !value_fits(table->keyspace, n, value->expr, value->is_array))
+            break;
+        prefix[n] = value->expr;
+        if ((ends_in_array = value->is_array)) {
+            bounds = NIL; // beyond it
+            n++;
+            break;
+        }
+    }
+    *key = KeyExpression{};
+    key->keyspace = table->keyspace;
+    key->is_range = true;
+    bool found = find_key_bounds(bounds, occurrence, table, n, prefix, &key->bounds);
+    key->bounds.ends_in_array = ends_in_array;
+    return found;
+}
+
+void learn_from_conjunction(List **known, List **bounds, Node *clause, Query *query)
 {
     Seed seed;
+    Bound bound;
     if (is_andclause(clause)) {
         ListCell *cell;
         foreach (cell, ((BoolExpr *)clause)->args)
-            learn_from_conjunction(known, (Node *)lfirst(cell), query);
+            learn_from_conjunction(known, bounds, (Node *)lfirst(cell), query);
     } else if (match_seed(clause, query, NIL, &seed)) {
         learn(known, seed.term, seed.expr, seed.is_array);
+    } else if (match_bound(clause, query, NIL, &bound)) {
+        Bound *copy = (Bound *)palloc(sizeof(Bound));
+        *copy = bound;
+        *bounds = prepend(copy, *bounds);
     }
-}
-
-// Finds the keys of a relation in an OR whose every arm names one.
-bool keys_from_disjunction(Analysis *a, const Occurrence &occurrence, const Table *table)
-{
-    ListCell *cell;
-    foreach (cell, a->equalities.disjunctions) {
-        Disjunction *disjunction = (Disjunction *)lfirst(cell);
-        if (disjunction->query != occurrence.query)
-            continue;
-        List *keys = NIL;
-        ListCell *arm;
-        foreach (arm, disjunction->clause->args) {
-            List *known = list_copy(a->known);
-            KeyExpression *key = (KeyExpression *)palloc(sizeof(KeyExpression));
-            learn_from_conjunction(&known, (Node *)lfirst(arm), occurrence.query);
-            if (!complete_key(known, occurrence, table, key))
-                break;
-            keys = lappend(keys, key);
-        }
-        if (list_length(keys) != list_length(disjunction->clause->args))
-            continue;
-        foreach (arm, keys)
-            add_key(a->out, *(KeyExpression *)lfirst(arm));
-        return true;
-    }
-    return false;
 }
 
 char *describe_unpinned(const Table *table)
@@ -174,6 +187,39 @@ void note_unpinned(KeyAnalysis *out, char *reason)
 {
     if (out->unpinned == nullptr)
         out->unpinned = reason;
+}
+
+// Finds the keys of a relation in an OR whose every arm names one, or a range of them.
+bool keys_from_disjunction(Analysis *a, const Occurrence &occurrence, const Table *table)
+{
+    ListCell *cell;
+    foreach (cell, a->equalities.disjunctions) {
+        Disjunction *disjunction = (Disjunction *)lfirst(cell);
+        if (disjunction->query != occurrence.query)
+            continue;
+        List *keys = NIL;
+        bool has_range = false;
+        ListCell *arm;
+        foreach (arm, disjunction->clause->args) {
+            List *known = list_copy(a->known);
+            List *bounds = a->bounds;
+            KeyExpression *key = (KeyExpression *)palloc(sizeof(KeyExpression));
+            learn_from_conjunction(&known, &bounds, (Node *)lfirst(arm), occurrence.query);
+            if (!complete_key(known, occurrence, table, key) &&
+                !complete_range(known, bounds, occurrence, table, key))
+                break;
+            has_range |= key->is_range;
+            keys = lappend(keys, key);
+        }
+        if (list_length(keys) != list_length(disjunction->clause->args))
+            continue;
+        foreach (arm, keys)
+            add_key(a->out, *(KeyExpression *)lfirst(arm));
+        if (has_range)
+            note_unpinned(a->out, describe_unpinned(table));
+        return true;
+    }
+    return false;
 }
 
 // WHERE false: no row of the level matters.
@@ -199,8 +245,13 @@ void resolve_occurrence(Analysis *a, const Occurrence &occurrence)
     KeyExpression key;
     if (complete_key(a->known, occurrence, table, &key))
         add_key(a->out, key);
-    else if (!is_empty(occurrence.query) && !keys_from_disjunction(a, occurrence, table))
+    else if (!is_empty(occurrence.query) && !keys_from_disjunction(a, occurrence, table)) {
         note_unpinned(a->out, describe_unpinned(table));
+        if (complete_range(a->known, a->bounds, occurrence, table, &key))
+            add_key(a->out, key);
+        else
+            a->out->is_unbounded = true;
+    }
 }
 
 // ---- INSERT ----------------------------------------------------------------------------------
@@ -257,6 +308,7 @@ void resolve_inserted_row(Analysis *a, Query *query, const Table *table, List *r
         if (!inserted_value(a, query, entry->expr, row, &value) ||
             !value_fits(table->keyspace, i, value.expr, value.is_array)) {
             note_unpinned(a->out, describe_unpinned(table));
+            a->out->is_unbounded = true;
             return;
         }
         key.values[i] = value.expr;
@@ -333,13 +385,28 @@ void check_updates(Analysis *a)
 
 } // namespace
 
+bool value_fits(const Keyspace *keyspace, int column, const Expr *expr, bool is_array)
+{
+    Oid type = getBaseType(exprType((const Node *)expr));
+    if (is_array)
+        type = getBaseType(get_element_type(type));
+    Oid key_type = getBaseType(keyspace->key_types[column]);
+    if (type == key_type)
+        return true;
+    if (is_integer_type(type) && is_integer_type(key_type))
+        return true;
+    auto is_text = [](Oid t) { return t == TEXTOID || t == VARCHAROID; };
+    return is_text(type) && is_text(key_type);
+}
+
 KeyAnalysis analyze_keys(Query *query)
 {
     KeyAnalysis out = {};
-    Analysis analysis = {collect_equalities(query), NIL, &out};
+    Analysis analysis = {collect_equalities(query), NIL, NIL, &out};
     ListCell *cell;
 
     propagate(&analysis);
+    analysis.bounds = propagate_bounds(analysis.equalities, analysis.equalities.bounds);
     foreach (cell, analysis.equalities.occurrences)
         resolve_occurrence(&analysis, *(Occurrence *)lfirst(cell));
     foreach (cell, analysis.equalities.inserts)

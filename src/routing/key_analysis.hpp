@@ -4,16 +4,19 @@
 
 #include "pg/pg.hpp"
 #include "catalog/catalog.hpp"
+#include "routing/bounds.hpp"
 
 namespace shardwise
 {
 
-// One key, as expressions without Vars; evaluated when the query runs. A NULL value means that no
-// row can match.
+// One key or range of keys, as expressions without Vars; evaluated when the query runs. A NULL
+// value means that no row can match.
 struct KeyExpression {
     const Keyspace *keyspace;
     Expr *values[max_key_columns];
     bool is_array[max_key_columns]; // = ANY (array): each element in turn
+    bool is_range;                  // then, in place of values:
+    KeyBounds bounds;
 };
 
 struct KeyAnalysis {
@@ -21,6 +24,7 @@ struct KeyAnalysis {
     const Keyspace *keyspace; // of the distributed tables met; nullptr if there is none
     bool changes_reference;   // a reference table is to be written
     char *unpinned;           // why some table is not restricted to known keys; nullptr if all are
+    bool is_unbounded; // some table's rows can have any key; otherwise `keys` covers all of them
     char *changes_key; // how the statement could move a row to another key; nullptr if it cannot
 };
 

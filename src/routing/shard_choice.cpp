@@ -71,6 +71,25 @@ bool convert_to_key(Oid from, Oid to, Datum *value)
     return true;
 }
 
+struct ArrayElements {
+    int n;
+    Datum *values;
+    bool *nulls;
+};
+
+ArrayElements read_elements(Datum value)
+{
+    ArrayType *array = DatumGetArrayTypeP(value);
+    ArrayElements elements;
+    int16 length;
+    bool by_value;
+    char alignment;
+    get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
+    deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements.values,
+                      &elements.nulls, &elements.n);
+    return elements;
+}
+
 void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column,
                 Datum *key);
 
@@ -84,21 +103,12 @@ void visit_value(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, in
 }
 
 void visit_array(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column,
-                 Datum *key, Datum array_value)
+                 Datum *key, Datum array)
 {
-    ArrayType *array = DatumGetArrayTypeP(array_value);
-    Datum *elements;
-    bool *nulls;
-    int n;
-    int16 length;
-    bool by_value;
-    char alignment;
-    get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
-    deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, &nulls,
-                      &n);
-    for (int i = 0; i < n; i++)
-        if (!nulls[i])
-            visit_value(choice, keyspace, pin, column, key, elements[i]);
+    ArrayElements elements = read_elements(array);
+    for (int i = 0; i < elements.n; i++)
+        if (!elements.nulls[i])
+            visit_value(choice, keyspace, pin, column, key, elements.values[i]);
 }
 
 // Visits every combination of the key columns' values.
@@ -134,6 +144,67 @@ int32 any_shard()
     return shards[MyProcPid % n]->id;
 }
 
+// Converts the values of one bound of a range, in place. A value that is NULL or too large to be a
+// key ends it: what comes before holds. Returns the number of columns; -1 if no key can satisfy the
+// comparison.
+int convert_bound(const Keyspace *keyspace, int n, const Oid *types, const bool *nulls,
+                  Datum *bound)
+{
+    for (int i = 0; i < n; i++) {
+        if (nulls[i])
+            return i == 0 ? -1 : i;
+        if (!convert_to_key(types[i], getBaseType(keyspace->key_types[i]), &bound[i]))
+            return i;
+    }
+    return n;
+}
+
+// A range's bounds, as they are in the statement's values.
+struct RangeValues {
+    Datum lower[max_key_columns];
+    bool lower_nulls[max_key_columns];
+    Datum upper[max_key_columns];
+    bool upper_nulls[max_key_columns];
+};
+
+void visit_bounds(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, RangeValues values)
+{
+    KeyRange range = {0, values.lower, true, 0, values.upper, true};
+    range.nlower =
+        convert_bound(keyspace, pin->nlower, pin->lower_types, values.lower_nulls, values.lower);
+    range.nupper =
+        convert_bound(keyspace, pin->nupper, pin->upper_types, values.upper_nulls, values.upper);
+    if (range.nlower < 0 || range.nupper < 0)
+        return;
+    range.lower_is_inclusive = pin->lower_is_inclusive || range.nlower < pin->nlower;
+    range.upper_is_inclusive = pin->upper_is_inclusive || range.nupper < pin->nupper;
+    choice->shards = list_concat_unique_int(choice->shards, list_owners_between(keyspace, &range));
+}
+
+void visit_range(Choice *choice, const Keyspace *keyspace, const KeyPin *pin)
+{
+    RangeValues values = {};
+    for (int i = 0; i < pin->nlower; i++) {
+        values.lower[i] = choice->keys->values[pin->lower[i]];
+        values.lower_nulls[i] = choice->keys->nulls[pin->lower[i]];
+    }
+    for (int i = 0; i < pin->nupper; i++) {
+        values.upper[i] = choice->keys->values[pin->upper[i]];
+        values.upper_nulls[i] = choice->keys->nulls[pin->upper[i]];
+    }
+    int last = pin->nlower - 1;
+    if (!pin->ends_in_array) {
+        visit_bounds(choice, keyspace, pin, values);
+    } else if (!values.lower_nulls[last]) {
+        ArrayElements elements = read_elements(values.lower[last]);
+        for (int i = 0; i < elements.n; i++) {
+            values.lower[last] = values.upper[last] = elements.values[i];
+            if (!elements.nulls[i])
+                visit_bounds(choice, keyspace, pin, values);
+        }
+    }
+}
+
 } // namespace
 
 List *find_owners(const RoutedKeys &keys, bool must_have_owner)
@@ -141,9 +212,13 @@ List *find_owners(const RoutedKeys &keys, bool must_have_owner)
     Choice choice = {&keys, must_have_owner, NIL};
     Datum key[max_key_columns];
     for (int i = 0; i < keys.npins; i++) {
-        const Keyspace *keyspace = find_keyspace(keys.pins[i].keyspace_id);
+        const KeyPin *pin = &keys.pins[i];
+        const Keyspace *keyspace = find_keyspace(pin->keyspace_id);
         check_map_age(keyspace);
-        visit_keys(&choice, keyspace, &keys.pins[i], 0, key);
+        if (pin->is_range)
+            visit_range(&choice, keyspace, pin);
+        else
+            visit_keys(&choice, keyspace, pin, 0, key);
     }
     return choice.shards;
 }

@@ -7,10 +7,21 @@
 namespace shardwise
 {
 
-// One key that a statement touches: per key column the number of the value that holds it.
+// One key, or a range of keys, that a statement touches: per key column the number of the value
+// that holds it.
 struct KeyPin {
     int32 keyspace_id;
-    int nkeys;
+    bool is_range;
+    bool lower_is_inclusive;
+    bool upper_is_inclusive;
+    bool ends_in_array; // the last value of both bounds
+    int nlower;         // leading columns of a range's bounds; 0: none
+    int nupper;
+    int lower[max_key_columns];
+    int upper[max_key_columns];
+    Oid lower_types[max_key_columns];
+    Oid upper_types[max_key_columns];
+    int nkeys; // of a key
     int values[max_key_columns];
     Oid value_types[max_key_columns]; // element type for arrays
     bool is_array[max_key_columns];   // = ANY (array): each element is a key
