@@ -1,11 +1,12 @@
 #include "ddl/copy_out.hpp"
 
 #include "catalog/catalog.hpp"
+#include "ddl/copy_access.hpp"
+#include "executor/row_format.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {
-#include "catalog/pg_authid.h"
 #include "commands/copy.h"
 #include "commands/defrem.h"
 #include "libpq/libpq.h"
@@ -50,25 +51,7 @@ void write_out(CopyOut *copy, const char *bytes, int length)
 
 void check_privileges(const CopyStmt *statement, Oid relid, const CopyOut &copy)
 {
-    if (statement->filename != nullptr) {
-        Oid role =
-            statement->is_program ? ROLE_PG_EXECUTE_SERVER_PROGRAM : ROLE_PG_WRITE_SERVER_FILES;
-        if (!has_privs_of_role(GetUserId(), role))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                     statement->is_program
-                         ? errmsg("must be superuser or have privileges of the "
-                                  "pg_execute_server_program role to COPY to or from an external "
-                                  "program")
-                         : errmsg("must be superuser or have privileges of the "
-                                  "pg_write_server_files role to COPY to a file"),
-                     errhint("Anyone can COPY to stdout or from stdin. psql's \\copy command also "
-                             "works for anyone.")));
-        if (!statement->is_program && !is_absolute_path(statement->filename))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-                            errmsg("relative path not allowed for COPY to file")));
-    }
-
+    check_copy_file(statement);
     RangeTblEntry *rte = makeNode(RangeTblEntry);
     rte->rtekind = RTE_RELATION;
     rte->relid = relid;
@@ -110,17 +93,6 @@ const char *option_value(DefElem *option)
         return list.data;
     }
     return psprintf(" %s", quote_literal_cstr(defGetString(option)));
-}
-
-char *column_names(Oid relid, List *columns)
-{
-    StringInfoData names;
-    initStringInfo(&names);
-    ListCell *cell;
-    foreach (cell, columns)
-        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-                         quote_identifier(get_attname(relid, lfirst_int(cell), false)));
-    return names.data;
 }
 
 // The command for a shard. The header line is asked for once, with a source that has no rows.
@@ -199,12 +171,8 @@ void forward_rows(CopyOut *copy, Connection *connection, const char *command)
 // Reference tables are whole on each shard, so one will do.
 List *source_shards(Oid relid)
 {
-    const Shard *const *shards;
-    int n = list_shards(&shards);
-    List *ids = NIL;
-    for (int i = 0; i < n && !(ids != NIL && find_table(relid)->is_reference); i++)
-        ids = lappend_int(ids, shards[i]->id);
-    return ids;
+    List *ids = list_shard_ids();
+    return find_table(relid)->is_reference ? list_truncate(ids, 1) : ids;
 }
 
 // What a shard copies: the table, or the rows of it that the shard owns.

@@ -1,6 +1,7 @@
 #include "ddl/utility_hook.hpp"
 
 #include "catalog/catalog.hpp"
+#include "ddl/copy_in.hpp"
 #include "ddl/copy_out.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/truncate.hpp"
@@ -70,7 +71,9 @@ void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
     if (IsA(statement, TruncateStmt)) {
         run_locally(call); // checks privileges and references, takes the lock
         truncate_on_shards((TruncateStmt *)statement);
-    } else if (IsA(statement, CopyStmt) && !((CopyStmt *)statement)->is_from) {
+    } else if (IsA(statement, CopyStmt) && ((CopyStmt *)statement)->is_from) {
+        copy_in((CopyStmt *)statement, call.text, call.environment, call.completion);
+    } else if (IsA(statement, CopyStmt)) {
         copy_out((CopyStmt *)statement, relid, call.completion);
     } else {
         refuse(statement, relid);

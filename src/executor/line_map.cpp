@@ -75,6 +75,13 @@ void note_line(LineMap *map, uint64 line, uint32 lines)
     map->last_line = line;
 }
 
+void close_line_map(LineMap *map)
+{
+    if (map->file != nullptr)
+        BufFileClose(map->file);
+    map->file = nullptr;
+}
+
 LineMark mark_line(const LineMap *map)
 {
     return {map->steps.len, map->last_line};
@@ -82,9 +89,7 @@ LineMark mark_line(const LineMap *map)
 
 void forget_lines_before(LineMap *map, LineMark mark)
 {
-    if (map->file != nullptr)
-        BufFileClose(map->file);
-    map->file = nullptr;
+    close_line_map(map);
     map->first_line = mark.line;
     map->steps.len -= mark.length;
     memmove(map->steps.data, map->steps.data + mark.length, map->steps.len);

@@ -35,6 +35,9 @@ void forget_lines_before(LineMap *map, LineMark mark);
 // Moves what is in memory to disk if it is much. No mark survives it.
 void spill_line_map(LineMap *map);
 
+// Frees what is on disk.
+void close_line_map(LineMap *map);
+
 // Finds the line of the input from the number that a shard gave, 1 being the first.
 uint64 find_line(LineMap *map, uint64 shard_line);
 

@@ -113,8 +113,7 @@ static void append_escaped(StringInfo buffer, const char *text)
     }
 }
 
-// Makes text lossless whatever the session prefers. Returns the level to undo, 0: nothing to do.
-static int use_exact_text()
+int use_exact_text()
 {
     if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0)
         return 0;

@@ -27,6 +27,10 @@ RowFormat *prepare_row_format(Relation rel, const List *columns, bool binary);
 void encode_row(RowFormat *format, const Datum *values, const bool *nulls, bool by_attribute,
                 StringInfo row);
 
+// Makes the text of values lossless, whatever the session prefers. Returns the level to undo with
+// AtEOXact_GUC(true, level), 0 where nothing had to be changed.
+int use_exact_text();
+
 void append_binary_header(StringInfo buffer);
 
 } // namespace shardwise

@@ -1,5 +1,6 @@
 #include "executor/row_stream.hpp"
 
+#include "catalog/gate.hpp"
 #include "executor/row_format.hpp"
 #include "executor/shard_copy.hpp"
 
@@ -38,20 +39,35 @@ static void find_key_columns(RowStream *stream, const Table *table, const List *
     }
 }
 
-static List *all_shards()
+static ShardCopy *begin_copy(Relation rel, const List *columns, bool binary,
+                             const RowStreamOptions &options)
 {
-    const Shard *const *shards;
-    int n = list_shards(&shards);
-    List *ids = NIL;
-    for (int i = 0; i < n; i++)
-        ids = lappend_int(ids, shards[i]->id);
-    return ids;
+    ShardCopyOptions copy = {};
+    copy.command =
+        psprintf("COPY %s (%s) FROM STDIN WITH (FORMAT %s%s)",
+                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+                                            RelationGetRelationName(rel)),
+                 column_names(RelationGetRelid(rel), columns), binary ? "binary" : "text",
+                 options.freeze ? ", FREEZE true" : "");
+    copy.management = options.management;
+    copy.copied_name = options.copied_name;
+    if (binary) {
+        StringInfo header = makeStringInfo();
+        append_binary_header(header);
+        copy.preamble = header->data;
+        copy.preamble_length = header->len;
+    }
+    return begin_shard_copy(copy);
 }
 
 RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
 {
     Oid relid = RelationGetRelid(rel);
     const Table *table = find_table(relid);
+    if (!table->is_reference && !options.management) {
+        enter_all_gates(table->keyspace->id);
+        table = find_table(relid);
+    }
     const List *columns = options.columns != NIL ? options.columns : copied_columns(rel);
     bool binary = columns_are_portable_in_binary(rel, columns);
 
@@ -62,15 +78,10 @@ RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
     stream->management = options.management;
     stream->format = prepare_row_format(rel, columns, binary);
     if (table->is_reference)
-        stream->shards = options.shards != NIL ? options.shards : all_shards();
+        stream->shards = options.shards != NIL ? options.shards : list_shard_ids();
     else
         find_key_columns(stream, table, columns, options.by_attribute);
-    const char *command =
-        psprintf("COPY %s (%s) FROM STDIN WITH (FORMAT %s)",
-                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-                                            RelationGetRelationName(rel)),
-                 column_names(relid, columns), binary ? "binary" : "text");
-    stream->copy = begin_shard_copy({command, binary, options.management, options.copied_name});
+    stream->copy = begin_copy(rel, columns, binary, options);
     stream->row_context =
         AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_DEFAULT_SIZES);
     return stream;

@@ -13,6 +13,7 @@ struct RowStreamOptions {
     bool by_attribute;       // rows are given by all attributes of the table, not by `columns`
     bool management;         // see ShardCopyOptions
     const char *copied_name; // see ShardCopyOptions
+    bool freeze;             // COPY's option
     const List *shards;      // reference tables: of these shards; NIL: all
 };
 

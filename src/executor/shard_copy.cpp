@@ -1,7 +1,6 @@
 #include "executor/shard_copy.hpp"
 
 #include "executor/line_map.hpp"
-#include "executor/row_format.hpp"
 #include "transaction/participants.hpp"
 
 namespace shardwise
@@ -83,12 +82,8 @@ void open_stream(ShardCopy *copy, Stream *stream)
     stream->opened = true;
     forget_lines_before(&stream->lines, stream->unsent);
     stream->unsent = {0, stream->lines.first_line};
-    if (copy->options.binary) {
-        StringInfoData header;
-        initStringInfo(&header);
-        append_binary_header(&header);
-        write_copy_data(stream->connection, header.data, header.len);
-    }
+    if (copy->options.preamble_length > 0)
+        write_copy_data(stream->connection, copy->options.preamble, copy->options.preamble_length);
 }
 
 void push_other_streams(ShardCopy *copy, const Stream *but)
@@ -162,7 +157,8 @@ Failure describe_failure(const ShardCopy *copy, Stream *stream)
     if (number == nullptr)
         return failure;
     char *end;
-    failure.line = find_line(&stream->lines, strtoull(number, &end, 10));
+    uint64 line = strtoull(number, &end, 10);
+    failure.line = find_line(&stream->lines, line - copy->options.preamble_lines);
     failure.context = psprintf("%.*s%llu%s", (int)(number - failure.context), failure.context,
                                (unsigned long long)failure.line, end);
     return failure;
@@ -255,7 +251,8 @@ uint64 end_shard_copy(ShardCopy *copy, bool each)
     uint64 rows = 0;
     ListCell *cell;
     foreach (cell, copy->streams) {
-        const Stream *stream = static_cast<const Stream *>(lfirst(cell));
+        Stream *stream = static_cast<Stream *>(lfirst(cell));
+        close_line_map(&stream->lines);
         if (!each)
             rows += stream->rows;
         else if (foreach_current_index(cell) == 0)

@@ -9,8 +9,10 @@ namespace shardwise
 {
 
 struct ShardCopyOptions {
-    const char *command; // COPY ... FROM STDIN, for every shard
-    bool binary;
+    const char *command;  // COPY ... FROM STDIN, for every shard
+    const char *preamble; // what every stream begins with, of so many bytes and lines
+    int preamble_length;
+    uint64 preamble_lines;
     // Rows that the router moves by itself: see join_shard_for_management().
     bool management;
     // The name in CONTEXT ("COPY name, line 7"), whose line numbers become the input's. nullptr:
