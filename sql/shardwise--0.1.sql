@@ -263,6 +263,24 @@ the command tag; where not ok, the error. Each shard runs it in a session and tr
 it does not see what the caller''s transaction has changed on shards, waits for its locks, and stays when
 that rolls back. Errors: 42704 unknown shard, 42501 not the servers'' owner.';
 
+CREATE FUNCTION shardwise.recover_transactions()
+    RETURNS TABLE (shard name, gid text, prepared timestamptz, owner text, outcome text)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_recover_transactions';
+REVOKE EXECUTE ON FUNCTION shardwise.recover_transactions() FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.recover_transactions() IS
+'Finishes transactions that an interrupted commit left prepared on shards, as a background worker does
+by itself: committed if the router''s transaction committed, else rolled back. Returns a row for each;
+warns of shards that do not answer. Transactions that are just committing are left alone.';
+
+CREATE FUNCTION shardwise.prepared_transactions()
+    RETURNS TABLE (shard name, gid text, prepared timestamptz, owner text, decision text)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_prepared_transactions';
+REVOKE EXECUTE ON FUNCTION shardwise.prepared_transactions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION shardwise.prepared_transactions() TO pg_monitor;
+COMMENT ON FUNCTION shardwise.prepared_transactions() IS
+'Lists what this router has prepared on its shards. decision: commit, rollback, or in progress while
+the transaction''s session is alive and finishes it. Warns of shards that do not answer.';
+
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_keep_servers';
@@ -396,6 +414,13 @@ CREATE VIEW shardwise.ghost_ranges AS
 COMMENT ON VIEW shardwise.ghost_ranges
     IS 'ranges that may hold rows on a shard which does not own them (hash bounds are inclusive)';
 
+CREATE VIEW shardwise.in_doubt_transactions AS
+    SELECT shard, gid, prepared, owner, decision
+      FROM shardwise.prepared_transactions()
+     WHERE decision <> 'in progress';
+COMMENT ON VIEW shardwise.in_doubt_transactions
+    IS 'transactions that an interrupted commit left prepared on shards, until they are recovered';
+
 -- The catalog holds no secrets: connections' passwords are in user mappings.
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
@@ -403,3 +428,4 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
                 shardwise.ghost_ranges TO PUBLIC;
+GRANT SELECT ON shardwise.in_doubt_transactions TO pg_monitor;

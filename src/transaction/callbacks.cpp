@@ -1,6 +1,10 @@
 // The shards' transactions follow the router's: commit, rollback, subtransactions.
 #include "transaction/participants_internal.hpp"
 
+#include "transaction/recovery.hpp"
+#include "transaction/shared.hpp"
+#include "transaction/stop_point.hpp"
+
 namespace shardwise
 {
 
@@ -120,6 +124,9 @@ static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTra
 
 void init_transaction()
 {
+    init_shared();
+    init_recovery_worker();
+    init_stop_points();
     RegisterXactCallback(transaction_callback, nullptr);
     RegisterSubXactCallback(subtransaction_callback, nullptr);
 }

@@ -5,6 +5,7 @@
 extern "C" {
 #include "access/xlog.h"
 #include "storage/bufmgr.h"
+#include "storage/procarray.h"
 }
 
 namespace shardwise
@@ -36,6 +37,7 @@ GlobalId make_global_id()
                 (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random number")));
     number++;
     GlobalId gid;
+    gid.number = number;
     snprintf(gid.text, sizeof(gid.text), "%s%d_" UINT64_FORMAT, global_id_prefix(), MyProcPid,
              number);
     return gid;
@@ -46,6 +48,20 @@ PreparedName prepared_name(const GlobalId *gid, int32 shard_id)
     PreparedName name;
     snprintf(name.text, sizeof(name.text), "%s_%d", gid->text, shard_id);
     return name;
+}
+
+bool parse_prepared_name(const char *name, GlobalId *gid, int32 *shard_id)
+{
+    size_t length = strlen(global_id_prefix());
+    int pid, consumed = 0;
+    const char *suffix = strrchr(name, '_');
+    if (strncmp(name, global_id_prefix(), length) != 0 ||
+        sscanf(name + length, "%d_" UINT64_FORMAT "_%d%n", &pid, &gid->number, shard_id,
+               &consumed) != 3 ||
+        name[length + consumed] != '\0' || suffix - name >= (int)sizeof(gid->text))
+        return false;
+    snprintf(gid->text, sizeof(gid->text), "%.*s", (int)(suffix - name), name);
+    return true;
 }
 
 // True where the row is still the one that this backend wrote: VACUUM FULL may have moved it,
@@ -92,6 +108,62 @@ void record_decision(const GlobalId *gid)
 void end_decision(bool finished)
 {
     last.finished = finished;
+}
+
+static char *read_gid(Relation rel, HeapTuple tuple)
+{
+    bool isnull;
+    Datum gid = heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull);
+    return isnull ? pstrdup("") : TextDatumGetCString(gid);
+}
+
+// The table is small: a row a session. What the current transaction's snapshot would miss counts.
+bool decision_exists(const GlobalId *gid)
+{
+    bool found = false;
+    Relation rel = table_open(catalog_table_oid("commit_decision"), AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TableScanDesc scan = table_beginscan(rel, snapshot, 0, nullptr);
+    while (HeapTuple tuple = found ? nullptr : heap_getnext(scan, ForwardScanDirection))
+        found = strcmp(read_gid(rel, tuple), gid->text) == 0;
+    table_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(rel, AccessShareLock);
+    return found;
+}
+
+static bool session_has_ended(const char *gid)
+{
+    int pid;
+    size_t length = strlen(global_id_prefix());
+    return strncmp(gid, global_id_prefix(), length) != 0 || sscanf(gid + length, "%d", &pid) != 1 ||
+           BackendPidGetProc(pid) == nullptr;
+}
+
+List *list_finished_decisions()
+{
+    List *tids = NIL;
+    Relation rel = table_open(catalog_table_oid("commit_decision"), AccessShareLock);
+    TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, nullptr);
+    while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection))
+        if (session_has_ended(read_gid(rel, tuple)))
+            tids = lappend(tids, heap_copytuple(tuple));
+    table_endscan(scan);
+    table_close(rel, NoLock); // so that the rows stay where they are
+    return tids;
+}
+
+// Rows that the snapshot does not see have come into the place of others.
+void delete_decisions(const List *decisions)
+{
+    Relation rel = table_open(catalog_table_oid("commit_decision"), RowExclusiveLock);
+    ListCell *cell;
+    foreach (cell, decisions) {
+        TM_FailureData failure;
+        heap_delete(rel, &static_cast<HeapTuple>(lfirst(cell))->t_self, GetCurrentCommandId(true),
+                    GetActiveSnapshot(), false, &failure, false);
+    }
+    table_close(rel, NoLock);
 }
 
 } // namespace shardwise

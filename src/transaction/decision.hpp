@@ -10,16 +10,19 @@ namespace shardwise
 // first two are this router; the number is never used again.
 struct GlobalId {
     char text[96];
+    uint64 number;
 };
 
 // The name of its part on one shard: as several may be databases of one server, followed by
 // _<shard>.
 struct PreparedName {
-    char text[sizeof(GlobalId) + 16];
+    char text[sizeof(GlobalId::text) + 16];
 };
 PreparedName prepared_name(const GlobalId *, int32 shard_id);
+// Takes such a name apart; false if it is no name of this router.
+bool parse_prepared_name(const char *name, GlobalId *gid, int32 *shard_id);
 
-// What the ids of this router begin with.
+// What the names of this router begin with.
 const char *global_id_prefix();
 GlobalId make_global_id();
 
@@ -30,5 +33,13 @@ void record_decision(const GlobalId *);
 // The transaction that wrote the decision has committed. `finished`: all shards have, too, so that
 // the row is no longer needed.
 void end_decision(bool finished);
+
+// True if a transaction that is over decided to commit.
+bool decision_exists(const GlobalId *);
+
+// Decisions of sessions that have ended, and their removal where nothing of them is prepared any
+// more.
+List *list_finished_decisions();
+void delete_decisions(const List *decisions);
 
 } // namespace shardwise

@@ -2,6 +2,7 @@
 #include "transaction/participants_internal.hpp"
 
 #include "catalog/catalog.hpp"
+#include "transaction/recovery.hpp"
 
 namespace shardwise
 {
@@ -54,7 +55,8 @@ static Connection *connect_to_shard(int32 shard_id)
                         errmsg("shard \"%s\" has no foreign server", NameStr(shard->name)),
                         errhint("Somebody dropped the server; create it again with "
                                 "shardwise.update_shard().")));
-    return get_connection(shard->server, GetUserId());
+    settle_shard(shard);
+    return get_connection(find_shard(shard_id)->server, GetUserId());
 }
 
 // The transaction is one session on the shard. If that is gone, so is what it did.

@@ -6,6 +6,8 @@
 #include "transaction/participants_internal.hpp"
 
 #include "transaction/decision.hpp"
+#include "transaction/shared.hpp"
+#include "transaction/stop_point.hpp"
 
 namespace shardwise
 {
@@ -66,6 +68,8 @@ bool outlives_router(const Participant *p)
 void prepare_writers()
 {
     current.gid = make_global_id();
+    set_live_transaction(current.gid.number);
+    stop_point("before_prepare");
     for (int i = 0; i < participant_count; i++) {
         Participant *p = &participants[i];
         if (!transaction_was_sent(p->connection) || outlives_router(p))
@@ -73,6 +77,7 @@ void prepare_writers()
         if (p->write_level > 0) {
             p->prepare_sent = true;
             send_prepare(p->connection, prepared_name(&current.gid, p->shard_id).text);
+            stop_point("between_prepares");
         } else {
             send_commit(p->connection);
         }
@@ -84,9 +89,11 @@ void prepare_writers()
         else if (transaction_was_sent(p->connection) && !outlives_router(p))
             finish_commit(p->connection);
     }
+    stop_point("after_prepare");
     record_decision(&current.gid);
     current.decided = true;
     ForceSyncCommit(); // also where the session does not wait for its commits
+    stop_point("before_decision");
 }
 
 static void warn_unfinished(const Participant *p, const char *failure)
@@ -112,33 +119,62 @@ static void send_finish(const Participant *p, const char *verb)
     send_quietly(p->connection, p->prepare_sent ? command : verb);
 }
 
+static void forget_current()
+{
+    if (current.gid.number != 0)
+        set_live_transaction(0);
+    current = {};
+}
+
+// True for a part that is still to be committed once the router has.
+static bool follows_router(const Participant *p)
+{
+    return p->prepare_sent || (outlives_router(p) && transaction_was_sent(p->connection));
+}
+
+static TimestampTz finish_deadline()
+{
+    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), finish_seconds * 1000);
+}
+
+static bool finish_part(const Participant *p, TimestampTz deadline)
+{
+    int sqlstate;
+    const char *failure = finish_quietly(p->connection, deadline, &sqlstate);
+    if (failure == nullptr)
+        return true;
+    warn_unfinished(p, failure);
+    if (p->prepare_sent)
+        mark_in_doubt(p->shard_id);
+    return !p->prepare_sent;
+}
+
 // Ends the parts that wait for the router's commit, all at the same time.
 void commit_prepared()
 {
+    if (current.decided)
+        stop_point("after_decision");
     for (int i = 0; i < participant_count; i++) {
-        Participant *p = &participants[i];
-        if (p->prepare_sent || (outlives_router(p) && transaction_was_sent(p->connection)))
+        const Participant *p = &participants[i];
+        if (follows_router(p))
             send_finish(p, "COMMIT");
+        if (p->prepare_sent)
+            stop_point("between_commits");
     }
 
-    TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), finish_seconds * 1000);
+    TimestampTz deadline = finish_deadline();
     bool finished = true;
     for (int i = 0; i < participant_count; i++) {
         Participant *p = &participants[i];
-        int sqlstate;
-        if (!p->prepare_sent && !(outlives_router(p) && transaction_was_sent(p->connection)))
-            continue;
-        const char *failure = finish_quietly(p->connection, deadline, &sqlstate);
-        if (failure != nullptr) {
-            warn_unfinished(p, failure);
-            finished = finished && !p->prepare_sent;
-        }
+        if (follows_router(p))
+            finished = finish_part(p, deadline) && finished;
         p->prepare_sent = false;
     }
-    if (current.decided)
+    if (current.decided) {
         end_decision(finished);
-    current = {};
+        stop_point("after_commits");
+    }
+    forget_current();
 }
 
 // Undoes what has been prepared, or may have been. Where that fails, recovery does it.
@@ -147,14 +183,16 @@ void rollback_prepared()
     for (int i = 0; i < participant_count; i++)
         if (participants[i].prepare_sent)
             send_finish(&participants[i], "ROLLBACK");
-    TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), finish_seconds * 1000);
+    TimestampTz deadline = finish_deadline();
     for (int i = 0; i < participant_count; i++) {
         int sqlstate;
-        if (participants[i].prepare_sent)
-            (void)finish_quietly(participants[i].connection, deadline, &sqlstate);
+        if (!participants[i].prepare_sent)
+            continue;
+        const char *failure = finish_quietly(participants[i].connection, deadline, &sqlstate);
+        if (failure != nullptr && sqlstate != ERRCODE_UNDEFINED_OBJECT) // it had not come to that
+            mark_in_doubt(participants[i].shard_id);
     }
-    current = {};
+    forget_current();
 }
 
 } // namespace shardwise

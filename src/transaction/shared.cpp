@@ -1,0 +1,229 @@
+#include "transaction/shared.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
+}
+
+namespace shardwise
+{
+
+// Shards beyond this number are looked at each time they are used.
+static constexpr int max_shards = 4096;
+static constexpr int max_visits = 256;
+
+struct ShardKey {
+    Oid database;
+    int32 shard_id;
+};
+struct SharedShard {
+    ShardKey key;
+    pg_atomic_uint32 doubt; // 0: none; else counts the reasons
+};
+
+struct Visit {
+    Oid database;
+    TimestampTz due;
+};
+
+struct Shared {
+    LWLock *lock;              // of the table of shards, and of visits
+    pg_atomic_uint32 launcher; // pgprocno + 1
+    int nvisits;
+    Visit visits[max_visits];
+    pg_atomic_uint64 live[FLEXIBLE_ARRAY_MEMBER]; // by backend
+};
+
+static Shared *shared = nullptr;
+static HTAB *shards = nullptr;
+
+// The backend's pointers into the table, by shard number.
+static SharedShard **seen = nullptr;
+static int seen_size = 0;
+
+static Size shared_size()
+{
+    return add_size(offsetof(Shared, live), mul_size(MaxBackends, sizeof(pg_atomic_uint64)));
+}
+
+void set_live_transaction(uint64 number)
+{
+    pg_atomic_write_u64(&shared->live[MyBackendId - 1], number);
+    pg_memory_barrier();
+}
+
+bool transaction_is_live(uint64 number)
+{
+    pg_memory_barrier();
+    for (int i = 0; i < MaxBackends; i++)
+        if (pg_atomic_read_u64(&shared->live[i]) == number)
+            return true;
+    return false;
+}
+
+static SharedShard *find_shared_shard(int32 shard_id)
+{
+    ShardKey key = {MyDatabaseId, shard_id};
+    bool found;
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    SharedShard *shard =
+        static_cast<SharedShard *>(hash_search(shards, &key, HASH_ENTER_NULL, &found));
+    if (shard != nullptr && !found)
+        pg_atomic_init_u32(&shard->doubt, 1);
+    LWLockRelease(shared->lock);
+    return shard;
+}
+
+static void remember(int32 shard_id, SharedShard *shard)
+{
+    if (shard_id >= seen_size) {
+        int size = std::max(64, shard_id * 2);
+        Size bytes = sizeof(SharedShard *) * size;
+        SharedShard **larger =
+            static_cast<SharedShard **>(MemoryContextAllocZero(TopMemoryContext, bytes));
+        if (seen != nullptr) {
+            memcpy(larger, seen, sizeof(SharedShard *) * seen_size);
+            pfree(seen);
+        }
+        seen = larger;
+        seen_size = size;
+    }
+    seen[shard_id] = shard;
+}
+
+bool shard_is_in_doubt(int32 shard_id)
+{
+    if (unlikely(shard_id >= seen_size || seen[shard_id] == nullptr)) {
+        SharedShard *shard = find_shared_shard(shard_id);
+        if (shard == nullptr)
+            return true;
+        remember(shard_id, shard);
+    }
+    return pg_atomic_read_u32(&seen[shard_id]->doubt) != 0;
+}
+
+void mark_in_doubt(int32 shard_id)
+{
+    if (shard_id < seen_size && seen[shard_id] != nullptr)
+        pg_atomic_fetch_add_u32(&seen[shard_id]->doubt, 1);
+    request_visit(MyDatabaseId, GetCurrentTimestamp());
+}
+
+uint32 doubt_generation(int32 shard_id)
+{
+    return shard_is_in_doubt(shard_id) && shard_id < seen_size && seen[shard_id] != nullptr
+               ? pg_atomic_read_u32(&seen[shard_id]->doubt)
+               : 0;
+}
+
+void clear_doubt(int32 shard_id, uint32 generation)
+{
+    if (shard_id < seen_size && seen[shard_id] != nullptr && generation != 0)
+        pg_atomic_compare_exchange_u32(&seen[shard_id]->doubt, &generation, 0);
+}
+
+static void wake_launcher()
+{
+    uint32 launcher = pg_atomic_read_u32(&shared->launcher);
+    if (launcher != 0)
+        SetLatch(&ProcGlobal->allProcs[launcher - 1].procLatch);
+}
+
+void request_visit(Oid database, TimestampTz due)
+{
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    int i = 0;
+    while (i < shared->nvisits && shared->visits[i].database != database)
+        i++;
+    if (i < shared->nvisits)
+        shared->visits[i].due = std::min(shared->visits[i].due, due);
+    else if (i < max_visits)
+        shared->visits[shared->nvisits++] = {database, due};
+    LWLockRelease(shared->lock);
+    if (due <= GetCurrentTimestamp())
+        wake_launcher();
+}
+
+bool take_due_visit(Oid *database, long *milliseconds)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    bool found = false;
+    *milliseconds = -1;
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    for (int i = 0; i < shared->nvisits && !found; i++) {
+        long left = TimestampDifferenceMilliseconds(now, shared->visits[i].due);
+        if (shared->visits[i].due <= now) {
+            *database = shared->visits[i].database;
+            shared->visits[i] = shared->visits[--shared->nvisits];
+            found = true;
+        } else if (*milliseconds < 0 || left < *milliseconds) {
+            *milliseconds = left;
+        }
+    }
+    LWLockRelease(shared->lock);
+    return found;
+}
+
+extern "C" {
+
+static void forget_launcher(int, Datum)
+{
+    pg_atomic_write_u32(&shared->launcher, 0);
+}
+
+static shmem_request_hook_type next_request_hook = nullptr;
+static shmem_startup_hook_type next_startup_hook = nullptr;
+
+static void request_shared_memory()
+{
+    if (next_request_hook != nullptr)
+        next_request_hook();
+    RequestAddinShmemSpace(shared_size());
+    RequestAddinShmemSpace(hash_estimate_size(max_shards, sizeof(SharedShard)));
+    RequestNamedLWLockTranche("shardwise_transactions", 1);
+}
+
+static void make_shared_memory()
+{
+    if (next_startup_hook != nullptr)
+        next_startup_hook();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool found;
+    shared =
+        static_cast<Shared *>(ShmemInitStruct("shardwise transactions", shared_size(), &found));
+    if (!found) {
+        memset(static_cast<void *>(shared), 0, shared_size());
+        shared->lock = &GetNamedLWLockTranche("shardwise_transactions")->lock;
+        pg_atomic_init_u32(&shared->launcher, 0);
+        for (int i = 0; i < MaxBackends; i++)
+            pg_atomic_init_u64(&shared->live[i], 0);
+    }
+    HASHCTL control = {};
+    control.keysize = sizeof(ShardKey);
+    control.entrysize = sizeof(SharedShard);
+    shards =
+        ShmemInitHash("shardwise shards", max_shards, max_shards, &control, HASH_ELEM | HASH_BLOBS);
+    LWLockRelease(AddinShmemInitLock);
+}
+}
+
+void register_launcher()
+{
+    on_shmem_exit(forget_launcher, 0);
+    pg_atomic_write_u32(&shared->launcher, MyProc->pgprocno + 1);
+}
+
+void init_shared()
+{
+    next_request_hook = shmem_request_hook;
+    shmem_request_hook = request_shared_memory;
+    next_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = make_shared_memory;
+}
+
+} // namespace shardwise
