@@ -74,9 +74,16 @@ CREATE TABLE shardwise.ghost_range (
     pin_key text[]                            -- the one key of a pin, or of a list: no range then
 );
 
--- Functions that every shard has, because a distributed or reference table needs them.
+-- Functions, types and schemas that every shard has, because a distributed or reference table needs
+-- them: what changes them on the router changes them there.
 CREATE TABLE shardwise.shipped_function (
     function regprocedure PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_type (
+    type regtype PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_schema (
+    schema regnamespace PRIMARY KEY
 );
 
 -- A plan: an ordered set of moves. Plans and their moves are not dumped: they describe work under way
@@ -155,6 +162,8 @@ SELECT pg_catalog.pg_extension_config_dump('shardwise.pin', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.distribution', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.ghost_range', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_function', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_type', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_schema', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.plan_plan_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.move_move_id_seq', '');
 
@@ -424,7 +433,7 @@ COMMENT ON VIEW shardwise.in_doubt_transactions
 -- The catalog holds no secrets: connections' passwords are in user mappings.
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
-                shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
+                shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function, shardwise.shipped_type, shardwise.shipped_schema,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
                 shardwise.ghost_ranges TO PUBLIC;

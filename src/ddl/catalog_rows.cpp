@@ -4,6 +4,8 @@
 
 extern "C" {
 #include "catalog/indexing.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 }
@@ -19,8 +21,8 @@ constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6;
 constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_shard = 5;
 constexpr AttrNumber pin_keyspace = 1, pin_shard = 3;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2;
-constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2;
-constexpr AttrNumber shipped_function = 1;
+constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distribution_columns = 3;
+constexpr AttrNumber shipped_object = 1;
 } // namespace column
 
 static Relation open_catalog(const char *name, LOCKMODE mode = RowExclusiveLock)
@@ -315,11 +317,43 @@ List *list_distributions()
     return relids;
 }
 
-void delete_shipped_function(Oid function)
+// The table that records objects of a class; nullptr where none does.
+static const char *shipped_table(Oid class_id)
 {
-    Relation rel = open_catalog("shipped_function");
+    switch (class_id) {
+    case ProcedureRelationId:
+        return "shipped_function";
+    case TypeRelationId:
+        return "shipped_type";
+    case NamespaceRelationId:
+        return "shipped_schema";
+    default:
+        return nullptr;
+    }
+}
+
+bool is_shipped_object(Oid class_id, Oid object_id)
+{
+    const char *table = shipped_table(class_id);
+    if (table == nullptr)
+        return false;
+    Relation rel = open_catalog(table, AccessShareLock);
     ScanKeyData key;
-    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_function, function);
+    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_object, object_id);
+    bool found = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    return found;
+}
+
+void delete_shipped_object(Oid class_id, Oid object_id)
+{
+    const char *table = shipped_table(class_id);
+    if (table == nullptr)
+        return;
+    Relation rel = open_catalog(table);
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_object, object_id);
     HeapTuple tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple))
         CatalogTupleDelete(rel, &tuple->t_self);
@@ -328,12 +362,49 @@ void delete_shipped_function(Oid function)
     CommandCounterIncrement();
 }
 
-void insert_shipped_function(Oid function)
+void insert_shipped_object(Oid class_id, Oid object_id)
 {
-    delete_shipped_function(function);
-    Datum values[] = {ObjectIdGetDatum(function)};
+    const char *table = shipped_table(class_id);
+    if (table == nullptr || is_shipped_object(class_id, object_id))
+        return;
+    Datum values[] = {ObjectIdGetDatum(object_id)};
     bool nulls[] = {false};
-    insert_row("shipped_function", values, nulls);
+    insert_row(table, values, nulls);
+}
+
+void rename_key_column(Oid relid, const char *old_name, const char *new_name)
+{
+    Relation rel = open_catalog("distribution");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_oid(rel, &key, column::distribution_relation, relid);
+    HeapTuple tuple = systable_getnext(scan);
+    bool isnull;
+    Datum columns =
+        heap_getattr(tuple, column::distribution_columns, RelationGetDescr(rel), &isnull);
+    Datum *names;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(columns), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+                      &names, nullptr, &count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(NameStr(*DatumGetName(names[i])), old_name) != 0)
+            continue;
+        Name name = static_cast<Name>(palloc0(sizeof(NameData)));
+        namestrcpy(name, new_name);
+        names[i] = NameGetDatum(name);
+    }
+    Datum values[3] = {};
+    bool nulls[3] = {};
+    bool replaces[3] = {};
+    values[column::distribution_columns - 1] =
+        PointerGetDatum(construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+    replaces[column::distribution_columns - 1] = true;
+    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replaces);
+    CatalogTupleUpdate(rel, &changed->t_self, changed);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    invalidate_table(relid);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
 }
 
 const Shard *find_existing_shard(const char *name)

@@ -41,8 +41,14 @@ void delete_distribution(Oid relid);
 // Lists the distributed and reference tables themselves, without partitions, as a list of oids.
 List *list_distributions();
 
-void insert_shipped_function(Oid function);
-void delete_shipped_function(Oid function);
+// Records that the shards have a function, type or schema too, or no longer. Other classes of
+// objects are not recorded.
+void insert_shipped_object(Oid class_id, Oid object_id);
+void delete_shipped_object(Oid class_id, Oid object_id);
+bool is_shipped_object(Oid class_id, Oid object_id);
+
+// Follows the new name of a shard key column.
+void rename_key_column(Oid relid, const char *old_name, const char *new_name);
 
 // Finds a shard by name. Errors: 42704 if there is none.
 const Shard *find_existing_shard(const char *name);

@@ -339,6 +339,37 @@ List *find_needed_objects(Oid relid, const List *shipped)
     return search.objects;
 }
 
+List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner)
+{
+    Search search = {NIL, NIL, NIL};
+    mark_visited(&search, owner_class, owner);
+    visit_references(&search, class_id, object_id);
+    return search.objects;
+}
+
+static bool visit_function(Oid function, void *search)
+{
+    visit(static_cast<Search *>(search), ProcedureRelationId, function);
+    return false;
+}
+
+static bool visit_expression(Node *node, void *search)
+{
+    if (node == nullptr)
+        return false;
+    check_functions_in_node(node, visit_function, search);
+    if (!IsA(node, List))
+        visit(static_cast<Search *>(search), TypeRelationId, exprType(node));
+    return expression_tree_walker(node, (bool (*)())visit_expression, search);
+}
+
+List *find_objects_of_expression(Node *expr)
+{
+    Search search = {NIL, NIL, NIL};
+    visit_expression(expr, &search);
+    return search.objects;
+}
+
 static void grant_schema(Connection *shard, Oid schema, Datum roles)
 {
     static const char *const query = R"(
@@ -385,13 +416,13 @@ void create_needed_objects(Connection *shard, const List *objects, Datum roles)
     }
 }
 
-void record_shipped_functions(const List *objects)
+void record_shipped_objects(const List *objects)
 {
     ListCell *cell;
     foreach (cell, objects) {
         const NeededObject *object = static_cast<const NeededObject *>(lfirst(cell));
-        if (object->class_id == ProcedureRelationId && object->create_sql != nullptr)
-            insert_shipped_function(object->object_id);
+        if (object->create_sql != nullptr)
+            insert_shipped_object(object->class_id, object->object_id);
     }
 }
 

@@ -22,11 +22,18 @@ struct NeededObject {
 // shard cannot have, such as a local table that a policy reads.
 List *find_needed_objects(Oid relid, const List *shipped);
 
+// Lists the functions and types outside of pg_catalog that an expression uses itself, with what
+// they need.
+List *find_objects_of_expression(Node *expr);
+
+// Lists what one object needs, but neither itself nor an object that it belongs to.
+List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner);
+
 // Creates on a shard what is missing there. Errors: 42710 when the shard has another object of the
 // name, or of another definition.
 void create_needed_objects(Connection *shard, const List *objects, Datum roles);
 
-// Records in shardwise.shipped_function the functions among the objects.
-void record_shipped_functions(const List *objects);
+// Records the functions, types and schemas among the objects as the shards' too.
+void record_shipped_objects(const List *objects);
 
 } // namespace shardwise

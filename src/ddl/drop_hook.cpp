@@ -5,13 +5,22 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
+#include "ddl/drops.hpp"
+#include "ddl/forward.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
 #include "foreign/foreign.h"
 }
@@ -38,7 +47,8 @@ static void refuse_key_column(const Table *table, Oid relid, int column)
 // going.
 static void drop_table_on_shards(Oid relid)
 {
-    if (!session_restores_dump()) {
+    check_ddl_allowed(relid, "DROP TABLE");
+    if (!session_restores_dump() && !note_drop(RelationRelationId, relid, 0)) {
         Management management = begin_management(all_shard_ids());
         drop_shipped_tables(management.targets, list_make1_oid(relid), true);
         end_management(&management);
@@ -64,20 +74,15 @@ static void announce_end_of_catalog()
 // DROP EXTENSION takes one catalog table after the other.
 static bool catalog_is_whole()
 {
-    for (const char *name :
-         {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function"})
+    for (const char *name : {"shard", "keyspace", "map_entry", "pin", "ghost_range",
+                             "shipped_function", "shipped_type", "shipped_schema"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
 }
 
-static void before_relation_drop(Oid relid, int column)
+static void before_table_drop(Oid relid, int column)
 {
-    char kind = get_rel_relkind(relid);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-        return;
-    if (get_rel_namespace(relid) == schema_oid())
-        return;
     const Table *table = find_table(relid);
     if (table == nullptr)
         return;
@@ -87,6 +92,31 @@ static void before_relation_drop(Oid relid, int column)
         drop_table_on_shards(relid);
 }
 
+static bool is_table_kind(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+// Classes of objects that the shards may have.
+static bool is_followed(Oid class_id)
+{
+    switch (class_id) {
+    case RelationRelationId:
+    case ProcedureRelationId:
+    case TypeRelationId:
+    case NamespaceRelationId:
+    case ConstraintRelationId:
+    case AttrDefaultRelationId:
+    case TriggerRelationId:
+    case PolicyRelationId:
+    case StatisticExtRelationId:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void before_drop(Oid class_id, Oid object_id, int sub_id)
 {
     Oid distributions = get_relname_relid("distribution", schema_oid());
@@ -94,10 +124,14 @@ static void before_drop(Oid class_id, Oid object_id, int sub_id)
         announce_end_of_catalog();
     if (object_id == distributions || !OidIsValid(distributions) || !catalog_is_whole())
         return;
-    if (class_id == RelationRelationId)
-        before_relation_drop(object_id, sub_id);
-    else if (function_is_shipped(object_id))
-        delete_shipped_function(object_id);
+    bool is_table = class_id == RelationRelationId && is_table_kind(object_id);
+    if (is_table && get_rel_namespace(object_id) == schema_oid())
+        return;
+    if (is_table)
+        before_table_drop(object_id, sub_id);
+    if (!session_restores_dump() && !(is_table && sub_id == 0))
+        note_drop(class_id, object_id, sub_id);
+    delete_shipped_object(class_id, object_id);
 }
 
 } // namespace shardwise
@@ -110,8 +144,11 @@ static void shardwise_object_access(ObjectAccessType access, Oid class_id, Oid o
 {
     if (previous_hook != nullptr)
         previous_hook(access, class_id, object_id, sub_id, argument);
-    if (access == OAT_DROP && (class_id == RelationRelationId || class_id == ProcedureRelationId) &&
-        IsTransactionState() && extension_exists())
+    if (access != OAT_DROP || object_id < FirstNormalObjectId || !is_followed(class_id))
+        return;
+    // What a command replaces, say an index that it builds anew, is no loss.
+    int flags = argument != nullptr ? static_cast<ObjectAccessDrop *>(argument)->dropflags : 0;
+    if ((flags & PERFORM_DELETION_INTERNAL) == 0 && IsTransactionState() && extension_exists())
         before_drop(class_id, object_id, sub_id);
 }
 }

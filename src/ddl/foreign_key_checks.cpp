@@ -237,6 +237,44 @@ void check_foreign_keys(Relation rel, const KeyColumns *key, int32 keyspace_id)
     }
 }
 
+void check_new_foreign_key(Oid relid, Oid constraint)
+{
+    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "constraint %u not found", constraint);
+    const ForeignKey *fk = ((Form_pg_constraint)GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN
+                               ? read_foreign_key(tuple)
+                               : nullptr;
+    ReleaseSysCache(tuple);
+    if (fk == nullptr)
+        return;
+    Oid root = topmost_table(relid);
+    Placement from = current_placement(root);
+    check_outgoing(fk, root, &from);
+}
+
+void check_new_partition(Oid relid)
+{
+    Oid root = topmost_table(relid);
+    Placement from = current_placement(root);
+    ListCell *member;
+    foreach (member, table_tree(relid, NoLock)) {
+        Oid leaf = lfirst_oid(member);
+        char kind = get_rel_relkind(leaf);
+        if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
+            get_rel_persistence(leaf) != RELPERSISTENCE_PERMANENT)
+            ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                            errmsg("\"%s\" cannot be a partition of a distributed table",
+                                   get_rel_name(leaf)),
+                            errdetail("Foreign, temporary and unlogged tables cannot be "
+                                      "distributed.")));
+        check_indexes_contain_key(leaf);
+        ListCell *cell;
+        foreach (cell, list_foreign_keys(leaf, true))
+            check_outgoing(static_cast<ForeignKey *>(lfirst(cell)), root, &from);
+    }
+}
+
 void check_nothing_refers_to(Oid relid)
 {
     List *tree = table_tree(relid, NoLock);

@@ -285,4 +285,22 @@ void check_constraints_contain_key(Relation rel, const KeyColumns *key)
     }
 }
 
+void check_indexes_contain_key(Oid relid)
+{
+    const Table *table = find_table(relid);
+    if (table == nullptr || table->is_reference)
+        return;
+    KeyColumns key = {};
+    key.count = table->nkeys;
+    for (int i = 0; i < table->nkeys; i++) {
+        key.numbers[i] = table->key_columns[i];
+        key.types[i] = table->keyspace->key_types[i];
+        key.collations[i] = table->keyspace->key_collations[i];
+        key.names[i] = get_attname(relid, table->key_columns[i], false);
+    }
+    Relation rel = table_open(relid, NoLock);
+    check_constraints_contain_key(rel, &key);
+    table_close(rel, NoLock);
+}
+
 } // namespace shardwise

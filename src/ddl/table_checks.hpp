@@ -31,6 +31,15 @@ void check_constraints_contain_key(Relation rel, const KeyColumns *key);
 // reference table. keyspace_id: the keyspace that it joins, 0 for a new one.
 void check_foreign_keys(Relation rel, const KeyColumns *key, int32 keyspace_id);
 
+// The same for tables that are distributed already: all unique constraints of a table and its
+// partitions, and one foreign key that it was just given. Reference tables pass the first.
+void check_indexes_contain_key(Oid relid);
+void check_new_foreign_key(Oid relid, Oid constraint);
+
+// Checks a table that becomes part of a distributed or reference table: kind, persistence, unique
+// constraints and foreign keys, once it is a partition.
+void check_new_partition(Oid relid);
+
 // Refuses while foreign keys of other tables on the shards point to this one.
 void check_nothing_refers_to(Oid relid);
 

@@ -220,7 +220,7 @@ SELECT format('CREATE POLICY %I ON %I.%I AS %s FOR %s TO %s', p.polname, n.nspna
         CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
             WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, g.grantees)
     || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
-    || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+    || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), p.polname
 FROM pg_policy p
 JOIN pg_class r ON r.oid = p.polrelid
 JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -312,6 +312,49 @@ List *table_index_sql(Oid relid)
         relid, {index_query, index_settings_query, unvalidated_check_query, statistics_query});
 }
 
+template <size_t count>
+static List *statements_of_one(List *statements, Oid relid, const char *const (&queries)[count])
+{
+    for (const char *query : queries)
+        statements = append_statements(statements, query_router(query, 1, &relid));
+    return statements;
+}
+
+List *partition_creation_sql(Oid relid)
+{
+    List *statements = NIL;
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        Oid member = lfirst_oid(cell);
+        statements =
+            statements_of_one(statements, member, {create_table_query, column_settings_query});
+        if (member != relid)
+            statements = statements_of_one(statements, member, {attach_partition_query});
+    }
+    return statements;
+}
+
+List *partition_index_sql(Oid relid)
+{
+    List *statements = NIL;
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock)) {
+        Oid member = lfirst_oid(cell);
+        statements = statements_of_one(statements, member, {index_query});
+        if (member != relid)
+            statements = statements_of_one(statements, member, {index_settings_query});
+    }
+    return statements;
+}
+
+List *partition_attach_sql(Oid relid)
+{
+    List *statements =
+        statements_of_one(NIL, relid, {attach_partition_query, index_settings_query});
+    return list_concat(statements,
+                       statements_of(relid, {unvalidated_check_query, statistics_query}));
+}
+
 List *table_foreign_key_sql(Oid relid)
 {
     return statements_of(relid, {foreign_key_query, foreign_key_comment_query});
@@ -333,6 +376,17 @@ List *table_access_sql(Oid relid, Datum roles, Datum owners)
             statements = append_statements(statements, query_router_with(query, 3, types, values));
     }
     return statements;
+}
+
+char *policy_sql(Oid relid, const char *name, Datum roles)
+{
+    const Oid types[] = {OIDOID, TEXTARRAYOID, TEXTARRAYOID};
+    const Datum values[] = {ObjectIdGetDatum(relid), roles, roles};
+    SqlRows rows = query_router_with(policy_query, 3, types, values);
+    for (int i = 0; i < rows.count; i++)
+        if (strcmp(rows.values[i][1], name) == 0)
+            return rows.values[i][0];
+    return nullptr;
 }
 
 Datum roles_of_table(Oid relid)

@@ -39,6 +39,16 @@ List *table_behaviour_sql(Oid relid);
 // exist there; `owners`: text[] of roles to whom the connection may give a table.
 List *table_access_sql(Oid relid, Datum roles, Datum owners);
 
+// A table (with partitions of its own) that becomes a partition, in steps: the tables, without
+// being attached; their indexes and keys, which spare the parent's being built anew; then what
+// attaches it, and the rest of table_index_sql().
+List *partition_creation_sql(Oid relid);
+List *partition_index_sql(Oid relid);
+List *partition_attach_sql(Oid relid);
+
+// One policy; nullptr if it concerns none of the roles.
+char *policy_sql(Oid relid, const char *name, Datum roles);
+
 // Names of all roles that table_access_sql() could use: text[].
 Datum roles_of_table(Oid relid);
 

@@ -112,9 +112,7 @@ static void refuse_existing_relations(const Target *target, Oid root)
     }
 }
 
-// Keeps those of the roles that exist on the shard, or (`may_own`) to whom its user may give
-// tables.
-static Datum roles_on_shard(const Target *target, Datum roles, bool may_own)
+Datum roles_on_shard(const Target *target, Datum roles, bool may_own)
 {
     char *literal = OidOutputFunctionCall(F_ARRAY_OUT, roles);
     PGresult *result =
@@ -149,29 +147,92 @@ void ship_tables(const Shipment *shipment)
             refuse_existing_relations(target, relid);
             create_needed_objects(target->connection, needed, roles_on_shard(target, roles, false));
         }
-        record_shipped_functions(needed);
+        record_shipped_objects(needed);
         run_all(shipment->targets, table_creation_sql(relid));
+    }
+}
+
+static void finish_access(const List *targets, Oid relid)
+{
+    run_all(targets, table_behaviour_sql(relid));
+    Datum roles = roles_of_table(relid);
+    ListCell *cell;
+    foreach (cell, targets) {
+        Target *target = static_cast<Target *>(lfirst(cell));
+        List *statements = table_access_sql(relid, roles_on_shard(target, roles, false),
+                                            roles_on_shard(target, roles, true));
+        run_all(list_make1(target), statements);
     }
 }
 
 void finish_tables(const Shipment *shipment)
 {
-    ListCell *table_cell;
-    foreach (table_cell, shipment->relids)
-        run_all(shipment->targets, table_index_sql(lfirst_oid(table_cell)));
-    foreach (table_cell, shipment->relids)
-        run_all(shipment->targets, table_foreign_key_sql(lfirst_oid(table_cell)));
-    foreach (table_cell, shipment->relids) {
-        Oid relid = lfirst_oid(table_cell);
-        run_all(shipment->targets, table_behaviour_sql(relid));
-        Datum roles = roles_of_table(relid);
-        ListCell *cell;
-        foreach (cell, shipment->targets) {
-            Target *target = static_cast<Target *>(lfirst(cell));
-            List *statements = table_access_sql(relid, roles_on_shard(target, roles, false),
-                                                roles_on_shard(target, roles, true));
-            run_all(list_make1(target), statements);
-        }
+    ListCell *cell;
+    foreach (cell, shipment->relids)
+        run_all(shipment->targets, table_index_sql(lfirst_oid(cell)));
+    foreach (cell, shipment->relids)
+        run_all(shipment->targets, table_foreign_key_sql(lfirst_oid(cell)));
+    foreach (cell, shipment->relids)
+        finish_access(shipment->targets, lfirst_oid(cell));
+}
+
+void ship_partition(const List *targets, Oid relid, void (*copy_rows)(const List *, Oid))
+{
+    ship_dependencies(targets, relid);
+    ListCell *cell;
+    foreach (cell, targets)
+        refuse_existing_relations(static_cast<Target *>(lfirst(cell)), relid);
+    run_all(targets, partition_creation_sql(relid));
+    copy_rows(targets, relid);
+    run_all(targets, partition_index_sql(relid));
+    run_all(targets, partition_attach_sql(relid));
+    run_all(targets, table_foreign_key_sql(relid));
+    finish_access(targets, relid);
+}
+
+static Oid get_rel_owner(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "relation %u not found", relid);
+    Oid owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+void create_objects_on(const List *targets, const List *objects, Oid relid)
+{
+    if (objects == NIL)
+        return;
+    Datum roles =
+        OidIsValid(relid) ? roles_of_table(relid) : PointerGetDatum(construct_empty_array(TEXTOID));
+    ListCell *cell;
+    foreach (cell, targets) {
+        const Target *target = static_cast<const Target *>(lfirst(cell));
+        create_needed_objects(target->connection, objects, roles_on_shard(target, roles, false));
+    }
+    record_shipped_objects(objects);
+}
+
+void ship_dependencies(const List *targets, Oid relid)
+{
+    Oid root = topmost_table(relid);
+    create_objects_on(targets, find_needed_objects(root, table_tree(root, NoLock)), root);
+}
+
+void give_tables_to_owner(const List *targets, Oid relid)
+{
+    char *owner = GetUserNameFromId(get_rel_owner(relid), false);
+    Datum name = CStringGetTextDatum(owner);
+    Datum roles = PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT));
+    ListCell *cell;
+    foreach (cell, targets) {
+        Target *target = static_cast<Target *>(lfirst(cell));
+        ArrayType *known = DatumGetArrayTypeP(roles_on_shard(target, roles, true));
+        if (ARR_NDIM(known) > 0)
+            run_command(target->connection,
+                        psprintf("ALTER TABLE %s OWNER TO %s", qualified_table_name(relid),
+                                 quote_identifier(owner)));
     }
 }
 

@@ -44,6 +44,23 @@ void ship_tables(const Shipment *shipment);
 // After the rows: indexes and constraints, then triggers, policies, comments, grants, owner.
 void finish_tables(const Shipment *shipment);
 
+// Keeps those of the roles (text[]) that exist on the shard, or (`may_own`) to whom its user may
+// give tables.
+Datum roles_on_shard(const Target *target, Datum roles, bool may_own);
+
+// Creates what tables on the shards need newly: types, functions, schemas.
+void ship_dependencies(const List *targets, Oid relid);
+
+// Creates objects (NeededObject). `relid`: a table whose roles get rights on new schemas, or
+// InvalidOid.
+void create_objects_on(const List *targets, const List *objects, Oid relid);
+
+// Makes the router's owner of a table its owner on the shards that know the role.
+void give_tables_to_owner(const List *targets, Oid relid);
+
+// Creates a table that is a partition by now and attaches it; `copy_rows` is called in between.
+void ship_partition(const List *targets, Oid relid, void (*copy_rows)(const List *, Oid));
+
 // Drops tables on the targets, in one statement so that foreign keys among them do not matter.
 // `cascade` also drops foreign keys of other tables. Missing tables do not matter.
 void drop_shipped_tables(const List *targets, const List *relids, bool cascade);

@@ -4,6 +4,7 @@
 #include "ddl/copy_in.hpp"
 #include "ddl/copy_out.hpp"
 #include "ddl/ddl.hpp"
+#include "ddl/forward.hpp"
 #include "ddl/truncate.hpp"
 #include "ddl/utility_targets.hpp"
 #include "pg/nesting.hpp"
@@ -22,25 +23,7 @@ namespace
 
 ProcessUtility_hook_type previous_utility = nullptr;
 
-// All that a utility hook is given, to be passed on.
-struct UtilityCall {
-    PlannedStmt *statement;
-    const char *text;
-    bool read_only_tree;
-    ProcessUtilityContext context;
-    ParamListInfo params;
-    QueryEnvironment *environment;
-    DestReceiver *destination;
-    QueryCompletion *completion;
-};
-
-void run_locally(const UtilityCall &call)
-{
-    ProcessUtility_hook_type run =
-        previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
-    run(call.statement, call.text, call.read_only_tree, call.context, call.params, call.environment,
-        call.destination, call.completion);
-}
+int forward_depth = 0; // commands that are being forwarded
 
 const ExplainStmt *as_explain_analyze(Node *statement)
 {
@@ -56,27 +39,15 @@ const ExplainStmt *as_explain_analyze(Node *statement)
     return analyze ? (ExplainStmt *)statement : nullptr;
 }
 
-[[noreturn]] void refuse(Node *statement, Oid relid)
-{
-    const char *command = GetCommandTagName(CreateCommandTag(statement));
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-             errmsg("cannot run %s on distributed table \"%s\"", command, get_rel_name(relid)),
-             errdetail("The table's rows are on the shards, which the command would not reach."),
-             errhint("Bring the rows home with shardwise.undistribute_table() first.")));
-}
-
 void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
 {
     if (IsA(statement, TruncateStmt)) {
         run_locally(call); // checks privileges and references, takes the lock
         truncate_on_shards((TruncateStmt *)statement);
-    } else if (IsA(statement, CopyStmt) && ((CopyStmt *)statement)->is_from) {
+    } else if (((CopyStmt *)statement)->is_from) {
         copy_in((CopyStmt *)statement, call.text, call.environment, call.completion);
-    } else if (IsA(statement, CopyStmt)) {
-        copy_out((CopyStmt *)statement, relid, call.completion);
     } else {
-        refuse(statement, relid);
+        copy_out((CopyStmt *)statement, relid, call.completion);
     }
 }
 
@@ -93,12 +64,23 @@ void warn_of_one_sided_key(Node *statement)
                  errhint("Call shardwise.distribute_table() with colocate_with.")));
 }
 
+bool forward(const UtilityCall &call)
+{
+    bool forwarded = false;
+    run_nested(&forward_depth, [&] { forwarded = forward_ddl(call); });
+    return forwarded;
+}
+
 void process(const UtilityCall &call)
 {
     Node *statement = call.statement->utilityStmt;
     Oid target = InvalidOid;
-    if (IsTransactionState() && !IsAbortedTransactionBlockState() && extension_exists() &&
-        !session_restores_dump()) {
+    bool concerns_shards = IsTransactionState() && !IsAbortedTransactionBlockState() &&
+                           extension_exists() && !session_restores_dump();
+    // The parts of a command that is forwarded as a whole.
+    bool may_forward =
+        concerns_shards && (forward_depth == 0 || call.context != PROCESS_UTILITY_SUBCOMMAND);
+    if (concerns_shards) {
         target = find_utility_target(statement);
         if (!OidIsValid(target) && utility_depth == 0)
             warn_of_one_sided_key(statement);
@@ -109,7 +91,7 @@ void process(const UtilityCall &call)
     run_nested(&utility_depth, [&] {
         if (OidIsValid(target))
             run_on_target(call, statement, target);
-        else
+        else if (!may_forward || !forward(call))
             run_locally(call);
     });
     explain_analyze = explained_before;
@@ -125,6 +107,14 @@ extern "C" void shardwise_process_utility(PlannedStmt *statement, const char *te
 }
 
 } // namespace
+
+void run_locally(const UtilityCall &call)
+{
+    ProcessUtility_hook_type run =
+        previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
+    run(call.statement, call.text, call.read_only_tree, call.context, call.params, call.environment,
+        call.destination, call.completion);
+}
 
 void init_utility_hook()
 {

@@ -1,0 +1,252 @@
+#include "pg/pg.hpp"
+
+#include "ddl/alter_table.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/dependencies.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/forward.hpp"
+#include "ddl/partitions.hpp"
+#include "ddl/spi.hpp"
+#include "ddl/table_checks.hpp"
+#include "ddl/table_definition.hpp"
+
+extern "C" {
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_collation.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parse_type.h"
+#include "utils/ruleutils.h"
+}
+
+namespace shardwise
+{
+
+static bool is_key_column(const Table *table, const char *name)
+{
+    AttrNumber number = name != nullptr ? get_attnum(table->relid, name) : 0;
+    for (int i = 0; i < table->nkeys; i++)
+        if (table->key_columns[i] == number)
+            return true;
+    return false;
+}
+
+static void refuse_key_change(const Table *table, const char *column, const char *detail)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot change shard key column \"%s\" of table \"%s\"", column,
+                    get_rel_name(table->relid)),
+             errdetail_internal("%s", detail),
+             errhint("Bring the table home first: SELECT shardwise.undistribute_table(%s).",
+                     quote_literal_cstr(qualified_table_name(topmost_table(table->relid))))));
+}
+
+// Text stays the same text where its limit grows; every other change of type may give a key
+// another value or another hash.
+static bool keeps_keys(const Table *table, const AlterTableCmd *part)
+{
+    const ColumnDef *definition = castNode(ColumnDef, part->def);
+    Oid type, old_type, collation;
+    int32 typmod, old_typmod;
+    get_atttypetypmodcoll(table->relid, get_attnum(table->relid, part->name), &old_type,
+                          &old_typmod, &collation);
+    typenameTypeIdAndMod(nullptr, definition->typeName, &type, &typmod);
+    if (definition->raw_default != nullptr || definition->collClause != nullptr)
+        return false;
+    if (type == old_type && typmod == old_typmod)
+        return true;
+    bool is_text =
+        (old_type == TEXTOID || old_type == VARCHAROID) && (type == TEXTOID || type == VARCHAROID);
+    return is_text && collation == DEFAULT_COLLATION_OID &&
+           (typmod < 0 || (old_typmod >= 0 && typmod >= old_typmod));
+}
+
+static void check_key_subcommand(const Table *table, const AlterTableCmd *part)
+{
+    if (!is_key_column(table, part->name))
+        return;
+    if (part->subtype == AT_AlterColumnType && !keeps_keys(table, part))
+        refuse_key_change(table, part->name,
+                          "Its rows are where the hash or order of the present values puts them.");
+    if (part->subtype == AT_DropNotNull)
+        refuse_key_change(table, part->name, "A row without a key belongs to no shard.");
+    if (part->subtype == AT_DropColumn)
+        refuse_key_change(table, part->name, "The column decides on which shard a row is.");
+}
+
+void check_subcommands(const AlterCommand *command)
+{
+    const Table *table = find_table(command->table);
+    ListCell *cell;
+    foreach (cell, command->statement->cmds) {
+        const AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        if (concern_of(part) == Concern::Refused)
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot change table \"%s\" in this way", get_rel_name(command->table)),
+                 part->subtype == AT_SetUnLogged
+                     ? errdetail("Distributed and reference tables are logged.")
+                     : errdetail("Distributed and reference tables cannot take part in "
+                                 "inheritance, nor be typed tables."),
+                 errhint("Bring the table home first: SELECT "
+                         "shardwise.undistribute_table(%s).",
+                         quote_literal_cstr(qualified_table_name(topmost_table(command->table))))));
+        check_key_subcommand(table, part);
+    }
+}
+
+// The expression of USING over the table's old columns, qualified, as the shards are to read it.
+static char *conversion_sql(Relation rel, AlterCommand *command, const AlterTableCmd *part)
+{
+    if (part->subtype != AT_AlterColumnType)
+        return nullptr;
+    Node *raw = castNode(ColumnDef, part->def)->raw_default;
+    if (raw == nullptr)
+        return nullptr;
+    ParseState *state = make_parsestate(nullptr);
+    ParseNamespaceItem *item =
+        addRangeTableEntryForRelation(state, rel, AccessShareLock, nullptr, false, true);
+    addNSItemToQuery(state, item, false, true, true);
+    Node *expr = transformExpr(state, copy_node(raw), EXPR_KIND_ALTER_COL_TRANSFORM);
+    assign_expr_collations(state, expr);
+    command->used_objects = list_concat(command->used_objects, find_objects_of_expression(expr));
+
+    int settings = use_canonical_settings();
+    List *context = deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel));
+    char *sql = deparse_expression(expr, context, false, false);
+    restore_settings(settings);
+    free_parsestate(state);
+    return sql;
+}
+
+static List *column_names(Relation rel)
+{
+    List *names = NIL;
+    TupleDesc columns = RelationGetDescr(rel);
+    for (int i = 0; i < columns->natts; i++)
+        if (!TupleDescAttr(columns, i)->attisdropped)
+            names = lappend(names, pstrdup(NameStr(TupleDescAttr(columns, i)->attname)));
+    return names;
+}
+
+static AlterCommand begin_command(AlterTableStmt *statement, Oid object, Oid relid)
+{
+    AlterCommand command = {};
+    command.statement = copy_node(statement);
+    command.object = object;
+    command.table = relid;
+    command.is_reference = find_table(relid)->is_reference;
+    command.name = qualified_table_name(object);
+    command.constraints = own_constraints(relid);
+    ListCell *cell;
+    foreach (cell, command.constraints)
+        command.names = lappend(command.names, get_constraint_name(lfirst_oid(cell)));
+
+    // Whoever may not change the table is told so by the router's part: no lock, no errors here.
+    Relation rel = table_open(relid, AccessShareLock);
+    command.indexes = list_copy(RelationGetIndexList(rel));
+    command.columns = column_names(rel);
+    bool may_change = pg_class_ownercheck(relid, GetUserId());
+    foreach (cell, command.statement->cmds)
+        command.conversions = lappend(
+            command.conversions,
+            may_change ? conversion_sql(rel, &command, lfirst_node(AlterTableCmd, cell)) : nullptr);
+    table_close(rel, NoLock);
+    return command;
+}
+
+// What the shards could not enforce; the router's part is undone with this error.
+static void check_new_constraints(const AlterCommand *command)
+{
+    Relation rel = table_open(command->table, NoLock);
+    List *indexes = RelationGetIndexList(rel);
+    table_close(rel, NoLock);
+    if (!equal(indexes, command->indexes))
+        check_indexes_contain_key(command->table);
+    ListCell *cell;
+    foreach (cell, added_constraints(command))
+        check_new_foreign_key(command->table, lfirst_oid(cell));
+}
+
+// Storage options of new keys, which their definition leaves out.
+static List *new_index_settings(const AlterCommand *command)
+{
+    List *statements = NIL;
+    ListCell *cell;
+    foreach (cell, added_constraints(command)) {
+        Oid constraint = lfirst_oid(cell);
+        SqlRows rows = query_router(R"(
+SELECT format('ALTER INDEX %I.%I SET (%s)', n.nspname, x.relname, array_to_string(x.reloptions, ', '))
+FROM pg_constraint c JOIN pg_class x ON x.oid = c.conindid JOIN pg_namespace n ON n.oid = x.relnamespace
+WHERE c.oid = $1 AND c.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL)",
+                                    1, &constraint);
+        if (rows.count == 1)
+            statements = lappend(statements, rows.values[0][0]);
+    }
+    return statements;
+}
+
+static void change_owner(const List *targets, const AlterCommand *command)
+{
+    ListCell *cell;
+    foreach (cell, command->statement->cmds)
+        if (concern_of(lfirst_node(AlterTableCmd, cell)) == Concern::Owner)
+            give_tables_to_owner(targets, command->table);
+}
+
+static void run_on_shards(const AlterCommand *command)
+{
+    Management management = begin_management(all_shard_ids());
+    const List *targets = management.targets;
+    create_objects_on(targets, command->used_objects, command->table);
+    ship_dependencies(targets, command->table);
+
+    char *sql = alter_command_sql(command);
+    List *clauses = NIL;
+    ListCell *cell;
+    foreach (cell, command->new_columns) {
+        const NewColumn *column = static_cast<NewColumn *>(lfirst(cell));
+        open_sequences(targets, command->table, column);
+        if (char *clause = lasting_default_sql(column))
+            clauses = lappend(clauses, psprintf("ALTER TABLE %s %s", command->name, clause));
+    }
+    if (sql != nullptr)
+        run_on_targets(targets, sql);
+    foreach (cell, clauses)
+        run_on_targets(targets, static_cast<char *>(lfirst(cell)));
+    foreach (cell, command->new_columns)
+        close_sequences(targets, static_cast<NewColumn *>(lfirst(cell)));
+    foreach (cell, new_index_settings(command))
+        run_on_targets(targets, static_cast<char *>(lfirst(cell)));
+    change_owner(targets, command);
+    end_management(&management);
+}
+
+bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
+{
+    Oid object = RangeVarGetRelid(statement->relation, NoLock, true);
+    Oid relid = shipped_relation(object);
+    if (!OidIsValid(relid) || get_rel_relkind(object) == RELKIND_COMPOSITE_TYPE)
+        return false;
+    check_ddl_allowed(relid, "ALTER TABLE");
+    const AlterTableCmd *first = linitial_node(AlterTableCmd, statement->cmds);
+    if (is_partition_command(first)) {
+        forward_partition_command(call, statement, object);
+        return true;
+    }
+    AlterCommand command = begin_command(statement, object, relid);
+    check_subcommands(&command);
+    run_locally(call);
+    CommandCounterIncrement();
+    if (object == relid)
+        check_new_constraints(&command);
+    prepare_subcommands(&command);
+    run_on_shards(&command);
+    return true;
+}
+
+} // namespace shardwise

@@ -1,0 +1,50 @@
+// ALTER TABLE and ALTER INDEX in the form that a shard gets.
+#pragma once
+
+#include "ddl/columns.hpp"
+
+namespace shardwise
+{
+
+// A command on its way, with what has to be known from before the router's part.
+struct AlterCommand {
+    const AlterTableStmt *statement;
+    Oid object; // the table, or one of its indexes
+    Oid table;
+    bool is_reference;
+    char *name;         // of the object
+    List *constraints;  // Oids of the table's own, before
+    List *names;        // their names
+    List *indexes;      // Oids, before
+    List *columns;      // names, before
+    List *conversions;  // one for each subcommand: USING's expression in SQL, or nullptr
+    List *used_objects; // NeededObject: of these expressions
+    List *new_columns;  // NewColumn, filled by prepare_subcommands()
+};
+
+// Which part of a command is whose.
+enum class Concern {
+    Shards, // the same on the router and on the shards
+    Router, // sequences, privileges, tablespaces, rules, FORCE ROW LEVEL SECURITY
+    Owner,  // on shards that know the role
+    Refused
+};
+
+Concern concern_of(const AlterTableCmd *command);
+
+// Refuses what would take the shard key's meaning away, or what shards cannot have.
+void check_subcommands(const AlterCommand *command);
+
+// After the router's part: what needs the session's own settings.
+void prepare_subcommands(AlterCommand *command);
+
+// The whole statement for the shards; nullptr where there is nothing for them.
+char *alter_command_sql(const AlterCommand *command);
+
+// Constraints that the router's part has added, as a list of Oids.
+List *added_constraints(const AlterCommand *command);
+
+// The constraints that a table declares itself (not those of its parent), as a list of Oids.
+List *own_constraints(Oid relid);
+
+} // namespace shardwise

@@ -1,0 +1,143 @@
+// CREATE INDEX CONCURRENTLY and DROP INDEX CONCURRENTLY. They cannot be part of a transaction, here
+// or on a shard, so that one shard may fail alone. What is left then is what PostgreSQL leaves: an
+// invalid index, on the router too, which DROP INDEX takes away everywhere.
+#include "pg/pg.hpp"
+
+#include "catalog/catalog.hpp"
+#include "ddl/forward.hpp"
+#include "ddl/outside.hpp"
+#include "ddl/spi.hpp"
+#include "ddl/table_definition.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "storage/lmgr.h"
+}
+
+namespace shardwise
+{
+
+// The router's own command commits as it goes, so that this cannot wait for the finished index.
+static void check_unique_contains_key(const IndexStmt *statement, Oid relid)
+{
+    const Table *table = find_table(relid);
+    if (!statement->unique || table->is_reference)
+        return;
+    for (int i = 0; i < table->nkeys; i++) {
+        const char *key = get_attname(relid, table->key_columns[i], false);
+        bool found = false;
+        ListCell *cell;
+        foreach (cell, statement->indexParams) {
+            const IndexElem *element = lfirst_node(IndexElem, cell);
+            found = found || (element->name != nullptr && strcmp(element->name, key) == 0);
+        }
+        if (!found)
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+                     errmsg("unique index on table \"%s\" does not contain shard key column \"%s\"",
+                            get_rel_name(relid), key),
+                     errdetail("A shard sees only its own rows, so it could not find a conflict "
+                               "with a row of another shard."),
+                     errhint("Add the column to the index.")));
+    }
+}
+
+static List *indexes_of(Oid relid)
+{
+    Relation rel = table_open(relid, AccessShareLock);
+    List *indexes = list_copy(RelationGetIndexList(rel));
+    table_close(rel, AccessShareLock);
+    return indexes;
+}
+
+static bool has_expressions(Oid index)
+{
+    SqlRows rows = query_router("SELECT indexprs IS NOT NULL OR indpred IS NOT NULL FROM pg_index "
+                                "WHERE indexrelid = $1",
+                                1, &index);
+    return rows.values[0][0][0] == 't';
+}
+
+static void start_new_transaction()
+{
+    if (ActiveSnapshotSet())
+        PopActiveSnapshot();
+    CommitTransactionCommand();
+    StartTransactionCommand();
+}
+
+static char *concurrent_definition(Oid index)
+{
+    SqlRows rows = query_router("SELECT pg_get_indexdef($1)", 1, &index);
+    const char *definition = rows.values[0][0];
+    const char *after = strstr(definition, "INDEX ") + strlen("INDEX ");
+    return psprintf("%.*sCONCURRENTLY %s", (int)(after - definition), definition, after);
+}
+
+static void mark_invalid(Oid relid, Oid index)
+{
+    LockRelationOid(index, ShareUpdateExclusiveLock);
+    index_set_state_flags(index, INDEX_DROP_CLEAR_VALID);
+    CacheInvalidateRelcacheByRelid(relid);
+}
+
+void create_index_concurrently(const UtilityCall &call, IndexStmt *statement, Oid relid)
+{
+    check_unique_contains_key(statement, relid);
+    MemoryContext caller = CurrentMemoryContext;
+    List *before = indexes_of(relid);
+    run_locally(call);
+    List *added = list_difference_oid(indexes_of(relid), before);
+    if (added == NIL) // IF NOT EXISTS
+        return;
+    Oid index = linitial_oid(added);
+    MemoryContextSwitchTo(caller); // outlives transactions
+    char *sql = concurrent_definition(index);
+    char *name = qualified_table_name(index);
+    if (has_expressions(index)) {
+        change_shards(NIL, relid);
+        start_new_transaction();
+        MemoryContextSwitchTo(caller);
+    }
+    List *outcomes = run_outside_transaction(sql);
+    if (all_succeeded(outcomes))
+        return;
+    mark_invalid(relid, index);
+    start_new_transaction();
+    MemoryContextSwitchTo(caller);
+    require_outcomes(
+        outcomes, "CREATE INDEX CONCURRENTLY",
+        psprintf("The index is invalid. Remove what there is of it with DROP INDEX %s, "
+                 "then create it again.",
+                 name));
+}
+
+// The shards come first: as long as the router has the index, the command can be repeated.
+bool forward_drop_index_concurrently(const UtilityCall &call, DropStmt *statement)
+{
+    if (statement->removeType != OBJECT_INDEX || !statement->concurrent ||
+        list_length(statement->objects) != 1)
+        return false;
+    RangeVar *range = makeRangeVarFromNameList(linitial_node(List, statement->objects));
+    Oid index = RangeVarGetRelid(range, NoLock, true);
+    Oid relid = shipped_relation(index);
+    if (!OidIsValid(relid) || relid == index)
+        return false;
+    bool is_top_level = call.context == PROCESS_UTILITY_TOPLEVEL;
+    PreventInTransactionBlock(is_top_level, "DROP INDEX CONCURRENTLY");
+    check_ddl_allowed(relid, "DROP INDEX");
+    if (!pg_class_ownercheck(index, GetUserId()) &&
+        !pg_namespace_ownercheck(get_rel_namespace(index), GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index));
+    if (OidIsValid(get_index_constraint(index)) ||
+        get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX)
+        return false; // the router refuses
+    List *outcomes = run_outside_transaction(
+        psprintf("DROP INDEX CONCURRENTLY IF EXISTS %s", qualified_table_name(index)));
+    require_outcomes(outcomes, "DROP INDEX CONCURRENTLY", "Repeat the command.");
+    run_locally(call);
+    return true;
+}
+
+} // namespace shardwise

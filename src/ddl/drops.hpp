@@ -1,0 +1,18 @@
+// What DROP takes away of objects that the shards have too, by name or by CASCADE: PostgreSQL tells
+// of each object, and the shards follow when the command is through.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Notes an object that is about to be dropped; called by the object access hook. Returns false
+// where no command collects drops.
+bool note_drop(Oid class_id, Oid object_id, int sub_id);
+
+// Runs `command` and drops on the shards what it has dropped on the router.
+using DropCommand = void (*)(const void *argument);
+void run_drop(DropCommand command, const void *argument);
+
+} // namespace shardwise

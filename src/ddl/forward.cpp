@@ -1,0 +1,116 @@
+#include "pg/pg.hpp"
+
+#include "ddl/forward.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/drops.hpp"
+#include "ddl/partitions.hpp"
+
+extern "C" {
+#include "catalog/index.h"
+}
+
+namespace shardwise
+{
+
+Oid shipped_relation(Oid relid)
+{
+    if (!OidIsValid(relid))
+        return InvalidOid;
+    char kind = get_rel_relkind(relid);
+    if (kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX)
+        relid = IndexGetRelation(relid, true);
+    return OidIsValid(relid) && find_table(relid) != nullptr ? relid : InvalidOid;
+}
+
+Oid named_shipped_relation(const RangeVar *name)
+{
+    if (name == nullptr)
+        return InvalidOid;
+    return shipped_relation(RangeVarGetRelid(name, NoLock, true));
+}
+
+void check_ddl_allowed(Oid relid, const char *command)
+{
+    // Nothing forbids it yet.
+    (void)relid;
+    (void)command;
+}
+
+void change_shards(const ShardChange *change)
+{
+    Management management = begin_management(all_shard_ids());
+    if (OidIsValid(change->needs_objects))
+        ship_dependencies(management.targets, change->needs_objects);
+    ListCell *cell;
+    foreach (cell, change->statements)
+        run_on_targets(management.targets, static_cast<char *>(lfirst(cell)));
+    end_management(&management);
+}
+
+static void run_call(const void *call)
+{
+    run_locally(*static_cast<const UtilityCall *>(call));
+}
+
+bool forward_ddl(const UtilityCall &call)
+{
+    Node *statement = call.statement->utilityStmt;
+    switch (nodeTag(statement)) {
+    case T_AlterTableStmt:
+        return ((AlterTableStmt *)statement)->objtype == OBJECT_TYPE
+                   ? forward_alter_composite(call, (AlterTableStmt *)statement)
+                   : forward_alter_table(call, (AlterTableStmt *)statement);
+    case T_IndexStmt:
+        return forward_create_index(call, (IndexStmt *)statement);
+    case T_RenameStmt:
+        return forward_rename(call, (RenameStmt *)statement);
+    case T_AlterObjectSchemaStmt:
+        return forward_set_schema(call, (AlterObjectSchemaStmt *)statement);
+    case T_CreateStmt:
+        return forward_create_partition(call, (CreateStmt *)statement);
+    case T_CreateTrigStmt:
+        return forward_create_trigger(call, (CreateTrigStmt *)statement);
+    case T_CreatePolicyStmt:
+        return forward_create_policy(call, (CreatePolicyStmt *)statement);
+    case T_AlterPolicyStmt:
+        return forward_alter_policy(call, (AlterPolicyStmt *)statement);
+    case T_CreateStatsStmt:
+        return forward_create_statistics(call, (CreateStatsStmt *)statement);
+    case T_AlterStatsStmt:
+        return forward_alter_statistics(call, (AlterStatsStmt *)statement);
+    case T_CommentStmt:
+        return forward_comment(call, (CommentStmt *)statement);
+    case T_CreateFunctionStmt:
+        return forward_create_function(call, (CreateFunctionStmt *)statement);
+    case T_AlterFunctionStmt:
+        return forward_alter_function(call, (AlterFunctionStmt *)statement);
+    case T_AlterEnumStmt:
+        return forward_alter_enum(call, (AlterEnumStmt *)statement);
+    case T_AlterDomainStmt:
+        return forward_alter_domain(call, (AlterDomainStmt *)statement);
+    case T_AlterExtensionStmt:
+        return forward_alter_extension(call, (AlterExtensionStmt *)statement);
+    case T_GrantStmt:
+        return forward_grant(call, (GrantStmt *)statement);
+    case T_LockStmt:
+        return forward_lock(call, (LockStmt *)statement);
+    case T_VacuumStmt:
+        return forward_vacuum(call, (VacuumStmt *)statement);
+    case T_ReindexStmt:
+        return forward_reindex(call, (ReindexStmt *)statement);
+    case T_ClusterStmt:
+        return forward_cluster(call, (ClusterStmt *)statement);
+    case T_DropStmt:
+        if (!forward_drop_index_concurrently(call, (DropStmt *)statement))
+            run_drop(run_call, &call);
+        return true;
+    case T_DropOwnedStmt:
+        run_drop(run_call, &call);
+        return true;
+    default:
+        return false;
+    }
+}
+
+} // namespace shardwise

@@ -1,0 +1,236 @@
+// Changes of what tables on the shards need: functions, enums, domains, composite types,
+// extensions.
+#include "pg/pg.hpp"
+
+#include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
+#include "ddl/columns.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/dependencies.hpp"
+#include "ddl/forward.hpp"
+#include "ddl/spi.hpp"
+
+extern "C" {
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
+#include "parser/parse_func.h"
+#include "utils/regproc.h"
+}
+
+namespace shardwise
+{
+
+static Oid replaced_function(const CreateFunctionStmt *statement)
+{
+    if (!statement->replace)
+        return InvalidOid;
+    ObjectWithArgs *object = makeNode(ObjectWithArgs);
+    object->objname = statement->funcname;
+    ListCell *cell;
+    foreach (cell, statement->parameters) {
+        FunctionParameter *parameter = lfirst_node(FunctionParameter, cell);
+        if (parameter->mode != FUNC_PARAM_OUT && parameter->mode != FUNC_PARAM_TABLE)
+            object->objargs = lappend(object->objargs, parameter->argType);
+    }
+    Oid function = LookupFuncWithArgs(OBJECT_ROUTINE, object, true);
+    return OidIsValid(function) && function_is_shipped(function) ? function : InvalidOid;
+}
+
+static void replace_function(Oid function)
+{
+    CommandCounterIncrement();
+    SqlRows rows = query_router("SELECT pg_get_functiondef($1)", 1, &function);
+    change_shards(rows.values[0][0]);
+}
+
+bool forward_create_function(const UtilityCall &call, CreateFunctionStmt *statement)
+{
+    Oid function = replaced_function(statement);
+    if (!OidIsValid(function))
+        return false;
+    run_locally(call);
+    replace_function(function);
+    return true;
+}
+
+bool forward_alter_function(const UtilityCall &call, AlterFunctionStmt *statement)
+{
+    Oid function = shipped_routine(statement->objtype, (Node *)statement->func);
+    if (!OidIsValid(function))
+        return false;
+    run_locally(call);
+    replace_function(function);
+    return true;
+}
+
+bool forward_alter_enum(const UtilityCall &call, AlterEnumStmt *original)
+{
+    Oid type = shipped_type(original->typeName);
+    if (!OidIsValid(type))
+        return false;
+    AlterEnumStmt *statement = copy_node(original);
+    run_locally(call);
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfo(&sql, "ALTER TYPE %s ", format_type_be_qualified(type));
+    if (statement->oldVal != nullptr) {
+        appendStringInfo(&sql, "RENAME VALUE %s TO %s", quote_literal_cstr(statement->oldVal),
+                         quote_literal_cstr(statement->newVal));
+    } else {
+        appendStringInfo(&sql, "ADD VALUE %s%s",
+                         statement->skipIfNewValExists ? "IF NOT EXISTS " : "",
+                         quote_literal_cstr(statement->newVal));
+        if (statement->newValNeighbor != nullptr)
+            appendStringInfo(&sql, " %s %s", statement->newValIsAfter ? "AFTER" : "BEFORE",
+                             quote_literal_cstr(statement->newValNeighbor));
+    }
+    change_shards(sql.data);
+    return true;
+}
+
+static List *domain_constraints(Oid domain)
+{
+    SqlRows rows = query_router("SELECT oid FROM pg_constraint WHERE contypid = $1", 1, &domain);
+    List *oids = NIL;
+    for (int i = 0; i < rows.count; i++)
+        oids = lappend_oid(oids, atooid(rows.values[i][0]));
+    return oids;
+}
+
+static char *domain_default_clause(Oid domain)
+{
+    SqlRows rows = query_router(
+        "SELECT coalesce('SET DEFAULT ' || pg_get_expr(typdefaultbin, 0), 'DROP DEFAULT') "
+        "FROM pg_type WHERE oid = $1",
+        1, &domain);
+    return rows.values[0][0];
+}
+
+static char *new_constraint_clause(Oid constraint)
+{
+    SqlRows rows = query_router("SELECT format('ADD CONSTRAINT %I %s', conname, "
+                                "pg_get_constraintdef(oid)) FROM pg_constraint WHERE oid = $1",
+                                1, &constraint);
+    return rows.values[0][0];
+}
+
+// After the router's part; nullptr where it changed nothing.
+static char *domain_clause(const AlterDomainStmt *statement, Oid domain, Oid new_constraint)
+{
+    switch (statement->subtype) {
+    case 'T':
+        return domain_default_clause(domain);
+    case 'N':
+        return pstrdup("DROP NOT NULL");
+    case 'O':
+        return pstrdup("SET NOT NULL");
+    case 'C':
+        return OidIsValid(new_constraint) ? new_constraint_clause(new_constraint) : nullptr;
+    case 'X':
+        return psprintf("DROP CONSTRAINT IF EXISTS %s%s", quote_identifier(statement->name),
+                        statement->behavior == DROP_CASCADE ? " CASCADE" : "");
+    case 'V':
+        return psprintf("VALIDATE CONSTRAINT %s", quote_identifier(statement->name));
+    default:
+        elog(ERROR, "unknown form of ALTER DOMAIN: %c", statement->subtype);
+    }
+}
+
+bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *original)
+{
+    Oid domain = shipped_type(original->typeName);
+    if (!OidIsValid(domain))
+        return false;
+    AlterDomainStmt *statement = copy_node(original);
+    List *before = domain_constraints(domain);
+    run_locally(call);
+    CommandCounterIncrement();
+    List *added = list_difference_oid(domain_constraints(domain), before);
+    Oid constraint = added != NIL ? linitial_oid(added) : InvalidOid;
+    char *clause = domain_clause(statement, domain, constraint);
+    if (clause == nullptr)
+        return true;
+    Management management = begin_management(all_shard_ids());
+    if (OidIsValid(constraint))
+        create_objects_on(
+            management.targets,
+            find_objects_under(ConstraintRelationId, constraint, TypeRelationId, domain),
+            InvalidOid);
+    run_on_targets(management.targets,
+                   psprintf("ALTER DOMAIN %s %s", format_type_be_qualified(domain), clause));
+    end_management(&management);
+    return true;
+}
+
+static char *attribute_clause(Oid relid, const AlterTableCmd *part)
+{
+    const char *cascade = part->behavior == DROP_CASCADE ? " CASCADE" : "";
+    ColumnDefinition column;
+    switch (part->subtype) {
+    case AT_AddColumn:
+        column = read_column(relid, castNode(ColumnDef, part->def)->colname);
+        return psprintf("ADD ATTRIBUTE %s %s%s", column.name, column.type, cascade);
+    case AT_AlterColumnType:
+        column = read_column(relid, part->name);
+        return psprintf("ALTER ATTRIBUTE %s TYPE %s%s", column.name, column.type, cascade);
+    case AT_DropColumn:
+        return psprintf("DROP ATTRIBUTE %s%s%s", part->missing_ok ? "IF EXISTS " : "",
+                        quote_identifier(part->name), cascade);
+    default:
+        return nullptr; // the owner
+    }
+}
+
+// ALTER TYPE of a composite type.
+bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *original)
+{
+    Oid relid = RangeVarGetRelid(original->relation, NoLock, true);
+    Oid type = get_rel_type_id(relid);
+    if (!OidIsValid(type) || !is_shipped_object(TypeRelationId, type))
+        return false;
+    AlterTableStmt *statement = copy_node(original);
+    run_locally(call);
+    CommandCounterIncrement();
+    StringInfoData clauses;
+    initStringInfo(&clauses);
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        char *clause = attribute_clause(relid, lfirst_node(AlterTableCmd, cell));
+        if (clause != nullptr)
+            appendStringInfo(&clauses, "%s%s", clauses.len > 0 ? ", " : "", clause);
+    }
+    if (clauses.len == 0)
+        return true;
+    Management management = begin_management(all_shard_ids());
+    create_objects_on(management.targets,
+                      find_objects_under(RelationRelationId, relid, TypeRelationId, type),
+                      InvalidOid);
+    run_on_targets(management.targets,
+                   psprintf("ALTER TYPE %s %s", format_type_be_qualified(type), clauses.data));
+    end_management(&management);
+    return true;
+}
+
+// ALTER EXTENSION UPDATE, on the shards that have the extension.
+bool forward_alter_extension(const UtilityCall &call, AlterExtensionStmt *statement)
+{
+    if (strcmp(statement->extname, "shardwise") == 0 || list_distributions() == NIL)
+        return false;
+    Oid extension = get_extension_oid(statement->extname, true);
+    if (!OidIsValid(extension))
+        return false;
+    run_locally(call);
+    CommandCounterIncrement();
+    SqlRows rows = query_router("SELECT format('ALTER EXTENSION %I UPDATE TO %L', extname, "
+                                "extversion), quote_literal(extname) FROM pg_extension "
+                                "WHERE oid = $1",
+                                1, &extension);
+    change_shards(psprintf("DO %s", quote_literal_cstr(psprintf(
+                                        "BEGIN IF EXISTS (SELECT FROM pg_extension WHERE extname = "
+                                        "%s) THEN %s; END IF; END",
+                                        rows.values[0][1], rows.values[0][0]))));
+    return true;
+}
+
+} // namespace shardwise

@@ -1,0 +1,93 @@
+#include "pg/pg.hpp"
+
+#include "ddl/outside.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/ddl.hpp"
+#include "remote/session.hpp"
+
+namespace shardwise
+{
+
+struct Run {
+    ShardOutcome *outcome;
+    Session *session; // nullptr: it failed already
+};
+
+static Run *start(int32 shard_id, const char *sql)
+{
+    const Shard *shard = find_shard(shard_id);
+    Run *run = static_cast<Run *>(palloc0(sizeof(Run)));
+    ShardOutcome *outcome = static_cast<ShardOutcome *>(palloc0(sizeof(ShardOutcome)));
+    run->outcome = outcome;
+    outcome->shard = pstrdup(NameStr(shard->name));
+    outcome->sqlstate = pstrdup("08006");
+    if (!OidIsValid(shard->server)) {
+        outcome->error = pstrdup("The shard has no foreign server.");
+        return run;
+    }
+    run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
+                                &outcome->error);
+    if (run->session != nullptr && !start_command(run->session, sql)) {
+        outcome->error = pchomp(PQerrorMessage(run->session->conn));
+        close_session(run->session);
+        run->session = nullptr;
+    }
+    return run;
+}
+
+List *run_outside_transaction(const char *sql)
+{
+    List *runs = NIL;
+    List *outcomes = NIL;
+    ListCell *cell;
+    foreach (cell, all_shard_ids())
+        runs = lappend(runs, start(lfirst_int(cell), sql));
+    foreach (cell, runs) {
+        Run *run = static_cast<Run *>(lfirst(cell));
+        if (run->session != nullptr) {
+            SessionResult result = wait_for_command(run->session);
+            run->outcome->ok = result.ok;
+            run->outcome->error = result.error;
+            if (result.sqlstate != nullptr)
+                run->outcome->sqlstate = result.sqlstate;
+            close_session(run->session);
+        }
+        outcomes = lappend(outcomes, run->outcome);
+    }
+    return outcomes;
+}
+
+bool all_succeeded(const List *outcomes)
+{
+    ListCell *cell;
+    foreach (cell, outcomes)
+        if (!static_cast<ShardOutcome *>(lfirst(cell))->ok)
+            return false;
+    return true;
+}
+
+void require_outcomes(const List *outcomes, const char *command, const char *hint)
+{
+    StringInfoData shards, details;
+    initStringInfo(&shards);
+    initStringInfo(&details);
+    const char *sqlstate = nullptr;
+    ListCell *cell;
+    foreach (cell, outcomes) {
+        const ShardOutcome *outcome = static_cast<ShardOutcome *>(lfirst(cell));
+        if (outcome->ok)
+            continue;
+        sqlstate = sqlstate != nullptr ? sqlstate : outcome->sqlstate;
+        appendStringInfo(&shards, "%s\"%s\"", shards.len > 0 ? ", " : "", outcome->shard);
+        appendStringInfo(&details, "%s%s: %s", details.len > 0 ? "\n" : "", outcome->shard,
+                         outcome->error != nullptr ? outcome->error : "no answer");
+    }
+    if (sqlstate != nullptr)
+        ereport(ERROR, (errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3],
+                                              sqlstate[4])),
+                        errmsg("%s failed on shard %s", command, shards.data),
+                        errdetail_internal("%s", details.data),
+                        hint != nullptr ? errhint("%s", hint) : 0));
+}
+
+} // namespace shardwise

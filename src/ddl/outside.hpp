@@ -1,0 +1,25 @@
+// Commands that cannot run in a transaction block, on all shards at once, each in a session of its
+// own.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+struct ShardOutcome {
+    char *shard;
+    bool ok;
+    char *error;
+    char *sqlstate;
+};
+
+// Runs a command on every shard and waits for all. Returns a list of ShardOutcome.
+List *run_outside_transaction(const char *sql);
+
+// Raises an error that names the shards where a command failed; nothing if there are none. SQLSTATE
+// is the first failure's. `hint`: how to repair.
+void require_outcomes(const List *outcomes, const char *command, const char *hint);
+bool all_succeeded(const List *outcomes);
+
+} // namespace shardwise

@@ -1,0 +1,168 @@
+#include "pg/pg.hpp"
+
+#include "ddl/partitions.hpp"
+#include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
+#include "ddl/ddl.hpp"
+#include "ddl/forward.hpp"
+#include "ddl/row_transfer.hpp"
+#include "ddl/spi.hpp"
+#include "ddl/table_checks.hpp"
+#include "ddl/table_definition.hpp"
+
+extern "C" {
+#include "catalog/objectaddress.h"
+#include "storage/lmgr.h"
+}
+
+namespace shardwise
+{
+
+bool is_partition_command(const AlterTableCmd *command)
+{
+    return command->subtype == AT_AttachPartition || command->subtype == AT_DetachPartition ||
+           command->subtype == AT_DetachPartitionFinalize;
+}
+
+static void copy_rows(const List *targets, Oid relid)
+{
+    Table table = *find_table(relid);
+    copy_rows_out(&table, targets);
+}
+
+static void copy_no_rows(const List *, Oid) {}
+
+// A local table becomes a partition with all its rows, or without any.
+static void ship(Oid relid, bool with_rows)
+{
+    table_tree(relid, AccessExclusiveLock);
+    check_new_partition(relid);
+    Management management = begin_management(all_shard_ids());
+    ship_partition(management.targets, relid, with_rows ? copy_rows : copy_no_rows);
+    end_management(&management);
+    if (with_rows)
+        empty_local_table(relid);
+}
+
+// Distributed tables can be joined to one if their equal keys are on the same shards.
+static void check_same_placement(const Table *parent, const Table *partition)
+{
+    bool same =
+        parent->is_reference == partition->is_reference && parent->keyspace == partition->keyspace;
+    for (int i = 0; same && i < parent->nkeys; i++)
+        same = strcmp(get_attname(parent->relid, parent->key_columns[i], false),
+                      get_attname(partition->relid, partition->key_columns[i], false)) == 0;
+    if (!same)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot attach distributed table \"%s\" to \"%s\"",
+                    get_rel_name(partition->relid), get_rel_name(parent->relid)),
+             errdetail("They are not distributed alike: rows of one key may be on different "
+                       "shards."),
+             errhint("Bring the table home with shardwise.undistribute_table() first; attaching "
+                     "it distributes it again.")));
+}
+
+static char *bound_sql(Oid relid)
+{
+    SqlRows rows = query_router(
+        "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = $1", 1, &relid);
+    return rows.values[0][0];
+}
+
+static void attach(const UtilityCall &call, Oid parent, Oid partition)
+{
+    const Table *own = find_table(partition);
+    if (own == nullptr) {
+        run_locally(call);
+        CommandCounterIncrement();
+        ship(partition, true);
+        return;
+    }
+    check_same_placement(find_table(parent), own);
+    run_locally(call);
+    delete_distribution(partition); // from here on it is its parent's
+    change_shards(psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", qualified_table_name(parent),
+                           qualified_table_name(partition), bound_sql(partition)));
+}
+
+static void detach(const UtilityCall &call, Oid parent, Oid partition)
+{
+    Table table = *find_table(parent);
+    int32 keyspace_id = table.is_reference ? 0 : table.keyspace->id;
+    const char *names[max_key_columns];
+    for (int i = 0; i < table.nkeys; i++)
+        names[i] = get_attname(parent, table.key_columns[i], false);
+    run_locally(call);
+    CommandCounterIncrement();
+    insert_distribution(partition, keyspace_id, table.nkeys, names);
+    change_shards(psprintf("ALTER TABLE %s DETACH PARTITION %s", qualified_table_name(parent),
+                           qualified_table_name(partition)));
+}
+
+static void refuse_concurrent_detach(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot detach a partition of distributed table \"%s\" concurrently",
+                           get_rel_name(relid)),
+                    errdetail("The router and the shards detach it in one transaction."),
+                    errhint("Use DETACH PARTITION without CONCURRENTLY.")));
+}
+
+void forward_partition_command(const UtilityCall &call, AlterTableStmt *statement, Oid relid)
+{
+    const AlterTableCmd *part = linitial_node(AlterTableCmd, statement->cmds);
+    const PartitionCmd *command = castNode(PartitionCmd, part->def);
+    bool is_index = shipped_relation(relid) != relid;
+    if (!is_index && (part->subtype == AT_DetachPartitionFinalize || command->concurrent))
+        refuse_concurrent_detach(relid);
+    Oid partition = RangeVarGetRelid(command->name, NoLock, true);
+    if (!OidIsValid(partition)) {
+        run_locally(call); // raises the error
+    } else if (is_index) {
+        run_locally(call);
+        change_shards(psprintf("ALTER INDEX %s ATTACH PARTITION %s", qualified_table_name(relid),
+                               qualified_table_name(partition)));
+    } else if (part->subtype == AT_AttachPartition) {
+        attach(call, relid, partition);
+    } else {
+        detach(call, relid, partition);
+    }
+}
+
+static Oid shipped_parent(const CreateStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->inhRelations) {
+        Oid relid = named_shipped_relation(lfirst_node(RangeVar, cell));
+        if (OidIsValid(relid))
+            return relid;
+    }
+    return InvalidOid;
+}
+
+bool forward_create_partition(const UtilityCall &call, CreateStmt *statement)
+{
+    Oid parent = shipped_parent(statement);
+    if (!OidIsValid(parent))
+        return false;
+    if (statement->partbound == nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot inherit from distributed table \"%s\"", get_rel_name(parent)),
+                 errdetail("Its rows are on the shards, which the new table would not reach."),
+                 errhint("Use native partitioning (PARTITION BY), or LIKE.")));
+    check_ddl_allowed(parent, "CREATE TABLE");
+    RangeVar *name = copy_node(statement->relation);
+    if (OidIsValid(RangeVarGetRelid(name, NoLock, true))) {
+        run_locally(call); // an error, or IF NOT EXISTS
+        return true;
+    }
+    run_locally(call);
+    CommandCounterIncrement();
+    ship(RangeVarGetRelid(name, NoLock, false), false);
+    return true;
+}
+
+} // namespace shardwise
