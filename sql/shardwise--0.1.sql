@@ -119,6 +119,7 @@ CREATE TABLE shardwise.move (
                          'swapped', 'cleaning', 'done', 'failed', 'cancelled', 'rolled_back')),
     estimated_rows float8 NOT NULL,
     estimated_bytes float8 NOT NULL,
+    estimated_seconds float8 NOT NULL DEFAULT 0,
     started_at timestamptz,
     finished_at timestamptz,
     error text,
@@ -289,6 +290,89 @@ GRANT EXECUTE ON FUNCTION shardwise.prepared_transactions() TO pg_monitor;
 COMMENT ON FUNCTION shardwise.prepared_transactions() IS
 'Lists what this router has prepared on its shards. decision: commit, rollback, or in progress while
 the transaction''s session is alive and finishes it. Warns of shards that do not answer.';
+------------------------------------------------------------------------------------------------
+-- Plans. Who makes or reads one owns the tables of the keyspaces that it moves, or administers shards
+-- (USAGE on foreign data wrapper shardwise). Making a plan moves nothing.
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION shardwise.plan_add_shard(name text) RETURNS int
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_plan_add_shard';
+COMMENT ON FUNCTION shardwise.plan_add_shard(text) IS
+'Plans how a shard that owns nothing gets its share (by weight) of every keyspace: at most 1.15 times
+that share moves, to it alone. hash: a slice of each shard that has more than its share;
+consistent_hash: what its points on the ring take; range, list: by bytes. Keyspaces in which it owns
+something already are left out, with a notice. Returns the plan''s number. Errors: 42704 no such shard,
+42501 privilege, 08001 a shard does not answer.';
+
+CREATE FUNCTION shardwise.plan_remove_shard(name text) RETURNS int
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_plan_remove_shard';
+COMMENT ON FUNCTION shardwise.plan_remove_shard(text) IS
+'Plans how everything leaves a shard (drain): ranges, listed keys, defaults and pins. The other owners of
+each keyspace take it so that bytes follow weights, the emptiest first; where there is none, all other
+shards. Returns the plan''s number. Errors: 55000 no other shard; as plan_add_shard().';
+
+CREATE FUNCTION shardwise.plan_rebalance(relation regclass DEFAULT NULL,
+        strategy text DEFAULT 'minimize_movement', by text DEFAULT 'bytes', threshold float8 DEFAULT 0.3)
+    RETURNS int LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_plan_rebalance';
+COMMENT ON FUNCTION shardwise.plan_rebalance(regclass, text, text, float8) IS
+'Plans how the keyspace of a table (all, each for itself, by default) is spread over all shards by their
+weights. by: bytes or rows, as the shards'' statistics have them. threshold: nothing moves while every
+shard is within this part of its share. strategy: minimize_movement moves as little as brings every
+shard within half of the threshold; uniform gives every shard its exact share. Hash ranges are cut
+anywhere, ranges of keys at sampled keys; listed keys and pins are not cut, and pins stay. Returns the
+plan''s number. Errors: 22023 invalid argument; as plan_add_shard().';
+
+CREATE FUNCTION shardwise.plan_move_range(relation regclass, lower text, upper text, target text)
+    RETURNS int LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_plan_move_range';
+COMMENT ON FUNCTION shardwise.plan_move_range(regclass, text, text, text) IS
+'Plans how a range goes to a shard. lower (inclusive) and upper (exclusive) are hashes for hash
+strategies, keys for range (a row literal where the key has several columns), the same listed key twice
+for list; NULL is MINVALUE or MAXVALUE. Parts that the target owns stay. Pins stay. Returns the plan''s
+number. Errors: 22023 the range is empty, 55000 the target owns all of it; as plan_add_shard().';
+
+CREATE FUNCTION shardwise.plan_move_key(relation regclass, target text, VARIADIC key "any")
+    RETURNS int LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_plan_move_key';
+COMMENT ON FUNCTION shardwise.plan_move_key(regclass, text, "any") IS
+'Plans how one key (a large tenant, say) goes to a shard of its own, where it is pinned: later moves of
+the range around it leave it there. Moved back to the shard that owns this range, it is pinned no more.
+Returns the plan''s number. Errors: 55000 the key is there already, 22004 NULL in the key; as
+plan_add_shard().';
+
+-- Shows a range of a move. Upper bounds are exclusive here, as in view ranges.
+CREATE FUNCTION shardwise.show_move_range(r shardwise.move_range) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT CASE r.kind
+                 WHEN 'range' THEN '[' ||
+                      coalesce(nullif(r.lower_hash, -9223372036854775808)::text,
+                               shardwise.show_key(r.lower_key), 'MINVALUE') || ', ' ||
+                      coalesce((nullif(r.upper_hash, 9223372036854775807) + 1)::text,
+                               shardwise.show_key(r.upper_key), 'MAXVALUE') || ')'
+                 WHEN 'key' THEN 'key ' || shardwise.show_key(r.lower_key)
+                 WHEN 'pin' THEN 'key ' || shardwise.show_key(r.pin_key)
+                 WHEN 'except' THEN 'not key ' || shardwise.show_key(r.pin_key)
+                 ELSE 'default' END $$;
+
+CREATE FUNCTION shardwise.show_plan(plan_id int)
+    RETURNS TABLE (move_id int, "position" int, tables regclass[], ranges text, source name, target name,
+                   rows bigint, bytes bigint, duration interval)
+    LANGUAGE sql STABLE STRICT
+    AS $$ SELECT m.move_id, m.position,
+                 ARRAY(SELECT d.relation FROM shardwise.distribution d
+                        WHERE d.keyspace_id = m.keyspace_id ORDER BY d.relation::text),
+                 (SELECT string_agg(shardwise.show_move_range(r), ' ' ORDER BY r.ordinal)
+                    FROM shardwise.move_range r WHERE r.move_id = m.move_id AND r.ordinal <= 4) ||
+                 coalesce((SELECT ' and ' || count(*) || ' more' FROM shardwise.move_range r
+                            WHERE r.move_id = m.move_id AND r.ordinal > 4 HAVING count(*) > 0), ''),
+                 s.shard_name, t.shard_name, m.estimated_rows::bigint, m.estimated_bytes::bigint,
+                 make_interval(secs => round(m.estimated_seconds))
+            FROM shardwise.move m
+            LEFT JOIN shardwise.shard s ON s.shard_id = m.source_shard
+            LEFT JOIN shardwise.shard t ON t.shard_id = m.target_shard
+           WHERE m.plan_id = show_plan.plan_id
+           ORDER BY m.position $$;
+COMMENT ON FUNCTION shardwise.show_plan(int) IS
+'Shows what a plan would do: one row a move in their order, with the ranges it takes, source and target,
+and estimates of rows, bytes (with indexes) and duration. Table move_range has all ranges.';
 
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
@@ -429,12 +513,28 @@ CREATE VIEW shardwise.in_doubt_transactions AS
      WHERE decision <> 'in progress';
 COMMENT ON VIEW shardwise.in_doubt_transactions
     IS 'transactions that an interrupted commit left prepared on shards, until they are recovered';
+CREATE VIEW shardwise.plans AS
+    SELECT p.plan_id, p.kind, p.description, p.state,
+           pg_catalog.pg_get_userbyid(p.owner) AS owner,
+           (SELECT count(*) FROM shardwise.move m WHERE m.plan_id = p.plan_id) AS moves,
+           (SELECT count(*) FROM shardwise.move m
+             WHERE m.plan_id = p.plan_id AND m.state IN ('swapped', 'cleaning', 'done')) AS moves_swapped,
+           e.rows::bigint AS estimated_rows, e.bytes::bigint AS estimated_bytes,
+           pg_catalog.make_interval(secs => pg_catalog.round(e.seconds)) AS estimated_duration,
+           p.created_at, p.started_at, p.finished_at, p.error
+      FROM shardwise.plan p,
+           LATERAL (SELECT coalesce(sum(m.estimated_rows), 0) AS rows,
+                           coalesce(sum(m.estimated_bytes), 0) AS bytes,
+                           coalesce(sum(m.estimated_seconds), 0) AS seconds
+                      FROM shardwise.move m WHERE m.plan_id = p.plan_id) e;
+COMMENT ON VIEW shardwise.plans IS 'plans, with the sums of their moves'' estimates';
 
 -- The catalog holds no secrets: connections' passwords are in user mappings.
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
-                shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function, shardwise.shipped_type, shardwise.shipped_schema,
+                shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
+                shardwise.shipped_type, shardwise.shipped_schema,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
-                shardwise.ghost_ranges TO PUBLIC;
+                shardwise.ghost_ranges, shardwise.plans TO PUBLIC;
 GRANT SELECT ON shardwise.in_doubt_transactions TO pg_monitor;

@@ -156,12 +156,6 @@ static int compare_with_bound(const Keyspace *keyspace, const Datum *key, size_t
     return compare_keys_with(keyspace, &map->functions, key, &map->bounds[i * keyspace->nkeys]);
 }
 
-static size_t find_range_of_key(const Keyspace *keyspace, const Datum *key)
-{
-    return find_ordered_range(keyspace->map->count,
-                              [=](size_t i) { return compare_with_bound(keyspace, key, i); });
-}
-
 static void add_hash_cut(const ShardMap *map, Cuts *cuts, int64 hash)
 {
     size_t i = find_hash_range(map->lowers, map->count, hash);
@@ -174,7 +168,7 @@ static void add_key_cut(const Keyspace *keyspace, Cuts *cuts, ArrayType *text)
     if (text == nullptr)
         return;
     Datum *key = parse_bound(keyspace, text);
-    size_t i = find_range_of_key(keyspace, key);
+    size_t i = find_key_range(keyspace, key);
     if (i == 0 || compare_with_bound(keyspace, key, i) != 0)
         cuts->cuts[cuts->count++] = {static_cast<int32>(i), 0, key, text};
 }
@@ -324,10 +318,10 @@ static size_t give_range(const Writer *writer, const Keyspace *keyspace, const M
     } else {
         first = range->lower_key == nullptr
                     ? 0
-                    : find_range_of_key(keyspace, parse_bound(keyspace, range->lower_key));
+                    : find_key_range(keyspace, parse_bound(keyspace, range->lower_key));
         last = range->upper_key == nullptr
                    ? map->count - 1
-                   : find_range_of_key(keyspace, parse_bound(keyspace, range->upper_key)) - 1;
+                   : find_key_range(keyspace, parse_bound(keyspace, range->upper_key)) - 1;
     }
     return give_entries(writer, keyspace, move, first, last, from, to);
 }

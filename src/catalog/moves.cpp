@@ -18,7 +18,7 @@ namespace column
 {
 constexpr AttrNumber move_id = 1, move_plan = 2, move_position = 3, move_keyspace = 4,
                      move_source = 5, move_target = 6, move_state = 7, move_rows = 8,
-                     move_bytes = 9;
+                     move_bytes = 9, move_seconds = 10;
 constexpr AttrNumber range_move = 1, range_ordinal = 2, range_kind = 3, range_lower_hash = 4,
                      range_upper_hash = 5, range_lower_key = 6, range_upper_key = 7,
                      range_pin_key = 8;
@@ -143,6 +143,7 @@ Move *read_move(int32 move_id)
                         errmsg("move %d is in the unknown state \"%s\"", move_id, state)));
     move->rows = DatumGetFloat8(read_column(&rows, row, column::move_rows));
     move->bytes = DatumGetFloat8(read_column(&rows, row, column::move_bytes));
+    move->seconds = DatumGetFloat8(read_column(&rows, row, column::move_seconds));
     end_rows(&rows);
     read_ranges(move);
     return move;
@@ -273,16 +274,19 @@ static void insert_ranges(const Move *move)
 
 void insert_move(Move *move)
 {
-    const Oid types[] = {INT4OID, INT4OID, INT4OID,   INT4OID,
-                         INT4OID, TEXTOID, FLOAT8OID, FLOAT8OID};
+    const Oid types[] = {INT4OID, INT4OID,   INT4OID,   INT4OID,  INT4OID,
+                         TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
     Datum values[] = {
         Int32GetDatum(move->plan_id),     Int32GetDatum(move->position),
         Int32GetDatum(move->keyspace_id), Int32GetDatum(move->source),
         Int32GetDatum(move->target),      CStringGetTextDatum(move_state_name(move->state)),
-        Float8GetDatum(move->rows),       Float8GetDatum(move->bytes)};
+        Float8GetDatum(move->rows),       Float8GetDatum(move->bytes),
+        Float8GetDatum(move->seconds)};
+    static_assert(lengthof(types) == lengthof(values));
     move->id = insert_returning(
         "INSERT INTO shardwise.move (plan_id, position, keyspace_id, source_shard, target_shard, "
-        "state, estimated_rows, estimated_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "state, estimated_rows, estimated_bytes, estimated_seconds) VALUES ($1, $2, $3, $4, $5, "
+        "$6, $7, $8, $9) "
         "RETURNING move_id",
         lengthof(types), types, values);
     insert_ranges(move);

@@ -38,6 +38,7 @@ struct Move {
     MoveState state;
     double rows; // estimates
     double bytes;
+    double seconds;
     int nranges;
     MoveRange *ranges; // in the order of the key space
 };

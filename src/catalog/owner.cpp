@@ -8,8 +8,8 @@
 namespace shardwise
 {
 
-static int32 find_by_hash(const Keyspace *keyspace, const KeyIndex *index, int64 hash,
-                          const Datum *values)
+static int find_by_hash(const Keyspace *keyspace, const KeyIndex *index, int64 hash,
+                        const Datum *values)
 {
     const int64 *first = index->hashes;
     const int64 *end = first + index->count;
@@ -17,12 +17,12 @@ static int32 find_by_hash(const Keyspace *keyspace, const KeyIndex *index, int64
         int i = at - first;
         if (keys_are_equal(keyspace, &keyspace->map->functions, &index->keys[i * keyspace->nkeys],
                            values))
-            return index->owners[i];
+            return i;
     }
-    return 0;
+    return -1;
 }
 
-static int32 find_by_order(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
+static int find_by_order(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
 {
     int low = 0, high = index->count;
     while (low < high) {
@@ -30,36 +30,39 @@ static int32 find_by_order(const Keyspace *keyspace, const KeyIndex *index, cons
         int order = compare_keys_with(keyspace, &keyspace->map->functions, values,
                                       &index->keys[middle * keyspace->nkeys]);
         if (order == 0)
-            return index->owners[middle];
+            return middle;
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return 0;
+    return -1;
 }
 
-// Finds an explicit key's owner, 0 where the key is not in the index.
-static int32 find_explicit_key(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
+int find_explicit_key(const Keyspace *keyspace, const KeyIndex *index, const Datum *values)
 {
     if (index->count == 0)
-        return 0;
+        return -1;
     if (!index->hashes)
         return find_by_order(keyspace, index, values);
     return find_by_hash(keyspace, index, hash_key_with(keyspace, &keyspace->map->functions, values),
                         values);
 }
 
-static int32 find_by_range(const Keyspace *keyspace, const Datum *values)
+size_t find_key_range(const Keyspace *keyspace, const Datum *values)
 {
     const ShardMap *map = keyspace->map;
-    if (map->count == 0)
-        return keyspace->default_shard;
-    size_t range = find_ordered_range(map->count, [=](size_t i) {
+    return find_ordered_range(map->count, [=](size_t i) {
         return compare_keys_with(keyspace, &map->functions, values,
                                  &map->bounds[i * keyspace->nkeys]);
     });
-    return map->owners[range];
+}
+
+static int32 find_by_range(const Keyspace *keyspace, const Datum *values)
+{
+    const ShardMap *map = keyspace->map;
+    return map->count == 0 ? keyspace->default_shard
+                           : map->owners[find_key_range(keyspace, values)];
 }
 
 int32 find_owner(const Keyspace *keyspace, const Datum *values)
@@ -68,17 +71,17 @@ int32 find_owner(const Keyspace *keyspace, const Datum *values)
     if (keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash) {
         int64 hash = hash_key_with(keyspace, &map->functions, values);
         if (unlikely(map->pinned.count > 0))
-            if (int32 owner = find_by_hash(keyspace, &map->pinned, hash, values))
-                return owner;
+            if (int pin = find_by_hash(keyspace, &map->pinned, hash, values); pin >= 0)
+                return map->pinned.owners[pin];
         return map->count == 0 ? 0 : map->owners[find_hash_range(map->lowers, map->count, hash)];
     }
 
-    if (int32 owner = find_explicit_key(keyspace, &map->pinned, values))
-        return owner;
+    if (int pin = find_explicit_key(keyspace, &map->pinned, values); pin >= 0)
+        return map->pinned.owners[pin];
     if (keyspace->strategy == Strategy::Range)
         return find_by_range(keyspace, values);
-    int32 owner = find_explicit_key(keyspace, &map->listed, values);
-    return owner != 0 ? owner : keyspace->default_shard;
+    int listed = find_explicit_key(keyspace, &map->listed, values);
+    return listed >= 0 ? map->listed.owners[listed] : keyspace->default_shard;
 }
 
 int32 any_owner(const Keyspace *keyspace)

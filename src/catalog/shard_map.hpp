@@ -1,4 +1,5 @@
-// A keyspace's shard map and pins in memory, as arrays over core's lookups. Private to the room.
+// A keyspace's shard map and pins in memory, as arrays over core's lookups. For this room, and for
+// making plans.
 #pragma once
 
 #include "pg/pg.hpp"
@@ -26,5 +27,11 @@ struct ShardMap {
     KeyIndex pinned;
     GhostRanges ghosts;
 };
+
+// Finds an explicit key's place in an index; -1 where it is not there.
+int find_explicit_key(const Keyspace *keyspace, const KeyIndex *index, const Datum *values);
+
+// Strategy range: the range that holds a key; the map has at least one.
+size_t find_key_range(const Keyspace *keyspace, const Datum *values);
 
 } // namespace shardwise

@@ -12,9 +12,8 @@ extern "C" {
 namespace shardwise
 {
 
-// Blocks and keys that a sample reads of one shard.
+// Blocks that a sample reads of one shard.
 static constexpr int sampled_blocks = 200;
-static constexpr int sampled_keys = 10000;
 
 // Values print as the catalog's keys do, whatever the shard's own settings are.
 static constexpr const char *session_settings =
@@ -119,16 +118,18 @@ static char *size_query(const List *tables)
     appendStringInfoString(&sql, " FROM ");
     foreach (cell, tables) {
         int i = foreach_current_index(cell);
+        const char *name = quote_literal_cstr(qualified_name(lfirst_oid(cell)));
         appendStringInfo(
             &sql,
             "%s(SELECT coalesce(sum(CASE WHEN c.reltuples >= 0 AND c.relpages > 0 "
             "THEN c.reltuples / c.relpages ELSE 60 END * b.blocks), 0) AS r%d, "
             "coalesce(sum(pg_total_relation_size(c.oid)), 0) AS b%d, "
             "coalesce(sum(b.blocks), 0) AS p%d "
-            "FROM pg_partition_tree(to_regclass(%s)) t JOIN pg_class c ON c.oid = t.relid, "
+            "FROM (SELECT to_regclass(%s) AS oid UNION "
+            "SELECT relid FROM pg_partition_tree(to_regclass(%s))) t JOIN pg_class c USING (oid), "
             "LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::int "
             "AS blocks) b WHERE c.relkind = 'r') AS t%d",
-            i > 0 ? ", " : "", i, i, i, quote_literal_cstr(qualified_name(lfirst_oid(cell))), i);
+            i > 0 ? ", " : "", i, i, i, name, name, i);
     }
     return sql.data;
 }
@@ -161,8 +162,8 @@ static char *sample_query(const Inquiry *inquiry)
             quote_identifier(get_attname(inquiry->largest, table->key_columns[i], false)));
     double percent = Min(100.0, 100.0 * sampled_blocks / inquiry->largest_blocks);
     return psprintf("SELECT array_agg(key) FROM (SELECT ARRAY[%s] AS key FROM %s TABLESAMPLE "
-                    "SYSTEM (%.6f) REPEATABLE (1) LIMIT %d) s",
-                    columns.data, qualified_name(inquiry->largest), percent, sampled_keys);
+                    "SYSTEM (%.6f) REPEATABLE (1)) s",
+                    columns.data, qualified_name(inquiry->largest), percent);
 }
 
 static void read_sample(Inquiry *inquiry, const Keyspace *keyspace)
@@ -202,6 +203,42 @@ static void draw_samples(Inquiry *inquiries, const KeyspaceSizes *sizes)
         if (OidIsValid(inquiries[i].largest))
             read_sample(&inquiries[i], sizes->keyspace);
     AtEOXact_GUC(true, nest_level);
+}
+
+// The condition that a row of a table has a key. Literals take the columns' types.
+static char *key_condition(const Table *table, ArrayType *key)
+{
+    Datum *texts;
+    int count;
+    deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &texts, nullptr, &count);
+    StringInfoData sql;
+    initStringInfo(&sql);
+    for (int i = 0; i < count; i++)
+        appendStringInfo(&sql, "%s%s = %s", i > 0 ? " AND " : "",
+                         quote_identifier(get_attname(table->relid, table->key_columns[i], false)),
+                         quote_literal_cstr(TextDatumGetCString(texts[i])));
+    return sql.data;
+}
+
+double estimate_rows_of_key(const KeyspaceSizes *sizes, int32 shard, const Datum *key)
+{
+    KeyspaceSizes one = {sizes->keyspace, sizes->tables, 1,
+                         static_cast<ShardSize *>(palloc0(sizeof(ShardSize)))};
+    one.shards[0].shard = shard;
+    ArrayType *text = key_to_text_array(sizes->keyspace, key);
+    Inquiry *inquiry = open_inquiries(&one);
+    double rows = 0;
+    ListCell *cell;
+    foreach (cell, sizes->tables) {
+        Oid relid = lfirst_oid(cell);
+        ask(inquiry, psprintf("EXPLAIN SELECT FROM %s WHERE %s", qualified_name(relid),
+                              key_condition(find_table(relid), text)));
+        char **values = hear(inquiry);
+        const char *estimate = values ? strstr(values[0], " rows=") : nullptr;
+        rows += estimate ? strtod(estimate + strlen(" rows="), nullptr) : 0;
+    }
+    close_session(inquiry->session);
+    return rows;
 }
 
 KeyspaceSizes *measure_keyspace(const Keyspace *keyspace, const List *shards, bool with_sample)

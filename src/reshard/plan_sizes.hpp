@@ -31,6 +31,10 @@ List *list_keyspace_tables(int32 keyspace_id);
 // `with_sample`: keys are drawn too. Errors: 08001 if one does not answer; the shard's errors.
 KeyspaceSizes *measure_keyspace(const Keyspace *keyspace, const List *shards, bool with_sample);
 
+// Estimates the rows of one key in all tables of the keyspace: what the shard's planner assumes,
+// for which it needs a recent ANALYZE.
+double estimate_rows_of_key(const KeyspaceSizes *sizes, int32 shard, const Datum *key);
+
 // The size of one shard; zeros if it was not asked.
 const ShardSize *find_shard_size(const KeyspaceSizes *sizes, int32 shard);
 
