@@ -1,5 +1,7 @@
 #include "executor/check_options.hpp"
 
+#include "planner/row_checks.hpp"
+
 extern "C" {
 #include "mb/pg_wchar.h"
 }
@@ -7,19 +9,17 @@ extern "C" {
 namespace shardwise
 {
 
-static ArrayType *read_array(const Route *route, const PGresult *result, int row, int column)
+// The row in a message: the outermost braces around an array's text.
+static ArrayType *read_row_text(const char *message)
 {
+    const char *start = strchr(message, '{');
+    const char *end = strrchr(message, '}');
     Oid function, io_param;
-    char *value = PQgetvalue(result, row, column);
-    if (!route->binary_results) {
-        getTypeInputInfo(TEXTARRAYOID, &function, &io_param);
-        return DatumGetArrayTypeP(OidInputFunctionCall(function, value, io_param, -1));
-    }
-    StringInfoData buffer = {};
-    buffer.data = value;
-    buffer.len = buffer.maxlen = PQgetlength(result, row, column);
-    getTypeBinaryInputInfo(TEXTARRAYOID, &function, &io_param);
-    return DatumGetArrayTypeP(OidReceiveFunctionCall(function, &buffer, io_param, -1));
+    if (start == nullptr || end == nullptr)
+        return nullptr;
+    getTypeInputInfo(TEXTARRAYOID, &function, &io_param);
+    char *text = pnstrdup(start, end - start + 1);
+    return DatumGetArrayTypeP(OidInputFunctionCall(function, text, io_param, -1));
 }
 
 // The row in the words of "Failing row contains (...)", long values cut as PostgreSQL cuts them.
@@ -43,32 +43,43 @@ static char *describe_row(ArrayType *array)
     return description.data;
 }
 
-[[noreturn]] static void raise_violation(const WithCheckOption *check, ArrayType *row)
+[[noreturn]] static void raise_view_violation(const WithCheckOption *check, ArrayType *row)
 {
-    if (check->kind == WCO_VIEW_CHECK)
-        ereport(ERROR, (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
-                        errmsg("new row violates check option for view \"%s\"", check->relname),
-                        errdetail("Failing row contains (%s).", describe_row(row))));
-    if (check->polname != nullptr)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("new row violates row-level security policy \"%s\" for table \"%s\"",
-                               check->polname, check->relname)));
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("new row violates row-level security policy for table \"%s\"",
-                           check->relname)));
+    ereport(ERROR,
+            (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
+             errmsg("new row violates check option for view \"%s\"", check->relname),
+             row != nullptr ? errdetail("Failing row contains (%s).", describe_row(row)) : 0));
     pg_unreachable();
 }
 
-void verify_checks(const Route *route, const PGresult *result, int row)
+[[noreturn]] static void raise_policy_violation(const WithCheckOption *check)
 {
-    int column = route->ncolumns - list_length(route->checks);
-    ListCell *cell;
-    foreach (cell, route->checks) {
-        if (!PQgetisnull(result, row, column))
-            raise_violation((WithCheckOption *)lfirst(cell),
-                            read_array(route, result, row, column));
-        column++;
-    }
+    const char *expression = check->kind == WCO_RLS_CONFLICT_CHECK ? " (USING expression)" : "";
+    if (check->polname != nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("new row violates row-level security policy \"%s\"%s for table \"%s\"",
+                        check->polname, expression, check->relname)));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("new row violates row-level security policy%s for table \"%s\"",
+                           expression, check->relname)));
+    pg_unreachable();
+}
+
+void raise_row_check(const void *argument, int sqlstate, const char *message)
+{
+    const Route *route = (const Route *)argument;
+    const char *marker = strstr(message, row_check_marker);
+    if (sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION || marker == nullptr)
+        return;
+    marker += strlen(row_check_marker);
+    int number = atoi(marker);
+    if (!isdigit((unsigned char)*marker) || number >= list_length(route->checks))
+        return;
+    const WithCheckOption *check = (const WithCheckOption *)list_nth(route->checks, number);
+    if (check->kind == WCO_VIEW_CHECK)
+        raise_view_violation(check, read_row_text(marker));
+    raise_policy_violation(check);
 }
 
 } // namespace shardwise

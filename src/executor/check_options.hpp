@@ -1,16 +1,15 @@
-// WITH CHECK OPTION of views and row-level security, whose outcome the shard sends with each row.
+// WITH CHECK OPTION of views and row-level security: the shard's error of a row that fails a check,
+// in PostgreSQL's words.
 #pragma once
 
 #include "pg/pg.hpp"
 #include "planner/route.hpp"
 
-#include "libpq-fe.h"
-
 namespace shardwise
 {
 
-// Raises PostgreSQL's error if a new row failed a check of the route: 44000 for a view, 42501 for
-// row-level security.
-void verify_checks(const Route *route, const PGresult *result, int row);
+// A translator of a statement's errors (RemoteStatement); `route` is its argument. Raises 44000 for
+// a view, 42501 for row-level security, if a check of the route (planner/row_checks.hpp) failed.
+void raise_row_check(const void *route, int sqlstate, const char *message);
 
 } // namespace shardwise

@@ -1,6 +1,5 @@
 #include "executor/gather.hpp"
 
-#include "executor/check_options.hpp"
 #include "executor/rows.hpp"
 
 extern "C" {
@@ -57,7 +56,6 @@ bool read_stream(Gather *gather, Stream *stream)
             stream->is_over = true;
             return false;
         }
-        verify_checks(gather->route, result, row);
         // One copy of a reference table speaks for all; some rows only carry checks.
     } while (stream->is_silent);
     read_row(gather->reader, result, row, stream->slot->tts_values, stream->slot->tts_isnull);
@@ -135,13 +133,12 @@ Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc 
     gather->route = route;
     gather->n = n;
     gather->streams = (Stream *)palloc0(sizeof(Stream) * n);
-    bool has_rows = route->ncolumns > list_length(route->checks);
     gather->reader = make_row_reader(columns, route->binary_results);
     for (int i = 0; i < n; i++) {
         Stream *stream = &gather->streams[i];
         stream->query = queries[i];
         stream->is_silent =
-            (OidIsValid(route->reference) && i > 0) || (route->counts_rows && !has_rows);
+            (OidIsValid(route->reference) && i > 0) || (route->counts_rows && columns->natts == 0);
         stream->slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
         stream->row_context =
             AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_SMALL_SIZES);

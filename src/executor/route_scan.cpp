@@ -127,7 +127,6 @@ bool read_one(RouteScanState *state, TupleTableSlot *slot)
     int row;
 
     while (next_row(state->query, &result, &row)) {
-        verify_checks(state->route, result, row);
         if (slot->tts_tupleDescriptor->natts == 0 && state->route->counts_rows &&
             !estate->es_plannedstmt->hasReturning)
             continue; // rows that only carried checks
@@ -301,6 +300,11 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
+    statement.hides_rows = route->hides_rows;
+    if (route->checks != NIL) {
+        statement.translate_error = raise_row_check;
+        statement.argument = route;
+    }
     RemoteQuery *query = start_query(join(state, shard), &statement, &values, context);
     MemoryContextSwitchTo(saved);
     return query;

@@ -168,8 +168,9 @@ void walk_query(Query *query, Normalizer *state)
     // The shard plans better when it sees the LIMIT.
     walk_keeping(query->limitOffset, state, true);
     walk_keeping(query->limitCount, state, true);
+    // A policy's own constants are the same in every statement, and in each of its checks.
     foreach (cell, query->withCheckOptions)
-        walk(((WithCheckOption *)lfirst(cell))->qual, state);
+        walk_keeping(((WithCheckOption *)lfirst(cell))->qual, state, true);
 }
 
 bool walk(Node *node, void *context)

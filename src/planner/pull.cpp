@@ -167,7 +167,6 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     List *values = NIL;
     Route *route = compile_route(query, shipping, analysis, &values);
     route->tier = Tier::Pull;
-    route->ncolumns = list_length(columns);
 
     CustomScan *scan = makeNode(CustomScan);
     scan->scan.plan.targetlist = tlist;

@@ -41,7 +41,6 @@ struct Route {
     KeyPin *pins;
     int nsort;
     SortColumn *sort;
-    int ncolumns; // of the shard's result, with the check columns
     bool binary_results;
     bool writes;        // locks rows or changes them
     bool only_locks;    // then, changes none
@@ -50,10 +49,9 @@ struct Route {
     Oid reference;      // the reference table that is written: every shard does it, one answers
     int shard_param;    // number (from 1) of the parameter that tells a shard its number; 0: none
     bool counts_rows;   // the command tag counts the rows that the shard changed
-    // WITH CHECK OPTION and row-level security: the shard returns one text[] per check behind the
-    // visible columns; other than NULL it is the row that PostgreSQL's error shows.
-    List *checks;    // WithCheckOption nodes without qual
-    List *functions; // Oid: functions that the shard calls and the user must be allowed to
+    bool hides_rows;    // row-level security of a table that is written
+    List *checks;       // WithCheckOption, by the number that a violation names (row_checks.hpp)
+    List *functions;    // Oid: functions that the shard calls and the user must be allowed to
 };
 
 // True if the statement may go to several shards at once.

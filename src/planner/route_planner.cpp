@@ -5,6 +5,7 @@
 #include "planner/parameters.hpp"
 #include "planner/projection.hpp"
 #include "planner/route.hpp"
+#include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
 #include "planner/write_tiers.hpp"
@@ -14,6 +15,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/rls.h"
 }
 
 namespace shardwise
@@ -153,6 +155,19 @@ bool locks_or_changes_rows(Node *node, void *context)
         return query_tree_walker(query, (bool (*)())locks_or_changes_rows, context, 0);
     }
     return expression_tree_walker(node, (bool (*)())locks_or_changes_rows, context);
+}
+
+// Does row-level security of a written table concern the user?
+bool writes_secured_table(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        if (writes_secured_table((Query *)((CommonTableExpr *)lfirst(cell))->ctequery))
+            return true;
+    if (query->commandType == CMD_SELECT)
+        return false;
+    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    return check_enable_rls(target->relid, target->checkAsUser, true) == RLS_ENABLED;
 }
 
 bool calls_volatile(List *functions)
@@ -301,8 +316,6 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     Shipping shipping = {};
     prepare_changes(sent);
     Projection projection = split_projection(sent, result_varno);
-    int shown = list_length(projection.columns);
-    List *checks = append_check_columns(sent, &shipping.refusal);
     ship_query(sent, &shipping);
     if ((*refusal = shipping.refusal) != nullptr)
         return nullptr;
@@ -311,7 +324,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     Tier tier;
     if ((*refusal = choose_tier(sent, simple, &analysis, &tier)) != nullptr)
         return nullptr;
-    if ((*refusal = apply_row_security(sent)) != nullptr)
+    List *checks = place_row_checks(sent, refusal);
+    if (*refusal != nullptr || (*refusal = apply_row_security(sent)) != nullptr)
         return nullptr;
 
     List *values = NIL;
@@ -320,7 +334,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     if (analysis.changes_reference)
         route->reference = rt_fetch(query->resultRelation, query->rtable)->relid;
     route->checks = checks;
-    route->ncolumns = shown + list_length(checks);
+    route->hides_rows = writes_secured_table(query);
     route->binary_results = columns_travel_in_binary(projection.columns);
     route->writes =
         locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);
@@ -328,7 +342,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
                         !calls_volatile(shipping.functions);
     route->counts_rows = query->commandType != CMD_SELECT;
     route->is_only_scan = true;
-    route->may_fail_late = checks != NIL || computes(projection.output) || !route->binary_results;
+    route->may_fail_late = computes(projection.output) || !route->binary_results;
 
     flat.rtable = lappend(flat.rtable, make_result_entry(projection.columns));
     return make_statement(query, make_scan(route, values, &projection), flat.rtable);

@@ -84,29 +84,62 @@ char *secure_target(Query *query, RangeTblEntry *rte)
     return nullptr;
 }
 
-struct UseContext {
+// System columns and whole rows of a table, which become columns of the subquery in its place.
+struct HiddenColumns {
     int varno;
     int depth;
+    RangeTblEntry *rte;
+    Query *subquery;
 };
 
-// System columns and whole rows of a table have no counterpart once it is a subquery.
-bool uses_hidden_columns(Node *node, void *context)
+char *unused_name(List *names, const char *wanted)
 {
-    UseContext *use = (UseContext *)context;
+    char *name = pstrdup(wanted);
+    for (int i = 1; list_member(names, makeString(name)); i++)
+        name = psprintf("%s %d", wanted, i);
+    return name;
+}
+
+// The number of the subquery's column that shows what the Var meant; made with the first use.
+AttrNumber show_hidden_column(HiddenColumns *hidden, const Var *var)
+{
+    Var *inner = copy_node(var);
+    inner->varno = inner->varnosyn = 1;
+    inner->varattnosyn = inner->varattno;
+    inner->varlevelsup = 0;
+    ListCell *cell;
+    foreach (cell, hidden->subquery->targetList)
+        if (equal(((TargetEntry *)lfirst(cell))->expr, inner))
+            return foreach_current_index(cell) + 1;
+
+    int number = list_length(hidden->subquery->targetList) + 1;
+    List **names = &hidden->rte->eref->colnames;
+    char *name = unused_name(*names, var->varattno == 0 ? "whole row" : psprintf("%d", number));
+    hidden->subquery->targetList =
+        lappend(hidden->subquery->targetList, makeTargetEntry((Expr *)inner, number, name, false));
+    *names = lappend(*names, makeString(name));
+    return number;
+}
+
+bool replace_hidden_columns(Node *node, void *context)
+{
+    HiddenColumns *hidden = (HiddenColumns *)context;
     if (node == nullptr)
         return false;
     if (IsA(node, Var)) {
         Var *var = (Var *)node;
-        return var->varno == use->varno && (int)var->varlevelsup == use->depth &&
-               var->varattno <= 0;
+        if (var->varno == hidden->varno && (int)var->varlevelsup == hidden->depth &&
+            var->varattno <= 0)
+            var->varattno = var->varattnosyn = show_hidden_column(hidden, var);
+        return false;
     }
     if (IsA(node, Query)) {
-        use->depth++;
-        bool found = query_tree_walker((Query *)node, (bool (*)())uses_hidden_columns, context, 0);
-        use->depth--;
-        return found;
+        hidden->depth++;
+        (void)query_tree_walker((Query *)node, (bool (*)())replace_hidden_columns, context, 0);
+        hidden->depth--;
+        return false;
     }
-    return expression_tree_walker(node, (bool (*)())uses_hidden_columns, context);
+    return expression_tree_walker(node, (bool (*)())replace_hidden_columns, context);
 }
 
 Expr *column_or_null(RangeTblEntry *rte, Form_pg_attribute attribute)
@@ -242,12 +275,9 @@ char *secure_level(Query *query)
                 return refusal;
             continue;
         }
-        UseContext use = {varno, -1};
-        if (uses_hidden_columns((Node *)query, &use))
-            return psprintf("A system column or whole row of table \"%s\", which has row-level "
-                            "security, is used.",
-                            get_rel_name(rte->relid));
         make_barrier_subquery(rte, varno);
+        HiddenColumns hidden = {varno, 0, rte, rte->subquery};
+        (void)query_tree_walker(query, (bool (*)())replace_hidden_columns, &hidden, 0);
     }
     if (query_tree_walker(query, (bool (*)())secure_subqueries, &refusal, 0))
         return refusal;
@@ -261,105 +291,11 @@ char *secure_level(Query *query)
     return nullptr;
 }
 
-bool has_check_options(Node *node, void *)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Query)) {
-        if (((Query *)node)->withCheckOptions != NIL)
-            return true;
-        return query_tree_walker((Query *)node, (bool (*)())has_check_options, nullptr, 0);
-    }
-    return expression_tree_walker(node, (bool (*)())has_check_options, nullptr);
-}
-
-// ---- WITH CHECK OPTION
-// ---------------------------------------------------------------------------
-
-Expr *column_as_text(int varno, Form_pg_attribute attribute)
-{
-    CoerceViaIO *cast = makeNode(CoerceViaIO);
-    cast->arg = (Expr *)makeVar(varno, attribute->attnum, attribute->atttypid, attribute->atttypmod,
-                                attribute->attcollation, 0);
-    cast->resulttype = TEXTOID;
-    cast->resultcollid = DEFAULT_COLLATION_OID;
-    cast->coerceformat = COERCE_EXPLICIT_CAST;
-    cast->location = -1;
-    return (Expr *)cast;
-}
-
-// The row as PostgreSQL shows it in "Failing row contains": one text a column. Row-level security
-// must not show it.
-Expr *failing_row(Query *query, const WithCheckOption *check)
-{
-    ArrayExpr *array = makeNode(ArrayExpr);
-    array->array_typeid = TEXTARRAYOID;
-    array->array_collid = DEFAULT_COLLATION_OID;
-    array->element_typeid = TEXTOID;
-    array->location = -1;
-    if (check->kind == WCO_VIEW_CHECK) {
-        Relation relation =
-            table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
-        TupleDesc columns = RelationGetDescr(relation);
-        for (int i = 0; i < columns->natts; i++)
-            if (!TupleDescAttr(columns, i)->attisdropped)
-                array->elements =
-                    lappend(array->elements,
-                            column_as_text(query->resultRelation, TupleDescAttr(columns, i)));
-        table_close(relation, NoLock);
-    }
-    return (Expr *)array;
-}
-
-// NULL where the new row passes the check, else the row.
-Expr *check_column(Query *query, const WithCheckOption *check)
-{
-    CaseWhen *passes = makeNode(CaseWhen);
-    passes->expr = (Expr *)check->qual;
-    passes->result = (Expr *)makeNullConst(TEXTARRAYOID, -1, DEFAULT_COLLATION_OID);
-    passes->location = -1;
-    CaseExpr *result = makeNode(CaseExpr);
-    result->casetype = TEXTARRAYOID;
-    result->casecollid = DEFAULT_COLLATION_OID;
-    result->args = list_make1(passes);
-    result->defresult = failing_row(query, check);
-    result->location = -1;
-    return (Expr *)result;
-}
-
 } // namespace
 
 char *apply_row_security(Query *query)
 {
     return secure_level(query);
-}
-
-List *append_check_columns(Query *query, char **refusal)
-{
-    List *checks = query->withCheckOptions;
-    query->withCheckOptions = NIL;
-    if (has_check_options((Node *)query, nullptr)) {
-        *refusal = pstrdup("A WITH CHECK OPTION inside a modifying CTE is not supported.");
-        return NIL;
-    }
-    List *kept = NIL;
-    ListCell *cell;
-    foreach (cell, checks) {
-        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
-        if (check->kind == WCO_RLS_CONFLICT_CHECK) {
-            *refusal = pstrdup("ON CONFLICT DO UPDATE on a table with row-level security needs a "
-                               "check of the row that is already there.");
-            return NIL;
-        }
-        TargetEntry *entry =
-            makeTargetEntry(check_column(query, check), list_length(query->returningList) + 1,
-                            psprintf("check %d", list_length(kept) + 1), false);
-        query->returningList = lappend(query->returningList, entry);
-        WithCheckOption *bare = copy_node(check);
-        bare->qual = nullptr;
-        kept = lappend(kept, bare);
-    }
-    return kept;
 }
 
 } // namespace shardwise

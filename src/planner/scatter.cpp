@@ -68,7 +68,6 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
     List *values = NIL;
     Route *route = compile_route(remote, shipping, analysis, &values);
     route->tier = Tier::Scatter;
-    route->ncolumns = list_length(columns);
     route->binary_results = columns_travel_in_binary(columns);
     return make_shard_rows(route, values, columns, is_ordered);
 }

@@ -33,6 +33,10 @@ struct RemoteStatement {
     int nparams;
     const Oid *param_types; // 0: the shard infers it
     bool binary_results;
+    // May raise another error in place of the shard's. nullptr: none stands for another.
+    void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
+    const void *argument = nullptr;
+    bool hides_rows = false; // the user may not see values of rows: violations come without DETAIL
 };
 
 struct RemoteValues {

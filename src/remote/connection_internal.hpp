@@ -181,7 +181,7 @@ void install_notice_receiver(Connection *);
 void emit_notices(Connection *);
 void drop_notices(Connection *);
 // Raises the error of the exchange that ended (or the loss of the connection), whole.
-void raise_exchange_error(Connection *) pg_attribute_noreturn();
+void raise_exchange_error(Connection *, const RemoteStatement * = nullptr) pg_attribute_noreturn();
 void raise_lost(Connection *, int sqlstate, const char *detail) pg_attribute_noreturn();
 int sqlstate_of(const PGresult *); // of an error
 bool error_has_sqlstate(const PGresult *, const char *sqlstate);

@@ -81,6 +81,14 @@ static RemoteError copy_error(const PGresult *result)
     return e;
 }
 
+// What PostgreSQL leaves out where the user may not see the row: its columns, and the key that is
+// there already.
+static bool shows_values(const RemoteError *e)
+{
+    return e->sqlstate == ERRCODE_NOT_NULL_VIOLATION || e->sqlstate == ERRCODE_CHECK_VIOLATION ||
+           e->sqlstate == ERRCODE_UNIQUE_VIOLATION;
+}
+
 static int set_name(int code, const char *value)
 {
     return value != nullptr ? err_generic_string(code, value) : 0;
@@ -138,7 +146,7 @@ static RemoteError take_error(Connection *c)
     return e;
 }
 
-void raise_exchange_error(Connection *c)
+void raise_exchange_error(Connection *c, const RemoteStatement *statement)
 {
     // The answer to a cancel request that was passed on: the router's own error says why.
     if (c->cancel_sent && c->error != nullptr && error_has_sqlstate(c->error, "57014")) {
@@ -150,6 +158,10 @@ void raise_exchange_error(Connection *c)
     }
 
     RemoteError e = take_error(c);
+    if (statement != nullptr && statement->translate_error != nullptr && e.message != nullptr)
+        statement->translate_error(statement->argument, e.sqlstate, e.message);
+    if (statement != nullptr && statement->hides_rows && shows_values(&e))
+        e.detail = nullptr;
     raise_remote_error(c, &e);
     pg_unreachable();
 }

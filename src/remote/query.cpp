@@ -212,7 +212,7 @@ static bool finish_query(RemoteQuery *q)
             return false;
         }
         q->finished = true;
-        raise_exchange_error(c);
+        raise_exchange_error(c, &q->statement);
     }
     q->finished = true;
     return true;

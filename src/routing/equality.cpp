@@ -452,6 +452,23 @@ void collect_expression_subqueries(Collector *c)
     }
 }
 
+// What the inserted row has in a column, as far as subqueries (checks, RETURNING) ask for it. Of a
+// row in the way of ON CONFLICT the same holds for the shard key, which is part of every unique
+// constraint.
+void collect_inserted_row(Collector *c)
+{
+    ListCell *cell;
+    foreach (cell, c->query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Term target = {c->query, c->query->resultRelation, entry->resno};
+        Term source;
+        if (find_term((Node *)entry->expr, c->query, c->parents, &source))
+            add_edge(c, source, target);
+        else if (is_known_value((Node *)entry->expr))
+            c->out->seeds = lappend(c->out->seeds, remember(Seed{target, entry->expr, false}));
+    }
+}
+
 void collect_query(Query *query, List *parents, bool decides, Equalities *out)
 {
     Collector collector = {out, query, parents, decides, Place::Certain, nullptr};
@@ -461,8 +478,10 @@ void collect_query(Query *query, List *parents, bool decides, Equalities *out)
 
     foreach (cell, query->cteList)
         collect_query((Query *)((CommonTableExpr *)lfirst(cell))->ctequery, own, false, out);
-    if (query->commandType == CMD_INSERT)
+    if (query->commandType == CMD_INSERT) {
         out->inserts = lappend(out->inserts, query);
+        collect_inserted_row(&collector);
+    }
     if (query->setOperations != nullptr) {
         // The branches are not in the FROM clause.
         foreach (cell, query->rtable) {

@@ -17,7 +17,6 @@ UPDATE documents SET owner = 'postgres' WHERE tenant = 1 AND id = 9;
 UPDATE documents SET body = 'stolen' WHERE tenant = 1 AND id = 1;
 DELETE FROM documents WHERE tenant = 2 RETURNING id;
 INSERT INTO documents VALUES (1, 1, 'diff_reader', 'clash') ON CONFLICT DO NOTHING;
--- expect-refused: row-level security
 INSERT INTO documents VALUES (1, 9, 'diff_reader', 'clash') ON CONFLICT (tenant, id) DO UPDATE SET body = 'changed' RETURNING body;
 -- No privilege: said of the same relation, wherever it stands.
 SELECT * FROM customers WHERE customer_id = 7;

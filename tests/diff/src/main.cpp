@@ -87,9 +87,10 @@ int main(int argc, char **argv)
     CLI::App app{"Compares a router with a plain PostgreSQL server, statement by statement."};
     app.add_option("--router", options.router, "connection string of the router")->required();
     app.add_option("--plain", options.plain, "connection string of the plain server")->required();
-    app.add_option("--shard", options.shards, "NAME=CONNINFO, once for each shard");
+    app.add_option("--shard", options.shards, "NAME=CONNINFO, once for each shard")
+        ->allow_extra_args(false);
     app.add_option("--schema", options.schema, "file whose setup section makes tables and rows");
-    app.add_option("--mode", options.modes, "run these modes only");
+    app.add_option("--mode", options.modes, "run these modes only")->allow_extra_args(false);
     app.add_flag("--self-test", options.self_test, "honour expect-difference");
     app.add_flag("--verbose", options.verbose, "list what agrees, too");
     app.add_option("files", options.files, "statement files")->required();

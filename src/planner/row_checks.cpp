@@ -1,0 +1,401 @@
+#include "planner/row_checks.hpp"
+
+#include "pg/query_tree.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
+#include "commands/trigger.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct Placer {
+    Query *query;
+    List **kept; // the checks so far, of all levels
+    bool has_before_insert;
+    bool is_partitioned;
+    char *refusal;
+};
+
+bool is_update_of_conflict(const Query *query)
+{
+    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
+}
+
+// ---- expressions -------------------------------------------------------------------------------
+
+Expr *make_text(const char *text)
+{
+    return (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(text),
+                             false, false);
+}
+
+Expr *make_call(Oid function, Oid type, List *arguments)
+{
+    Oid collation = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
+    return (Expr *)makeFuncExpr(function, type, arguments, collation, collation,
+                                COERCE_EXPLICIT_CALL);
+}
+
+Expr *cast_by_text(Expr *expr, Oid type)
+{
+    CoerceViaIO *cast = makeNode(CoerceViaIO);
+    cast->arg = expr;
+    cast->resulttype = type;
+    cast->resultcollid = type == BOOLOID ? InvalidOid : DEFAULT_COLLATION_OID;
+    cast->coerceformat = COERCE_EXPLICIT_CAST;
+    cast->location = -1;
+    return (Expr *)cast;
+}
+
+// CASE WHEN condition THEN value ELSE otherwise END: the one way in SQL to order two expressions.
+Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
+{
+    CaseWhen *when = makeNode(CaseWhen);
+    when->expr = (Expr *)condition;
+    when->result = value;
+    when->location = -1;
+    CaseExpr *ordered = makeNode(CaseExpr);
+    ordered->casetype = BOOLOID;
+    ordered->args = list_make1(when);
+    ordered->defresult = otherwise;
+    ordered->location = -1;
+    return (Expr *)ordered;
+}
+
+Expr *make_bool(bool value)
+{
+    return (Expr *)makeBoolConst(value, false);
+}
+
+// The row as PostgreSQL shows it in "Failing row contains": one text a column.
+Expr *row_as_text(const Query *query)
+{
+    ArrayExpr *array = makeNode(ArrayExpr);
+    array->array_typeid = TEXTARRAYOID;
+    array->array_collid = DEFAULT_COLLATION_OID;
+    array->element_typeid = TEXTOID;
+    array->location = -1;
+    Relation relation =
+        table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (column->attisdropped)
+            continue;
+        Var *var = makeVar(query->resultRelation, column->attnum, column->atttypid,
+                           column->atttypmod, column->attcollation, 0);
+        array->elements = lappend(array->elements, cast_by_text((Expr *)var, TEXTOID));
+    }
+    table_close(relation, NoLock);
+    return cast_by_text((Expr *)array, TEXTOID);
+}
+
+// An expression that fails when it is evaluated, and never before: nothing but a volatile function
+// keeps the shard's planner from trying. Row-level security must not show the row.
+Expr *make_violation(Placer *placer, const WithCheckOption *check)
+{
+    int number = list_length(*placer->kept);
+    WithCheckOption *bare = copy_node(check);
+    bare->qual = nullptr;
+    *placer->kept = lappend(*placer->kept, bare);
+
+    Expr *message = make_text(psprintf("%s%d ", row_check_marker, number));
+    if (check->kind == WCO_VIEW_CHECK)
+        message = make_call(F_TEXTCAT, TEXTOID, list_make2(message, row_as_text(placer->query)));
+    Expr *moment = cast_by_text(make_call(F_CLOCK_TIMESTAMP, TIMESTAMPTZOID, NIL), TEXTOID);
+    Const *zero = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
+    Expr *nothing = make_call(F_LEFT, TEXTOID, list_make2(moment, zero));
+    return cast_by_text(make_call(F_TEXTCAT, TEXTOID, list_make2(message, nothing)), BOOLOID);
+}
+
+// ---- before the row goes in --------------------------------------------------------------------
+
+// The entry that feeds the INSERT; a single row becomes a VALUES list. Returns its number.
+int make_source(Query *query)
+{
+    int varno = 0;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        varno++;
+        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
+            return varno;
+    }
+    RangeTblEntry *values = makeNode(RangeTblEntry);
+    List *row = NIL;
+    values->rtekind = RTE_VALUES;
+    values->inFromCl = true;
+    values->eref = makeAlias("*VALUES*", NIL);
+    varno++;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
+        row = lappend(row, expr);
+        values->coltypes = lappend_oid(values->coltypes, exprType(expr));
+        values->coltypmods = lappend_int(values->coltypmods, exprTypmod(expr));
+        values->colcollations = lappend_oid(values->colcollations, exprCollation(expr));
+        values->eref->colnames =
+            lappend(values->eref->colnames, makeString(psprintf("column%d", list_length(row))));
+        entry->expr = (Expr *)makeVar(varno, list_length(row), exprType(expr), exprTypmod(expr),
+                                      exprCollation(expr), 0);
+    }
+    values->values_lists = list_make1(row);
+    query->rtable = lappend(query->rtable, values);
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = varno;
+    query->jointree->fromlist = lappend(query->jointree->fromlist, reference);
+    return varno;
+}
+
+// The new row's columns as expressions over the source, as range table entry 1.
+List *columns_of_new_row(Query *query, Relation relation, int source)
+{
+    List *columns = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        columns = lappend(columns, copy_node((TargetEntry *)lfirst(cell)));
+    ChangeVarNodes((Node *)columns, source, 1, 0);
+
+    List *generated = NIL;
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    TupleDesc attributes = RelationGetDescr(relation);
+    for (int i = 0; i < attributes->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(attributes, i);
+        if (column->attgenerated == '\0' || column->attisdropped)
+            continue;
+        Node *expr = ReplaceVarsFromTargetList(build_column_default(relation, i + 1), 1, 0, target,
+                                               columns, REPLACEVARS_SUBSTITUTE_NULL, 0, nullptr);
+        generated = lappend(generated, makeTargetEntry((Expr *)expr, i + 1, nullptr, false));
+    }
+    return list_concat(columns, generated);
+}
+
+// Puts a SELECT around the INSERT's source whose WHERE clause is the condition on the new row.
+void filter_source(Query *query, Node *condition)
+{
+    int source = make_source(query);
+    RangeTblEntry *rte = rt_fetch(source, query->rtable);
+    RangeTblEntry *inner = copy_node(rte);
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    IncrementVarSublevelsUp((Node *)inner->subquery, 1, 1);
+    IncrementVarSublevelsUp((Node *)inner->values_lists, 1, 0);
+    inner->inFromCl = true;
+    inner->eref->aliasname = pstrdup("source");
+    inner->alias = copy_node(inner->eref); // SQL wants one
+
+    Relation relation = table_open(target->relid, AccessShareLock);
+    condition = ReplaceVarsFromTargetList(condition, query->resultRelation, 0, target,
+                                          columns_of_new_row(query, relation, source),
+                                          REPLACEVARS_SUBSTITUTE_NULL, 0, nullptr);
+    table_close(relation, NoLock);
+
+    Query *filter = make_select_from(inner, condition);
+    filter->hasSubLinks =
+        checkExprHasSubLink((Node *)inner->values_lists) || checkExprHasSubLink(condition);
+    // Columns named like those of VALUES would make the deparser take this for VALUES alone.
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        Var *var = copy_node((Var *)((TargetEntry *)lfirst(cell))->expr);
+        int number = foreach_current_index(cell) + 1;
+        var->varno = var->varnosyn = 1;
+        filter->targetList =
+            lappend(filter->targetList,
+                    makeTargetEntry((Expr *)var, number, psprintf("value%d", number), false));
+    }
+    rte->rtekind = RTE_SUBQUERY;
+    rte->subquery = filter;
+    rte->values_lists = rte->coltypes = rte->coltypmods = rte->colcollations = NIL;
+}
+
+// PostgreSQL checks a new row before constraints and conflicts are looked at.
+void check_before_insert(Placer *placer, List *checks)
+{
+    Expr *condition = make_bool(true);
+    for (int i = list_length(checks) - 1; i >= 0; i--) {
+        WithCheckOption *check = (WithCheckOption *)list_nth(checks, i);
+        condition = make_case(check->qual, condition, make_violation(placer, check));
+    }
+    filter_source(placer->query, (Node *)condition);
+}
+
+// ---- ON CONFLICT DO UPDATE ---------------------------------------------------------------------
+
+// The row that is there is checked before WHERE. `proposed` are the checks of the new row that
+// could not be made earlier.
+void check_conflict(Placer *placer, List *existing, List *proposed)
+{
+    OnConflictExpr *conflict = placer->query->onConflict;
+    Expr *condition =
+        conflict->onConflictWhere != nullptr ? (Expr *)conflict->onConflictWhere : make_bool(true);
+    for (int i = list_length(existing) - 1; i >= 0; i--) {
+        WithCheckOption *check = (WithCheckOption *)list_nth(existing, i);
+        condition = make_case(check->qual, condition, make_violation(placer, check));
+    }
+    for (int i = list_length(proposed) - 1; i >= 0; i--) {
+        WithCheckOption *check = (WithCheckOption *)list_nth(proposed, i);
+        Node *qual = copy_node(check->qual);
+        ChangeVarNodes(qual, placer->query->resultRelation, conflict->exclRelIndex, 0);
+        condition = make_case(qual, condition, make_violation(placer, check));
+    }
+    conflict->onConflictWhere = (Node *)condition;
+}
+
+// ---- after the row went in ---------------------------------------------------------------------
+
+// True for a row that ON CONFLICT DO UPDATE did not find: an updated one bears the mark of the lock
+// under which it was.
+Expr *was_inserted(const Query *query)
+{
+    Var *xmax =
+        makeVar(query->resultRelation, MaxTransactionIdAttributeNumber, XIDOID, -1, InvalidOid, 0);
+    Const *zero = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
+    return make_call(F_XIDEQINT4, BOOLOID, list_make2(xmax, zero));
+}
+
+// Adds a column to RETURNING, which is never other than true.
+void check_after(Placer *placer, WithCheckOption *check)
+{
+    Query *query = placer->query;
+    Expr *column = make_case(check->qual, make_bool(true), make_violation(placer, check));
+    if (is_update_of_conflict(query) && !placer->is_partitioned) {
+        if (check->kind == WCO_RLS_INSERT_CHECK)
+            column = make_case((Node *)was_inserted(query), column, make_bool(true));
+        else if (check->kind == WCO_RLS_UPDATE_CHECK)
+            column = make_case((Node *)was_inserted(query), make_bool(true), column);
+    }
+    int number = list_length(query->returningList) + 1;
+    query->returningList =
+        lappend(query->returningList,
+                makeTargetEntry(column, number, psprintf("row check %d", number), false));
+}
+
+// ---- one statement -----------------------------------------------------------------------------
+
+bool has_before_insert_trigger(Oid relid)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    bool found = relation->trigdesc != nullptr && relation->trigdesc->trig_insert_before_row;
+    table_close(relation, NoLock);
+    return found;
+}
+
+void examine_target(Placer *placer)
+{
+    RangeTblEntry *target = rt_fetch(placer->query->resultRelation, placer->query->rtable);
+    placer->is_partitioned = target->relkind == RELKIND_PARTITIONED_TABLE;
+    List *relations = placer->is_partitioned
+                          ? find_all_inheritors(target->relid, AccessShareLock, nullptr)
+                          : list_make1_oid(target->relid);
+    ListCell *cell;
+    foreach (cell, relations)
+        placer->has_before_insert |= has_before_insert_trigger(lfirst_oid(cell));
+}
+
+bool each_has_equal(List *checks, List *others)
+{
+    ListCell *cell;
+    foreach (cell, checks) {
+        bool found = false;
+        ListCell *other;
+        foreach (other, others)
+            found |= equal(((WithCheckOption *)lfirst(cell))->qual,
+                           ((WithCheckOption *)lfirst(other))->qual);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+List *checks_of_kind(Query *query, WCOKind kind)
+{
+    List *found = NIL;
+    ListCell *cell;
+    foreach (cell, query->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        if (check->kind == kind && check->qual != nullptr)
+            found = lappend(found, check);
+    }
+    return found;
+}
+
+// Of a partitioned table nobody can tell afterwards which rows were inserted; where the same is
+// asked of both, it does not matter.
+bool must_tell_rows_apart(const Placer *placer, List *inserts, List *updates)
+{
+    return is_update_of_conflict(placer->query) && placer->is_partitioned &&
+           !(each_has_equal(updates, inserts) &&
+             (!placer->has_before_insert || each_has_equal(inserts, updates)));
+}
+
+void place_in_statement(Placer *placer)
+{
+    Query *query = placer->query;
+    List *inserts = checks_of_kind(query, WCO_RLS_INSERT_CHECK);
+    List *conflicts = checks_of_kind(query, WCO_RLS_CONFLICT_CHECK);
+    List *updates = checks_of_kind(query, WCO_RLS_UPDATE_CHECK);
+    List *views = checks_of_kind(query, WCO_VIEW_CHECK);
+    query->withCheckOptions = NIL;
+    examine_target(placer);
+
+    if (must_tell_rows_apart(placer, inserts, updates)) {
+        placer->refusal = pstrdup("ON CONFLICT DO UPDATE on a partitioned table whose policies "
+                                  "check inserted rows in another way than updated ones.");
+        return;
+    }
+    bool before = !placer->has_before_insert && query->targetList != NIL;
+    if (!before && inserts != NIL && query->onConflict != nullptr &&
+        query->onConflict->action == ONCONFLICT_NOTHING) {
+        placer->refusal =
+            pstrdup("ON CONFLICT DO NOTHING under row-level security on a table whose "
+                    "triggers may change the row before it is checked.");
+        return;
+    }
+    ListCell *cell;
+    if (!before)
+        foreach (cell, inserts)
+            check_after(placer, (WithCheckOption *)lfirst(cell));
+    foreach (cell, updates)
+        check_after(placer, (WithCheckOption *)lfirst(cell));
+    foreach (cell, views)
+        check_after(placer, (WithCheckOption *)lfirst(cell));
+    if (is_update_of_conflict(query) && (conflicts != NIL || inserts != NIL))
+        check_conflict(placer, conflicts, before ? NIL : inserts);
+    if (before && inserts != NIL)
+        check_before_insert(placer, inserts);
+}
+
+} // namespace
+
+List *place_row_checks(Query *query, char **refusal)
+{
+    List *kept = NIL;
+    ListCell *cell;
+    foreach (cell, list_concat(list_copy(query->cteList), list_make1(query))) {
+        Node *node = (Node *)lfirst(cell);
+        if (IsA(node, CommonTableExpr))
+            node = ((CommonTableExpr *)node)->ctequery;
+        Placer placer = {(Query *)node, &kept, false, false, nullptr};
+        if (placer.query->withCheckOptions == NIL)
+            continue;
+        place_in_statement(&placer);
+        if (placer.refusal != nullptr) {
+            *refusal = placer.refusal;
+            return NIL;
+        }
+    }
+    return kept;
+}
+
+} // namespace shardwise

@@ -1,0 +1,20 @@
+// Checks of rows that a statement writes: WITH CHECK OPTION of views and row-level security. The
+// shard evaluates them inside the statement; a row that fails one ends it by an error whose message
+// names the check, and the router raises what PostgreSQL would have raised.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Opens the message of a violation; the check's number follows, then the row as text[], if it may
+// be shown.
+constexpr const char *row_check_marker = "shardwise row check ";
+
+// Makes every WithCheckOption of the query, modifying CTEs included, a part of the query itself and
+// returns the options without their conditions; the position in the list is the check's number. The
+// query has been prepared by prepare_changes(). *refusal says why that is not possible.
+List *place_row_checks(Query *query, char **refusal);
+
+} // namespace shardwise

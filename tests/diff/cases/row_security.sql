@@ -1,0 +1,199 @@
+-- Row-level security of writes: rows in the way of ON CONFLICT, checks inside WITH, system columns
+-- and whole rows. The roles and their rights are those of the shared schema.
+-- setup
+CREATE ROLE diff_writer;
+GRANT USAGE ON SCHEMA public TO diff_writer;
+-- shardwise: CREATE USER MAPPING FOR diff_writer SERVER s1 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_writer SERVER s2 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_writer SERVER s3 OPTIONS (user 'postgres', password_required 'false');
+-- What each command may see and leave behind differs.
+CREATE TABLE notes (
+    tenant int, id int, owner name DEFAULT current_user, body text, state text DEFAULT 'open',
+    length int GENERATED ALWAYS AS (length(body)) STORED, gone int,
+    PRIMARY KEY (tenant, id), CHECK (body <> 'unwanted')
+);
+ALTER TABLE notes DROP COLUMN gone;
+INSERT INTO notes (tenant, id, owner, body, state)
+    SELECT i % 3, i, (ARRAY['diff_writer', 'postgres'])[1 + i % 2], 'note ' || i,
+           (ARRAY['open', 'closed', 'hidden'])[1 + i / 6 % 3]
+    FROM generate_series(1, 36) i;
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON notes FOR SELECT TO diff_writer USING (state <> 'hidden');
+CREATE POLICY added ON notes FOR INSERT TO diff_writer WITH CHECK (body NOT LIKE 'bad%' AND length < 30);
+CREATE POLICY changed ON notes FOR UPDATE TO diff_writer
+    USING (owner = current_user) WITH CHECK (body NOT LIKE '%final' OR state = 'closed');
+CREATE POLICY strict ON notes AS RESTRICTIVE FOR INSERT TO diff_writer WITH CHECK (id < 1000);
+GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('notes', 'tenant')
+
+-- A trigger changes what is checked.
+CREATE TABLE stamped (tenant int, id int, owner text, body text, PRIMARY KEY (tenant, id));
+INSERT INTO stamped SELECT i % 3, i, 'diff_writer', 'row ' || i FROM generate_series(1, 9) i;
+INSERT INTO stamped VALUES (1, 100, 'postgres', 'row 100');
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.body := replace(NEW.body, 'allowed', 'forbidden');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION stamp();
+ALTER TABLE stamped ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON stamped TO diff_writer
+    USING (owner = current_user) WITH CHECK (owner = current_user AND body NOT LIKE '%forbidden%');
+CREATE POLICY inserted ON stamped AS RESTRICTIVE FOR INSERT TO diff_writer WITH CHECK (id <> 7 AND body <> 'new');
+CREATE POLICY updated ON stamped AS RESTRICTIVE FOR UPDATE TO diff_writer USING (true) WITH CHECK (body <> 'changed');
+GRANT SELECT, INSERT, UPDATE, DELETE ON stamped TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('stamped', 'tenant')
+
+CREATE TABLE parted (
+    tenant int, at date, owner text, body text, PRIMARY KEY (tenant, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO parted
+    SELECT i % 3, date '2025-01-20' + i, (ARRAY['diff_writer', 'postgres'])[1 + i % 2], 'part ' || i
+    FROM generate_series(1, 24) i;
+ALTER TABLE parted ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parted TO diff_writer USING (owner = current_user AND body <> 'secret');
+GRANT SELECT, INSERT, UPDATE, DELETE ON parted TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('parted', 'tenant')
+
+-- A policy that asks a table of the same key.
+CREATE TABLE members (tenant int, who name, PRIMARY KEY (tenant, who));
+INSERT INTO members VALUES (0, 'diff_writer'), (1, 'diff_writer'), (2, 'postgres');
+GRANT SELECT ON members TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('members', 'tenant', colocate_with => 'notes')
+CREATE TABLE rooms (tenant int, id int, label text, PRIMARY KEY (tenant, id));
+INSERT INTO rooms SELECT i % 3, i, 'room ' || i FROM generate_series(1, 9) i;
+ALTER TABLE rooms ENABLE ROW LEVEL SECURITY;
+CREATE POLICY member ON rooms TO diff_writer USING (
+    EXISTS (SELECT FROM members m WHERE m.tenant = rooms.tenant AND m.who = current_user));
+GRANT SELECT, INSERT, UPDATE, DELETE ON rooms TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('rooms', 'tenant', colocate_with => 'notes')
+
+CREATE VIEW open_notes AS SELECT * FROM notes WHERE state = 'open' WITH CHECK OPTION;
+
+-- test
+SET ROLE diff_writer;
+-- ---- ON CONFLICT DO UPDATE: no conflict, a conflict that may be solved, and each refusal
+INSERT INTO notes VALUES (1, 101, 'diff_writer', 'fresh') ON CONFLICT (tenant, id) DO UPDATE SET body = 'not reached';
+INSERT INTO notes VALUES (1, 101, 'diff_writer', 'again') ON CONFLICT (tenant, id) DO UPDATE SET body = notes.body || '+' || excluded.body RETURNING *;
+-- params: 1, 101, 'with parameters'
+INSERT INTO notes (tenant, id, body) VALUES ($1, $2, $3) ON CONFLICT (tenant, id) DO UPDATE SET body = $3 RETURNING body, length;
+-- The row that is there belongs to somebody else.
+INSERT INTO notes VALUES (1, 1, 'diff_writer', 'mine now') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body;
+-- params: 1, 1
+INSERT INTO notes VALUES ($1, $2, 'diff_writer', 'mine now') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body;
+-- WHERE comes before that check.
+INSERT INTO notes VALUES (1, 1, 'diff_writer', 'mine now') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body WHERE notes.owner = 'nobody';
+INSERT INTO notes VALUES (1, 1, 'diff_writer', 'mine now') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body WHERE notes.owner = 'postgres';
+-- A hidden row in the way: the policies of SELECT count as well.
+SELECT id, owner, state FROM notes WHERE tenant = 1 ORDER BY id;
+INSERT INTO notes VALUES (2, 14, 'diff_writer', 'over a hidden one') ON CONFLICT (tenant, id) DO UPDATE SET body = 'x';
+INSERT INTO notes VALUES (2, 14, 'diff_writer', 'over a hidden one') ON CONFLICT (tenant, id) DO NOTHING;
+-- The proposed row is checked, conflict or not.
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'bad one') ON CONFLICT (tenant, id) DO UPDATE SET body = 'good';
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'bad one') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'bad one') ON CONFLICT DO NOTHING;
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'a body that is longer than thirty letters') ON CONFLICT DO NOTHING;
+INSERT INTO notes VALUES (1, 1002, 'diff_writer', 'beyond the ids') ON CONFLICT DO NOTHING;
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'fine') ON CONFLICT DO NOTHING RETURNING id;
+-- The changed row is checked by the policies of UPDATE, the inserted one is not.
+INSERT INTO notes VALUES (1, 102, 'diff_writer', 'this is final') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body RETURNING body;
+INSERT INTO notes VALUES (1, 102, 'diff_writer', 'this is final') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body RETURNING body;
+INSERT INTO notes VALUES (1, 102, 'diff_writer', 'this is final') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body, state = 'closed' RETURNING body;
+INSERT INTO notes VALUES (1, 102, 'diff_writer', 'ok') ON CONFLICT (tenant, id) DO UPDATE SET body = 'bad by update' RETURNING body;
+INSERT INTO notes VALUES (1, 102, 'diff_writer', 'ok') ON CONFLICT (tenant, id) DO UPDATE SET state = 'hidden';
+-- Before constraints are looked at, among them the one that would tell of a hidden row.
+INSERT INTO notes VALUES (1, 4, 'diff_writer', 'bad one');
+INSERT INTO notes VALUES (1, 1001, 'diff_writer', 'unwanted');
+INSERT INTO notes VALUES (1, 103, 'diff_writer', 'unwanted');
+INSERT INTO notes (tenant, body) VALUES (1, 'bad without id');
+INSERT INTO notes (tenant, body) VALUES (1, 'without id');
+-- Several rows, and rows of a SELECT.
+INSERT INTO notes VALUES (1, 110, 'diff_writer', 'a'), (1, 111, 'diff_writer', 'b'), (1, 110, 'diff_writer', 'c') ON CONFLICT DO NOTHING RETURNING id, body;
+INSERT INTO notes VALUES (1, 110, 'diff_writer', 'a2'), (1, 112, 'diff_writer', 'b2') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body RETURNING id, body;
+INSERT INTO notes VALUES (1, 110, 'diff_writer', 'a3'), (1, 1, 'diff_writer', 'b3') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body RETURNING id, body;
+INSERT INTO notes VALUES (1, 113, 'diff_writer', 'good'), (1, 114, 'diff_writer', 'bad');
+INSERT INTO notes (tenant, id, body) SELECT tenant, id + 200, body || '!' FROM notes WHERE tenant = 1 AND owner = 'diff_writer' ON CONFLICT (tenant, id) DO UPDATE SET body = 'twice';
+INSERT INTO notes (tenant, id, body) SELECT 1, i, 'row ' || i FROM generate_series(299, 305) i ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body || ' again' RETURNING id, body;
+INSERT INTO notes (tenant, id, body) SELECT tenant, id + 500, 'bad ' || body FROM notes WHERE tenant = 1;
+WITH given AS (SELECT 300 AS id, 'by WITH' AS what) INSERT INTO notes (tenant, id, body) SELECT 1, id, what FROM given ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body || '!' RETURNING id, body;
+SELECT id, owner, body, state, length FROM notes WHERE tenant = 1 ORDER BY id;
+
+-- ---- a trigger may change the row first
+INSERT INTO stamped VALUES (1, 20, 'diff_writer', 'allowed');
+INSERT INTO stamped VALUES (1, 1, 'diff_writer', 'allowed') ON CONFLICT (tenant, id) DO UPDATE SET body = 'x';
+INSERT INTO stamped VALUES (1, 1, 'diff_writer', 'fine') ON CONFLICT (tenant, id) DO UPDATE SET body = 'allowed';
+INSERT INTO stamped VALUES (1, 1, 'diff_writer', 'fine') ON CONFLICT (tenant, id) DO UPDATE SET body = 'fine too' RETURNING *;
+INSERT INTO stamped VALUES (1, 7, 'diff_writer', 'fine') ON CONFLICT (tenant, id) DO UPDATE SET body = 'fine too' RETURNING *;
+INSERT INTO stamped VALUES (1, 4, 'diff_writer', 'new') ON CONFLICT (tenant, id) DO UPDATE SET body = 'fine too' RETURNING *;
+INSERT INTO stamped VALUES (1, 4, 'diff_writer', 'other') ON CONFLICT (tenant, id) DO UPDATE SET body = 'new' RETURNING *;
+INSERT INTO stamped VALUES (1, 4, 'diff_writer', 'other') ON CONFLICT (tenant, id) DO UPDATE SET body = 'changed' RETURNING *;
+INSERT INTO stamped VALUES (1, 21, 'diff_writer', 'changed') ON CONFLICT (tenant, id) DO UPDATE SET body = 'never' RETURNING *;
+INSERT INTO stamped VALUES (1, 22, 'diff_writer', 'new') ON CONFLICT (tenant, id) DO UPDATE SET body = 'never' RETURNING *;
+INSERT INTO stamped VALUES (1, 100, 'diff_writer', 'theirs') ON CONFLICT (tenant, id) DO UPDATE SET body = 'never' RETURNING *;
+INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'plain') RETURNING *;
+-- expect-refused: triggers may change the row
+INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'plain') ON CONFLICT DO NOTHING;
+
+-- ---- a partitioned table
+INSERT INTO parted VALUES (1, '2025-01-05', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-01-05', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-01-05', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'secret' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-02-02', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-01-21', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-02-03', 'postgres', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO parted VALUES (1, '2025-02-03', 'diff_writer', 'secret') ON CONFLICT DO NOTHING;
+SELECT * FROM parted WHERE tenant = 1 ORDER BY at;
+
+-- ---- a policy with a subquery
+INSERT INTO rooms VALUES (1, 50, 'new') ON CONFLICT (tenant, id) DO UPDATE SET label = 'old' RETURNING *;
+INSERT INTO rooms VALUES (1, 50, 'new') ON CONFLICT (tenant, id) DO UPDATE SET label = 'old' RETURNING *;
+INSERT INTO rooms VALUES (2, 50, 'new') ON CONFLICT (tenant, id) DO UPDATE SET label = 'old' RETURNING *;
+INSERT INTO rooms VALUES (2, 2, 'new') ON CONFLICT DO NOTHING;
+-- params: 1, 51
+INSERT INTO rooms VALUES ($1, $2, 'param') RETURNING *;
+
+-- ---- checks inside WITH
+WITH added AS (INSERT INTO notes VALUES (0, 400, 'diff_writer', 'by WITH') RETURNING id, body) SELECT * FROM added;
+WITH added AS (INSERT INTO notes VALUES (0, 401, 'diff_writer', 'bad by WITH') RETURNING id, body) SELECT * FROM added;
+WITH added AS (INSERT INTO notes VALUES (0, 401, 'diff_writer', 'bad by WITH')) SELECT 1 AS one;
+WITH added AS (INSERT INTO notes VALUES (0, 402, 'diff_writer', 'no RETURNING')) SELECT count(*) FROM notes WHERE tenant = 0 AND id = 402;
+WITH put AS (INSERT INTO notes VALUES (0, 402, 'diff_writer', 'put') ON CONFLICT (tenant, id) DO UPDATE SET body = 'put again' RETURNING *) SELECT p.id, p.body FROM put p;
+WITH put AS (INSERT INTO notes VALUES (0, 3, 'diff_writer', 'put') ON CONFLICT (tenant, id) DO UPDATE SET body = 'put again' RETURNING *) SELECT p.id, p.body FROM put p;
+WITH changed AS (UPDATE notes SET body = 'ends final' WHERE tenant = 0 AND id = 400 RETURNING *) SELECT body FROM changed;
+WITH changed AS (UPDATE notes SET body = 'ends well' WHERE tenant = 0 AND id = 400 RETURNING id) UPDATE notes n SET body = n.body || ' too' FROM changed c WHERE n.tenant = 0 AND n.id = c.id + 2 RETURNING n.id, n.body;
+WITH changed AS (UPDATE notes SET body = 'one' WHERE tenant = 0 AND id = 400 RETURNING id) UPDATE notes n SET body = 'final' FROM changed c WHERE n.tenant = 0 AND n.id = c.id + 2 RETURNING n.id, n.body;
+WITH a AS (UPDATE notes SET body = 'a' WHERE tenant = 0 AND id = 400 RETURNING id), b AS (INSERT INTO notes VALUES (0, 403, 'diff_writer', 'bad b') RETURNING id) SELECT * FROM a, b;
+WITH moved AS (DELETE FROM notes WHERE tenant = 0 AND id = 402 RETURNING *) INSERT INTO notes (tenant, id, owner, body) SELECT tenant, id + 10, owner, 'moved ' || body FROM moved WHERE tenant = 0 RETURNING id, body;
+SELECT id, body FROM notes WHERE tenant = 0 AND id >= 400 ORDER BY id;
+
+-- ---- system columns and whole rows
+SELECT n FROM notes n WHERE n.tenant = 1 AND n.id < 10 ORDER BY n.id;
+SELECT n.id, n IS NOT NULL AS whole, xmin IS NOT NULL AS made, ctid IS NOT NULL AS placed, tableoid = 'notes'::regclass AS named FROM notes n WHERE n.tenant = 1 AND n.id < 10 ORDER BY n.id;
+INSERT INTO notes (tenant, id, body) SELECT n.tenant, n.id + 600, left(n::text, 25) FROM notes n WHERE n.tenant = 1 AND n.id < 10 RETURNING id, body;
+INSERT INTO notes (tenant, id, body) SELECT n.tenant, n.id + 620, n.tableoid::regclass::text FROM notes n WHERE n.tenant = 1 AND n.id < 10 RETURNING id, body;
+UPDATE notes n SET body = 'with a row' FROM notes o WHERE n.tenant = 1 AND o.tenant = 1 AND n.id = o.id AND o IS NOT NULL AND o.xmin IS NOT NULL AND n.ctid = o.ctid AND n.id > 600 RETURNING n.id, (o).body;
+DELETE FROM notes n USING notes o WHERE n.tenant = 1 AND o.tenant = 1 AND n.ctid = o.ctid AND o.id > 620 RETURNING o.id, n.tableoid::regclass;
+UPDATE notes SET body = 'by its place' WHERE tenant = 1 AND ctid = (SELECT n.ctid FROM notes n WHERE n.tenant = 1 AND n.id = 604) RETURNING id, body;
+DELETE FROM notes WHERE tenant = 1 AND id IN (SELECT (n).id FROM notes n WHERE n.tenant = 1 AND n.xmax IS NOT NULL AND n.id > 600) RETURNING id;
+SELECT n.id FROM notes n WHERE n.tenant = 1 AND n.ctid IS NOT NULL AND n.id < 5 ORDER BY n.id FOR UPDATE;
+
+RESET ROLE;
+-- ---- views: checked after constraints, the inserted and the changed row alike
+INSERT INTO open_notes VALUES (2, 700, 'postgres', 'x', 'open') ON CONFLICT (tenant, id) DO UPDATE SET body = 'y' RETURNING id, body;
+INSERT INTO open_notes VALUES (2, 700, 'postgres', 'x', 'open') ON CONFLICT (tenant, id) DO UPDATE SET state = 'closed' RETURNING id, body;
+INSERT INTO open_notes VALUES (2, 701, 'postgres', 'a, "quoted" {body}', 'closed') ON CONFLICT (tenant, id) DO UPDATE SET state = 'open' RETURNING id, body;
+INSERT INTO open_notes VALUES (2, 700, 'postgres', 'x', 'closed') ON CONFLICT DO NOTHING;
+WITH added AS (INSERT INTO open_notes VALUES (2, 702, 'postgres', NULL, 'closed') RETURNING id) SELECT * FROM added;
+WITH added AS (INSERT INTO open_notes VALUES (2, 702, 'postgres', NULL, 'open') RETURNING id) SELECT * FROM added;
+WITH changed AS (UPDATE open_notes SET state = 'closed' WHERE tenant = 2 AND id = 702) SELECT 1 AS one;
+INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
+
+-- teardown
+DROP VIEW open_notes;
+DROP TABLE notes, stamped, parted, rooms, members;
+DROP FUNCTION stamp();
+-- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
+REVOKE ALL ON SCHEMA public FROM diff_writer;
+DROP ROLE diff_writer;
