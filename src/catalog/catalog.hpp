@@ -77,9 +77,6 @@ const Shard *find_shard_by_name(const char *name);
 // Lists all shards in the order of their numbers. The array lives as long as the cache entry.
 int list_shards(const Shard *const **shards);
 
-// The numbers of all shards, ascending.
-List *list_shard_ids();
-
 // True for a function that the shards have too, because a table there needs it. Cached.
 bool function_is_shipped(Oid function);
 

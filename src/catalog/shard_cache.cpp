@@ -115,13 +115,4 @@ int list_shards(const Shard *const **shards)
     return list->count;
 }
 
-List *list_shard_ids()
-{
-    const ShardList *list = get_shards();
-    List *ids = NIL;
-    for (int i = 0; i < list->count; i++)
-        ids = lappend_int(ids, list->shards[i]->id);
-    return ids;
-}
-
 } // namespace shardwise

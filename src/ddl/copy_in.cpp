@@ -1,9 +1,9 @@
 #include "ddl/copy_in.hpp"
 
-#include "catalog/gate.hpp"
 #include "ddl/copy_access.hpp"
 #include "ddl/copy_in_internal.hpp"
 #include "executor/row_format.hpp"
+#include "routing/shard_choice.hpp"
 
 extern "C" {
 #include "commands/copy.h"
@@ -375,11 +375,9 @@ void copy_in(const CopyStmt *statement, const char *text, QueryEnvironment *envi
 
     CopyIn in = {};
     in.rel = rel;
-    const Table *table = find_table(RelationGetRelid(rel));
-    if (!table->is_reference)
-        enter_all_gates(table->keyspace->id);
+    begin_bulk_write(find_table(RelationGetRelid(rel)));
     in.table = find_table(RelationGetRelid(rel));
-    in.shards = in.table->is_reference ? list_shard_ids() : NIL;
+    in.shards = in.table->is_reference ? list_all_shards() : NIL;
     in.estate = CreateExecutorState();
     in.row = GetPerTupleExprContext(in.estate);
     in.reader = BeginCopyFrom(parse, rel, condition, statement->filename, statement->is_program,

@@ -39,6 +39,14 @@ const ExplainStmt *as_explain_analyze(Node *statement)
     return analyze ? (ExplainStmt *)statement : nullptr;
 }
 
+void run_instead(const UtilityCall &call, Node *statement)
+{
+    UtilityCall other = call;
+    other.statement = copy_node(call.statement);
+    other.statement->utilityStmt = statement;
+    run_locally(other);
+}
+
 void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
 {
     if (IsA(statement, TruncateStmt)) {
@@ -47,7 +55,9 @@ void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
     } else if (((CopyStmt *)statement)->is_from) {
         copy_in((CopyStmt *)statement, call.text, call.environment, call.completion);
     } else {
-        copy_out((CopyStmt *)statement, relid, call.completion);
+        CopyStmt *query = copy_table_out((CopyStmt *)statement, relid, call.completion);
+        if (query != nullptr)
+            run_instead(call, (Node *)query);
     }
 }
 
@@ -71,6 +81,16 @@ bool forward(const UtilityCall &call)
     return forwarded;
 }
 
+// Runs what concerns shards although it names no one table; false: it does not.
+bool take_over(const UtilityCall &call)
+{
+    const Node *statement = call.statement->utilityStmt;
+    if (IsA(statement, CopyStmt) && ((const CopyStmt *)statement)->query != nullptr)
+        return copy_query_out((const CopyStmt *)statement, call.text, call.environment,
+                              call.completion);
+    return forward(call);
+}
+
 void process(const UtilityCall &call)
 {
     Node *statement = call.statement->utilityStmt;
@@ -91,7 +111,7 @@ void process(const UtilityCall &call)
     run_nested(&utility_depth, [&] {
         if (OidIsValid(target))
             run_on_target(call, statement, target);
-        else if (!may_forward || !forward(call))
+        else if (!may_forward || !take_over(call))
             run_locally(call);
     });
     explain_analyze = explained_before;

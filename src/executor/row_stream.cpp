@@ -2,7 +2,9 @@
 
 #include "catalog/gate.hpp"
 #include "executor/row_format.hpp"
+#include "catalog/write_locks.hpp"
 #include "executor/shard_copy.hpp"
+#include "routing/shard_choice.hpp"
 
 namespace shardwise
 {
@@ -60,12 +62,20 @@ static ShardCopy *begin_copy(Relation rel, const List *columns, bool binary,
     return begin_shard_copy(copy);
 }
 
+void begin_bulk_write(const Table *table)
+{
+    if (table->is_reference)
+        lock_reference_writes(table->relid);
+    else
+        enter_all_gates(table->keyspace->id);
+}
+
 RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
 {
     Oid relid = RelationGetRelid(rel);
     const Table *table = find_table(relid);
-    if (!table->is_reference && !options.management) {
-        enter_all_gates(table->keyspace->id);
+    if (!options.management) {
+        begin_bulk_write(table);
         table = find_table(relid);
     }
     const List *columns = options.columns != NIL ? options.columns : copied_columns(rel);
@@ -78,7 +88,7 @@ RowStream *open_row_stream(Relation rel, const RowStreamOptions &options)
     stream->management = options.management;
     stream->format = prepare_row_format(rel, columns, binary);
     if (table->is_reference)
-        stream->shards = options.shards != NIL ? options.shards : list_shard_ids();
+        stream->shards = options.shards != NIL ? options.shards : list_all_shards();
     else
         find_key_columns(stream, table, columns, options.by_attribute);
     stream->copy = begin_copy(rel, columns, binary, options);

@@ -37,6 +37,10 @@ uint64 close_row_stream(RowStream *stream);
 // earlier line.
 void fail_row_stream(RowStream *stream, ErrorData *own, uint64 line);
 
+// Waits for what rows into a table have to wait for, whose keys are not known beforehand: moves
+// that are swapping, other writers of a reference table. Look the table up again after it.
+void begin_bulk_write(const Table *table);
+
 // The error of a key that no shard owns.
 void raise_unowned_key(Relation rel, bool distributing = false) pg_attribute_noreturn();
 

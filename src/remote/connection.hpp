@@ -109,6 +109,17 @@ void raise_waiting_error(Connection *, const char *context) pg_attribute_noretur
 void start_copy_out(Connection *, const char *sql);
 int read_copy_data(Connection *, const char **data);
 
+// The same from several shards at once: send to all, await each, then read what has come (0: no
+// whole row yet) and wait for more.
+void send_copy_out(Connection *, const char *sql);
+void await_copy_out(Connection *);
+int try_read_copy_data(Connection *, const char **data);
+
+// Waits for input on one of several connections. Belongs to the current memory context.
+struct InputWait;
+InputWait *make_input_wait(const List *connections);
+void wait_for_any_input(InputWait *);
+
 // Abandons whatever is under way on the connection so that ROLLBACK can be sent: asks the shard to
 // cancel and drains, bounded in time; a connection that does not answer is closed. Never ereports.
 void abandon_exchange(Connection *);

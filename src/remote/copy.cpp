@@ -108,27 +108,43 @@ void end_copy_in(Connection *c)
         raise_exchange_error(c);
 }
 
-void start_copy_out(Connection *c, const char *sql)
+void send_copy_out(Connection *c, const char *sql)
 {
     send_command(c, sql);
+}
+
+void await_copy_out(Connection *c)
+{
     expect_copy(c, PGRES_COPY_OUT);
 }
 
-int read_copy_data(Connection *c, const char **data)
+void start_copy_out(Connection *c, const char *sql)
+{
+    send_copy_out(c, sql);
+    await_copy_out(c);
+}
+
+int try_read_copy_data(Connection *c, const char **data)
 {
     if (c->copy_buffer != nullptr)
         PQfreemem(c->copy_buffer);
     c->copy_buffer = nullptr;
 
-    int length;
-    while ((length = PQgetCopyData(c->pg, &c->copy_buffer, 1)) == 0)
-        wait_for_input(c);
-    if (length > 0) {
+    int length = PQgetCopyData(c->pg, &c->copy_buffer, 1);
+    if (length >= 0) {
         *data = c->copy_buffer;
         return length;
     }
     drain_exchange(c);
     return -1;
+}
+
+int read_copy_data(Connection *c, const char **data)
+{
+    int length;
+    while ((length = try_read_copy_data(c, data)) == 0)
+        wait_for_input(c);
+    return length;
 }
 
 } // namespace shardwise

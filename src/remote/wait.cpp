@@ -118,6 +118,46 @@ void wait_for_traffic(Connection *c)
     wait_for_socket(c, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
 }
 
+struct InputWait {
+    WaitEventSet *set;
+    MemoryContextCallback callback;
+};
+
+extern "C" {
+static void free_input_wait(void *argument)
+{
+    FreeWaitEventSet(static_cast<InputWait *>(argument)->set);
+}
+}
+
+InputWait *make_input_wait(const List *connections)
+{
+    InputWait *wait = static_cast<InputWait *>(palloc0(sizeof(InputWait)));
+    wait->set = CreateWaitEventSet(CurrentMemoryContext, list_length(connections) + 2);
+    wait->callback = {free_input_wait, wait, nullptr};
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, &wait->callback);
+    AddWaitEventToSet(wait->set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(wait->set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    ListCell *cell;
+    foreach (cell, connections)
+        AddWaitEventToSet(wait->set, WL_SOCKET_READABLE,
+                          PQsocket(static_cast<Connection *>(lfirst(cell))->pg), nullptr,
+                          lfirst(cell));
+    return wait;
+}
+
+void wait_for_any_input(InputWait *wait)
+{
+    CHECK_FOR_INTERRUPTS();
+    WaitEvent events[16];
+    int n = WaitEventSetWait(wait->set, -1, events, lengthof(events), PG_WAIT_EXTENSION);
+    for (int i = 0; i < n; i++)
+        if (events[i].events & WL_LATCH_SET)
+            ResetLatch(MyLatch);
+        else if (events[i].events & WL_SOCKET_READABLE)
+            (void)PQconsumeInput(static_cast<Connection *>(events[i].user_data)->pg);
+}
+
 bool wait_for_result_until(Connection *c, TimestampTz deadline)
 {
     while (PQisBusy(c->pg)) {
