@@ -59,7 +59,8 @@ bool has_same_columns(const Plan *plan, const Route *route)
             !is_portable_in_binary(var->vartype))
             return false;
     }
-    return plan->targetlist != NIL && list_length(plan->targetlist) == route->ncolumns;
+    return plan->targetlist != NIL &&
+           list_length(plan->targetlist) == ExecCleanTargetListLength(route->query->targetList);
 }
 
 bool is_exec_param(Node *node, void *)
@@ -78,8 +79,8 @@ const CustomScan *find_forwardable_scan(const PlannedStmt *planned)
         return nullptr;
     const CustomScan *scan = (const CustomScan *)plan;
     const Route *route = get_route(scan);
-    if (route->writes || route->nsort > 0 || route->checks != NIL || route->shard_param != 0 ||
-        route->query == nullptr || !has_same_columns(plan, route) ||
+    if (route->query == nullptr || route->writes || route->nsort > 0 || route->checks != NIL ||
+        route->shard_param != 0 || !has_same_columns(plan, route) ||
         is_exec_param((Node *)scan->custom_exprs, nullptr))
         return nullptr;
     return scan;
