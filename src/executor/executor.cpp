@@ -1,5 +1,6 @@
 #include "executor/executor.hpp"
 
+#include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
 #include "pg/nesting.hpp"
 
@@ -47,6 +48,7 @@ void init_executor()
     previous_finish = ExecutorFinish_hook;
     ExecutorFinish_hook = shardwise_executor_finish;
     init_route_scan();
+    init_modify_scan();
 }
 
 } // namespace shardwise

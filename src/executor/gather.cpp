@@ -153,6 +153,15 @@ TupleTableSlot *gather_row(Gather *gather)
     return gather->nsort > 0 ? merge_row(gather) : any_row(gather);
 }
 
+void raise_copies_differ(uint64 one, uint64 other)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("the copies of a reference table differ between shards"),
+             errdetail("One shard changed " UINT64_FORMAT " rows, another " UINT64_FORMAT ".", one,
+                       other)));
+}
+
 uint64 gathered_changes(const Gather *gather)
 {
     uint64 first = affected_rows(gather->streams[0].query);
@@ -161,11 +170,7 @@ uint64 gathered_changes(const Gather *gather)
         uint64 changes = affected_rows(gather->streams[i].query);
         sum += changes;
         if (OidIsValid(gather->route->reference) && changes != first)
-            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                            errmsg("the copies of a reference table differ between shards"),
-                            errdetail("One shard changed " UINT64_FORMAT
-                                      " rows, another " UINT64_FORMAT ".",
-                                      first, changes)));
+            raise_copies_differ(first, changes);
     }
     return OidIsValid(gather->route->reference) ? first : sum;
 }

@@ -23,6 +23,9 @@ TupleTableSlot *gather_row(Gather *gather);
 // reference table, that is what each did; XX001 if they differ.
 uint64 gathered_changes(const Gather *gather);
 
+// The error of shards that did not change the same number of rows of a reference table.
+void raise_copies_differ(uint64 one, uint64 other) pg_attribute_noreturn();
+
 // Ends all queries, those that still run included.
 void end_gather(Gather *gather);
 

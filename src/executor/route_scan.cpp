@@ -27,17 +27,6 @@ extern "C" Node *create_state(CustomScan *scan)
     return (Node *)state;
 }
 
-void check_functions(const Route *route)
-{
-    ListCell *cell;
-    foreach (cell, route->functions) {
-        Oid function = lfirst_oid(cell);
-        AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
-        if (result != ACLCHECK_OK)
-            aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
-    }
-}
-
 extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 {
     RouteScanState *state = (RouteScanState *)node;
@@ -266,6 +255,17 @@ CustomScanMethods scan_methods = {route_scan_name, create_state};
 
 } // namespace
 
+void check_functions(const Route *route)
+{
+    ListCell *cell;
+    foreach (cell, route->functions) {
+        Oid function = lfirst_oid(cell);
+        AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+        if (result != ACLCHECK_OK)
+            aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+    }
+}
+
 void resolve_shards(RouteScanState *state)
 {
     if (state->shards != NIL)
@@ -296,6 +296,10 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
         for (int i = 0; i < route->nparams; i++)
             types[i] = exprType((Node *)list_nth(exprs, i));
         state->parameters = make_parameter_writer(route->nparams, types);
+    }
+    if (route->shard_param > 0) {
+        state->values[route->shard_param - 1] = CommandIdGetDatum(shard);
+        state->nulls[route->shard_param - 1] = false;
     }
     RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,

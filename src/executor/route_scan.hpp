@@ -36,6 +36,9 @@ struct RouteScanState {
     char *remote_plan; // EXPLAIN ANALYZE: the shard's own plan, as text or JSON
 };
 
+// Checks that the user may call the functions that the shards call for a route. Error: 42501.
+void check_functions(const Route *route);
+
 // Registers the scan's methods.
 void init_route_scan();
 

@@ -3,11 +3,12 @@
 #include "catalog/catalog.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
+#include "planner/modify_plan.hpp"
+#include "planner/modify_planner.hpp"
 #include "planner/pull.hpp"
 #include "planner/route.hpp"
 #include "planner/route_planner.hpp"
-#include "planner/scatter.hpp"
-#include "planner/shard_rows.hpp"
+#include "planner/router_plan.hpp"
 #include "planner/statement_cache.hpp"
 
 extern "C" {
@@ -22,8 +23,6 @@ namespace shardwise
 
 namespace
 {
-
-planner_hook_type previous_planner = nullptr;
 
 bool mentions_shards(Query *query);
 
@@ -74,101 +73,75 @@ bool validates_restored_table()
     return utility_depth > 0 && session_restores_dump();
 }
 
-PlannedStmt *run_next_planner(Query *query, const char *text, int cursor_options,
-                              ParamListInfo params)
-{
-    if (previous_planner != nullptr)
-        return previous_planner(query, text, cursor_options, params);
-    return standard_planner(query, text, cursor_options, params);
-}
-
-// True if the query changes or locks rows of a distributed or reference table.
-bool writes_shards(Node *node, void *)
+// True if a statement inside (WITH) changes rows of a distributed or reference table.
+bool changes_inside(Node *node, void *)
 {
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())writes_shards, nullptr);
+        return expression_tree_walker(node, (bool (*)())changes_inside, nullptr);
     Query *query = (Query *)node;
     if (query->resultRelation > 0 &&
         find_table(rt_fetch(query->resultRelation, query->rtable)->relid) != nullptr)
         return true;
-    ListCell *cell;
-    foreach (cell, query->rowMarks) {
-        RangeTblEntry *rte = rt_fetch(((RowMarkClause *)lfirst(cell))->rti, query->rtable);
-        if (rte->rtekind == RTE_RELATION && find_table(rte->relid) != nullptr)
-            return true;
+    return query_tree_walker(query, (bool (*)())changes_inside, nullptr, 0);
+}
+
+// The target of a write is on the shards.
+bool changes_shards(const Query *query)
+{
+    return query->resultRelation > 0 &&
+           find_table(rt_fetch(query->resultRelation, query->rtable)->relid) != nullptr;
+}
+
+// Joins and computes on the router what several shards hold, and brings back what is to be written.
+PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
+{
+    if (changes_shards(call.query)) {
+        PlannedStmt *plan = plan_modify(call, &refusal);
+        if (plan == nullptr)
+            refuse(refusal);
+        return plan;
     }
-    return query_tree_walker(query, (bool (*)())writes_shards, nullptr, 0);
-}
-
-// Adds to a plan what it depends on: privileges are checked on the entries of the range table, and
-// the plan is made anew when a table changes. The cut query no longer shows all of it.
-void add_dependencies(PlannedStmt *plan, Query *original)
-{
-    List *relations = NIL;
-    List *items = NIL;
-    bool has_row_security = false;
-    extract_query_dependencies((Node *)original, &relations, &items, &has_row_security);
-    plan->rtable = list_concat(plan->rtable, flatten_relations(original));
-    plan->relationOids = list_concat_unique_oid(plan->relationOids, relations);
-    plan->invalItems = list_concat(plan->invalItems, items);
-    plan->dependsOnRole |= has_row_security;
-}
-
-// Joins and computes on the router what several shards hold. Changes stay refused.
-PlannedStmt *plan_pull(Query *query, const char *text, int cursor_options, ParamListInfo params,
-                       const char *refusal)
-{
-    if (writes_shards((Node *)query, nullptr))
+    if (changes_inside((Node *)call.query, nullptr))
         refuse(refusal);
-    Query *original = copy_node(query);
-    PlannedStmt *volatile plan = nullptr;
-    PlannedRoutes routes = {};
-    List *rows_before = begin_shard_rows();
-    PlannedRoutes *routes_before = begin_routes(&routes);
-    PG_TRY();
-    {
-        scatter_query(query);
-        plan = run_next_planner(query, text, cursor_options, params);
-    }
-    PG_FINALLY();
-    {
-        restore_shard_rows(rows_before);
-        restore_routes(routes_before);
-    }
-    PG_END_TRY();
+    List *row_marks = name_row_marks(call.query);
+    PlannedRoutes routes;
+    PlannedStmt *plan = plan_on_router(call, &routes);
     if (routes.count == 1)
         routes.last->is_only_scan = true;
-    add_dependencies(plan, original);
+    if (plan->rowMarks == NIL)
+        plan->rowMarks = row_marks;
     return plan;
 }
 
-PlannedStmt *plan_query(Query *query, const char *text, int cursor_options, ParamListInfo params)
+PlannedStmt *plan_query(const PlannerCall &call)
 {
-    if (extension_exists() && mentions_shards(query) && !validates_restored_table()) {
-        Refusal refusal = nullptr;
-        PlannedStmt *plan = plan_statement(query, params, &refusal);
-        if (plan == nullptr)
-            return plan_pull(query, text, cursor_options, params, refusal);
-        if (wants_backward_scan(cursor_options) && plan->rowMarks == NIL)
-            plan->planTree = materialize_finished_plan(plan->planTree);
-        return plan;
-    }
-    return run_next_planner(query, text, cursor_options, params);
+    if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
+        return run_next_planner(call);
+    Refusal refusal = nullptr;
+    if (is_bulk_insert(call.query))
+        return plan_pull(call, refusal);
+    PlannedStmt *plan = plan_statement(call.query, call.params, &refusal);
+    if (plan == nullptr)
+        return plan_pull(call, refusal);
+    if (wants_backward_scan(call.cursor_options) && plan->rowMarks == NIL)
+        plan->planTree = materialize_finished_plan(plan->planTree);
+    return plan;
 }
 
 extern "C" PlannedStmt *shardwise_planner(Query *query, const char *text, int cursor_options,
                                           ParamListInfo params)
 {
-    return plan_query(query, text, cursor_options, params);
+    return plan_query({query, text, cursor_options, params});
 }
 
 } // namespace
 
 void init_planner()
 {
-    previous_planner = planner_hook;
+    set_next_planner(planner_hook);
+    init_modify_plan();
     planner_hook = shardwise_planner;
     init_route();
     init_statement_cache();

@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "planner/locked_rows.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/shard_rows.hpp"
@@ -163,10 +164,12 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("a table's rows cannot be read from its shards"),
                         errdetail("%s", shipping.refusal)));
+    bool locks = lock_marked_rows(query);
     KeyAnalysis analysis = analyze_keys(query);
     List *values = NIL;
     Route *route = compile_route(query, shipping, analysis, &values);
     route->tier = Tier::Pull;
+    route->writes = route->only_locks = locks;
 
     CustomScan *scan = makeNode(CustomScan);
     scan->scan.plan.targetlist = tlist;

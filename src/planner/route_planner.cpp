@@ -2,6 +2,7 @@
 
 #include "pg/deparse.hpp"
 #include "planner/changes.hpp"
+#include "planner/locked_rows.hpp"
 #include "planner/parameters.hpp"
 #include "planner/projection.hpp"
 #include "planner/route.hpp"
@@ -157,19 +158,6 @@ bool locks_or_changes_rows(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())locks_or_changes_rows, context);
 }
 
-// Does row-level security of a written table concern the user?
-bool writes_secured_table(const Query *query)
-{
-    ListCell *cell;
-    foreach (cell, query->cteList)
-        if (writes_secured_table((Query *)((CommonTableExpr *)lfirst(cell))->ctequery))
-            return true;
-    if (query->commandType == CMD_SELECT)
-        return false;
-    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
-    return check_enable_rls(target->relid, target->checkAsUser, true) == RLS_ENABLED;
-}
-
 bool calls_volatile(List *functions)
 {
     ListCell *cell;
@@ -205,20 +193,6 @@ CustomScan *make_scan(Route *route, List *values, const Projection *projection)
     scan->custom_scan_tlist = projection->columns;
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     return scan;
-}
-
-// FOR UPDATE is the shard's affair; the entry names the command in error messages.
-List *name_row_marks(Query *query)
-{
-    if (query->rowMarks == NIL)
-        return NIL;
-    RowMarkClause *clause = (RowMarkClause *)linitial(query->rowMarks);
-    PlanRowMark *mark = makeNode(PlanRowMark);
-    mark->rti = mark->prti = clause->rti;
-    mark->strength = clause->strength;
-    mark->waitPolicy = clause->waitPolicy;
-    mark->isParent = true; // the executor leaves these alone
-    return list_make1(mark);
 }
 
 PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
@@ -271,6 +245,32 @@ Refusal choose_tier(Query *sent, bool simple, const KeyAnalysis *analysis, Tier 
 
 } // namespace
 
+bool writes_secured_table(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        if (writes_secured_table((Query *)((CommonTableExpr *)lfirst(cell))->ctequery))
+            return true;
+    if (query->commandType == CMD_SELECT)
+        return false;
+    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    return check_enable_rls(target->relid, target->checkAsUser, true) == RLS_ENABLED;
+}
+
+// FOR UPDATE is the shard's affair; the entry names the command in error messages.
+List *name_row_marks(Query *query)
+{
+    if (query->rowMarks == NIL)
+        return NIL;
+    RowMarkClause *clause = (RowMarkClause *)linitial(query->rowMarks);
+    PlanRowMark *mark = makeNode(PlanRowMark);
+    mark->rti = mark->prti = clause->rti;
+    mark->strength = clause->strength;
+    mark->waitPolicy = clause->waitPolicy;
+    mark->isParent = true; // the executor leaves these alone
+    return list_make1(mark);
+}
+
 List *flatten_relations(Query *query)
 {
     FlatRangeTable flat = {};
@@ -288,6 +288,14 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     *values = parameters.sources;
 
     Route *route = make_route();
+    ListCell *cell;
+    foreach (cell, parameters.ids) {
+        if (lfirst_int(cell) != shard_param_id)
+            continue;
+        route->shard_param = foreach_current_index(cell) + 1;
+        lfirst(list_nth_cell(*values, foreach_current_index(cell))) =
+            makeNullConst(CIDOID, -1, InvalidOid);
+    }
     // A text without parameters hardly comes again: it is not worth keeping on the shards.
     route->statement_id = *values != NIL ? ++last_statement_id : 0;
     route->nparams = list_length(*values);

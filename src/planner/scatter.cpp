@@ -2,6 +2,7 @@
 
 #include "pg/query_tree.hpp"
 #include "planner/aggregates.hpp"
+#include "planner/locked_rows.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
@@ -62,12 +63,14 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
     ship_query(remote, &shipping);
     if (shipping.refusal != nullptr)
         return nullptr;
+    bool locks = lock_marked_rows(remote);
     KeyAnalysis analysis = analyze_keys(remote);
     if (apply_row_security(remote) != nullptr)
         return nullptr;
     List *values = NIL;
     Route *route = compile_route(remote, shipping, analysis, &values);
     route->tier = Tier::Scatter;
+    route->writes = route->only_locks = locks;
     route->binary_results = columns_travel_in_binary(columns);
     return make_shard_rows(route, values, columns, is_ordered);
 }

@@ -306,6 +306,11 @@ Node *ship_mutator(Node *node, void *context)
     if (IsA(node, Var) && ((Var *)node)->varattno == TableOidAttributeNumber)
         refuse(shipper,
                pstrdup("The tableoid of a partitioned table is known to the shard alone."));
+    // Assignments to parts of a value have no form in SQL but that of SET.
+    if ((IsA(node, FieldStore) ||
+         (IsA(node, SubscriptingRef) && ((SubscriptingRef *)node)->refassgnexpr != nullptr)) &&
+        ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)
+        refuse(shipper, pstrdup("A part of a column is assigned."));
     if (IsA(node, CurrentOfExpr))
         refuse(shipper, pstrdup("WHERE CURRENT OF needs a cursor on the shard."));
     if (may_become_param(node)) {

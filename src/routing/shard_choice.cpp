@@ -134,14 +134,15 @@ void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int
                     errhint("Add one with shardwise.add_shard().")));
 }
 
-// Spreads what any shard can answer over the shards, but one backend stays with one.
-int32 any_shard()
+// Spreads what any shard can answer over the shards, but one backend stays with one. Rows of a
+// reference table are locked where all others lock them.
+int32 any_shard(bool for_write)
 {
     const Shard *const *shards;
     int n = list_shards(&shards);
     if (n == 0)
         refuse_no_shard();
-    return shards[MyProcPid % n]->id;
+    return shards[for_write ? 0 : MyProcPid % n]->id;
 }
 
 // Converts the values of one bound of a range, in place. A value that is NULL or too large to be a
@@ -230,7 +231,7 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert)
         refuse_two_shards(linitial_int(owners), lsecond_int(owners));
     if (owners != NIL)
         return linitial_int(owners);
-    return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard();
+    return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard(keys.for_write);
 }
 
 List *list_all_shards()

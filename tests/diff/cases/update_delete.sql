@@ -24,11 +24,8 @@ UPDATE customers SET customer_id = customer_id WHERE customer_id = 7 RETURNING c
 UPDATE customers SET created = now(), region = (random() * 10)::int WHERE customer_id = 11 RETURNING created, region;
 UPDATE customers SET created = '2025-01-01 00:00+00', region = 1 WHERE customer_id = 11;
 UPDATE customers SET name = current_user WHERE customer_id = 11 RETURNING name;
--- expect-refused: nextval
 UPDATE autos SET title = 'changed', ticket = nextval('ticket') WHERE owner = 2 AND id = 1 RETURNING ticket, doubled;
--- expect-refused: nextval
 UPDATE autos SET ticket = nextval('ticket') WHERE owner = 2 AND id = 6 RETURNING ticket;
--- expect-refused: nextval
 UPDATE autos SET title = DEFAULT, ser = DEFAULT WHERE owner = 2 AND id = 1 RETURNING title, ser;
 UPDATE autos SET doubled = 3 WHERE owner = 2;
 UPDATE autos SET doubled = DEFAULT WHERE owner = 2 AND id = 1 RETURNING doubled;

@@ -1,0 +1,295 @@
+#include "executor/batch.hpp"
+
+#include "executor/check_options.hpp"
+#include "executor/gather.hpp"
+#include "executor/rows.hpp"
+#include "routing/shard_choice.hpp"
+#include "transaction/participants.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Rows for one shard. While a statement with earlier rows runs, more are collected.
+struct Batch {
+    int32 shard; // 0: all
+    int rows;
+    ArrayWriter *arrays; // one a parameter; those of single values stay unused
+    List *queries;       // RemoteQuery *: running
+    uint64 sent_rows;    // with them
+    int *numbers;        // of the rows, where the outcome has to be in their order
+    int *sent_numbers;
+    int room, sent_room;
+    uint64 returned; // of the rows sent
+    MemoryContext context;
+};
+
+// A batch is sent when its parameters have grown to this size.
+constexpr int bytes_of_batch = 4 * 1024 * 1024;
+
+} // namespace
+
+struct BatchRunner {
+    const BatchStatement *statement;
+    const Oid *types; // of the source's columns
+    ParameterWriter *writer;
+    const Datum *values;
+    bool *nulls; // arrays count as NULL: they are written apart
+    RowReader *reader;
+    BatchOutcome *outcome;
+    bool is_ordered; // RETURNING of an INSERT shows the rows in the order of the source
+    int added;       // rows since the last sending
+    List *batches;
+    MemoryContext context;
+    MemoryContext row_context;
+};
+
+namespace
+{
+
+Batch *find_batch(BatchRunner *runner, int32 shard)
+{
+    ListCell *cell;
+    foreach (cell, runner->batches)
+        if (((Batch *)lfirst(cell))->shard == shard)
+            return (Batch *)lfirst(cell);
+    MemoryContext saved = MemoryContextSwitchTo(runner->context);
+    int n = runner->statement->route->nparams;
+    Batch *batch = (Batch *)palloc0(sizeof(Batch));
+    batch->shard = shard;
+    batch->arrays = (ArrayWriter *)palloc0(sizeof(ArrayWriter) * (n + 1));
+    for (int i = 0; i < n; i++)
+        if (runner->statement->columns[i] >= 0)
+            init_array_writer(&batch->arrays[i], runner->types[runner->statement->columns[i]]);
+    batch->context =
+        AllocSetContextCreate(runner->context, "shardwise batch", ALLOCSET_SMALL_SIZES);
+    runner->batches = lappend(runner->batches, batch);
+    MemoryContextSwitchTo(saved);
+    return batch;
+}
+
+// ---- sending -----------------------------------------------------------------------------------
+
+RemoteValues write_batch(BatchRunner *runner, Batch *batch)
+{
+    RemoteValues values = write_parameters(runner->writer, runner->values, runner->nulls);
+    for (int i = 0; i < runner->writer->n; i++) {
+        if (runner->statement->columns[i] < 0)
+            continue;
+        ArrayWriter *array = &batch->arrays[i];
+        finish_array(array);
+        runner->writer->values[i] = array->bytes.data;
+        runner->writer->lengths[i] = array->bytes.len;
+        runner->writer->formats[i] = 1;
+    }
+    return values;
+}
+
+void number_row(BatchRunner *runner, Batch *batch)
+{
+    if (batch->rows == batch->room) {
+        int room = std::max(1000, batch->room * 2);
+        batch->numbers = batch->numbers == nullptr
+                             ? (int *)MemoryContextAlloc(runner->context, sizeof(int) * room)
+                             : (int *)repalloc_huge(batch->numbers, sizeof(int) * (Size)room);
+        batch->room = room;
+    }
+    batch->numbers[batch->rows] = runner->added++;
+}
+
+void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all);
+
+void send_batch(BatchRunner *runner, Batch *batch)
+{
+    if (batch->rows == 0)
+        return;
+    finish_batch(runner, batch, false);
+    const Route *route = runner->statement->route;
+    MemoryContext saved = MemoryContextSwitchTo(batch->context);
+    RemoteValues values = write_batch(runner, batch);
+    RemoteStatement statement = {route->statement_id, route->sql, route->nparams,
+                                 route->param_types, route->binary_results};
+    statement.hides_rows = route->hides_rows;
+    if (route->checks != NIL) {
+        statement.translate_error = raise_row_check;
+        statement.argument = route;
+    }
+    List *shards = batch->shard != 0 ? list_make1_int(batch->shard) : list_all_shards();
+    ListCell *cell;
+    foreach (cell, shards) {
+        Connection *connection = join_shard(lfirst_int(cell), Access::Write, false);
+        batch->queries =
+            lappend(batch->queries, start_query(connection, &statement, &values, batch->context));
+    }
+    MemoryContextSwitchTo(saved);
+    batch->sent_rows = batch->rows;
+    batch->rows = 0;
+    batch->returned = 0;
+    std::swap(batch->numbers, batch->sent_numbers);
+    std::swap(batch->room, batch->sent_room);
+    for (int i = 0; i < route->nparams; i++)
+        if (runner->statement->columns[i] >= 0)
+            clear_array(&batch->arrays[i]);
+}
+
+// ---- the outcome -------------------------------------------------------------------------------
+
+void keep_row(BatchRunner *runner, const PGresult *result, int row)
+{
+    BatchOutcome *outcome = runner->outcome;
+    TupleTableSlot *slot = outcome->slot;
+    ExecClearTuple(slot);
+    MemoryContext saved = MemoryContextSwitchTo(runner->row_context);
+    read_row(runner->reader, result, row, slot->tts_values, slot->tts_isnull);
+    ExecStoreVirtualTuple(slot);
+    tuplestore_puttupleslot(outcome->rows, slot);
+    MemoryContextSwitchTo(saved);
+    ExecClearTuple(slot);
+    MemoryContextReset(runner->row_context);
+}
+
+bool returns_rows(const BatchRunner *runner)
+{
+    const Query *query = runner->statement->route->query;
+    return runner->outcome->rows != nullptr && query->returningList != NIL;
+}
+
+// Takes the next row that a statement returns; false at the end.
+bool take_row(BatchRunner *runner, RemoteQuery *query, bool is_heard)
+{
+    const PGresult *result;
+    int row;
+    if (!next_row(query, &result, &row))
+        return false;
+    if (is_heard && returns_rows(runner))
+        keep_row(runner, result, row);
+    return true;
+}
+
+// Takes the rows of all shards in the order in which they were sent. Where a shard leaves some out
+// (ON CONFLICT, triggers) only its own rows are certain to be in order.
+void take_rows_in_order(BatchRunner *runner)
+{
+    for (;;) {
+        Batch *next = nullptr;
+        ListCell *cell;
+        foreach (cell, runner->batches) {
+            Batch *batch = (Batch *)lfirst(cell);
+            if (batch->queries != NIL && batch->returned < batch->sent_rows &&
+                (next == nullptr ||
+                 batch->sent_numbers[batch->returned] < next->sent_numbers[next->returned]))
+                next = batch;
+        }
+        if (next == nullptr)
+            return;
+        next->returned = take_row(runner, (RemoteQuery *)linitial(next->queries), true)
+                             ? next->returned + 1
+                             : next->sent_rows;
+    }
+}
+
+uint64 finish_query(BatchRunner *runner, RemoteQuery *query, bool is_heard)
+{
+    while (take_row(runner, query, is_heard))
+        ;
+    uint64 changed = affected_rows(query);
+    end_query(query);
+    return changed;
+}
+
+// Of a reference table all copies change alike, and the first one speaks.
+void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all)
+{
+    if (batch->queries == NIL)
+        return;
+    uint64 first = 0;
+    ListCell *cell;
+    foreach (cell, batch->queries) {
+        bool is_first = foreach_current_index(cell) == 0;
+        uint64 changed = finish_query(runner, (RemoteQuery *)lfirst(cell), is_first);
+        if (is_first)
+            first = changed;
+        else if (changed != first)
+            raise_copies_differ(first, changed);
+    }
+    batch->queries = NIL;
+    MemoryContextReset(batch->context);
+    runner->outcome->changed += first;
+    if (expects_all && first != batch->sent_rows)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot move a row to another shard"),
+                        errdetail("A trigger kept it on its shard.")));
+}
+
+} // namespace
+
+BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value_types,
+                               const Datum *values, const bool *nulls, const Oid *types,
+                               BatchOutcome *outcome)
+{
+    const Route *route = statement->route;
+    BatchRunner *runner = (BatchRunner *)palloc0(sizeof(BatchRunner));
+    runner->statement = statement;
+    runner->types = types;
+    runner->writer = make_parameter_writer(route->nparams, value_types);
+    runner->values = values;
+    runner->nulls = (bool *)palloc(sizeof(bool) * (route->nparams + 1));
+    for (int i = 0; i < route->nparams; i++)
+        runner->nulls[i] = nulls[i] || statement->columns[i] >= 0;
+    runner->outcome = outcome;
+    runner->is_ordered = route->query->commandType == CMD_INSERT && returns_rows(runner);
+    runner->reader = make_row_reader(outcome->slot->tts_tupleDescriptor, route->binary_results);
+    runner->context = CurrentMemoryContext;
+    runner->row_context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise row", ALLOCSET_SMALL_SIZES);
+    return runner;
+}
+
+bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls)
+{
+    const BatchStatement *statement = runner->statement;
+    Batch *batch = find_batch(runner, shard);
+    MemoryContext saved = MemoryContextSwitchTo(runner->row_context);
+    int64 bytes = 0;
+    for (int i = 0; i < statement->route->nparams; i++) {
+        int column = statement->columns[i];
+        if (column < 0)
+            continue;
+        append_element(&batch->arrays[i], values[column], nulls[column]);
+        bytes += batch->arrays[i].bytes.len;
+    }
+    MemoryContextSwitchTo(saved);
+    MemoryContextReset(runner->row_context);
+    if (runner->is_ordered)
+        number_row(runner, batch);
+    batch->rows++;
+    return batch->rows >= statement->max_rows ||
+           (bytes >= bytes_of_batch && statement->max_rows < PG_INT32_MAX);
+}
+
+void send_batches(BatchRunner *runner)
+{
+    if (runner->is_ordered)
+        finish_batches(runner, false);
+    runner->added = 0;
+    ListCell *cell;
+    foreach (cell, runner->batches)
+        send_batch(runner, (Batch *)lfirst(cell));
+}
+
+void finish_batches(BatchRunner *runner, bool expects_all)
+{
+    if (runner->is_ordered)
+        take_rows_in_order(runner);
+    ListCell *cell;
+    foreach (cell, runner->batches)
+        finish_batch(runner, (Batch *)lfirst(cell), expects_all);
+}
+
+} // namespace shardwise

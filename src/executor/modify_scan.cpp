@@ -1,0 +1,376 @@
+#include "executor/modify_scan.hpp"
+
+#include "catalog/write_locks.hpp"
+#include "executor/batch.hpp"
+#include "executor/route_scan.hpp"
+#include "executor/row_stream.hpp"
+#include "planner/modify_plan.hpp"
+#include "routing/shard_choice.hpp"
+
+extern "C" {
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "utils/hsearch.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+CustomExecMethods exec_methods;
+
+struct ModifyState {
+    CustomScanState css;
+    const ModifyPlan *plan;
+    PlanState *source;
+    int nvalues;
+    ExprState **value_states;
+    Oid *value_types;
+    Datum *values;
+    bool *nulls;
+    BatchRunner **runners; // one a statement
+    RowStream *stream;     // in place of them
+    BatchOutcome outcome;
+    TupleTableSlot *kept_slot; // reads its rows
+    uint64 uncounted;          // of its rows: moves, which count once
+    HTAB *seen;                // places of rows that have been changed
+    MemoryContext row_context;
+    uint64 lines;
+    bool is_done;
+};
+
+extern "C" Node *create_modify_state(CustomScan *scan)
+{
+    ModifyState *state = (ModifyState *)palloc0(sizeof(ModifyState));
+    state->css.ss.ps.type = T_CustomScanState;
+    state->css.methods = &exec_methods;
+    state->plan = get_modify_plan(scan);
+    return (Node *)state;
+}
+
+extern "C" void begin_modify(CustomScanState *node, EState *estate, int eflags)
+{
+    ModifyState *state = (ModifyState *)node;
+    CustomScan *scan = (CustomScan *)node->ss.ps.plan;
+    int n = list_length(scan->custom_exprs);
+    ListCell *cell;
+
+    state->source =
+        ExecInitNode((Plan *)linitial(scan->custom_plans), estate,
+                     eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+    node->custom_ps = list_make1(state->source);
+    state->nvalues = n;
+    state->value_states = (ExprState **)palloc0(sizeof(ExprState *) * (n + 1));
+    state->value_types = (Oid *)palloc0(sizeof(Oid) * (n + 1));
+    state->values = (Datum *)palloc0(sizeof(Datum) * (n + 1));
+    state->nulls = (bool *)palloc0(sizeof(bool) * (n + 1));
+    foreach (cell, scan->custom_exprs) {
+        int i = foreach_current_index(cell);
+        state->value_types[i] = exprType((Node *)lfirst(cell));
+        state->value_states[i] = ExecInitExpr((Expr *)lfirst(cell), &node->ss.ps);
+    }
+    if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+        for (int i = 0; i < state->plan->nstatements; i++)
+            check_functions(state->plan->statements[i].route);
+}
+
+// ---- setting out -------------------------------------------------------------------------------
+
+void start_statements(ModifyState *state)
+{
+    const ModifyPlan *plan = state->plan;
+    TupleDesc columns = ExecGetResultType(state->source);
+    Oid *types = (Oid *)palloc(sizeof(Oid) * (columns->natts + 1));
+    for (int i = 0; i < columns->natts; i++)
+        types[i] = TupleDescAttr(columns, i)->atttypid;
+    for (int i = 0; i < state->nvalues; i++)
+        state->values[i] =
+            ExecEvalExpr(state->value_states[i], state->css.ss.ps.ps_ExprContext, &state->nulls[i]);
+    state->runners = (BatchRunner **)palloc(sizeof(BatchRunner *) * (plan->nstatements + 1));
+    for (int i = 0; i < plan->nstatements; i++) {
+        const BatchStatement *statement = &plan->statements[i];
+        int first = statement->first_value;
+        state->runners[i] =
+            make_batch_runner(statement, state->value_types + first, state->values + first,
+                              state->nulls + first, types, &state->outcome);
+    }
+}
+
+void start(ModifyState *state)
+{
+    const ModifyPlan *plan = state->plan;
+    TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+    if (plan->is_reference)
+        lock_reference_writes(plan->relid);
+    state->outcome.slot = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsVirtual);
+    if (plan->returns_rows) {
+        state->outcome.rows = tuplestore_begin_heap(false, false, work_mem);
+        state->kept_slot = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+    }
+    state->row_context =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise source row", ALLOCSET_SMALL_SIZES);
+    if (plan->is_stream) {
+        Relation relation = table_open(plan->relid, NoLock);
+        RowStreamOptions options = {};
+        options.columns = plan->attributes;
+        state->stream = open_row_stream(relation, options);
+        table_close(relation, NoLock);
+    } else {
+        start_statements(state);
+    }
+}
+
+// ---- rows --------------------------------------------------------------------------------------
+
+// The shard that a new row belongs to; one that refuses the row if its key is NULL.
+int32 find_destination(const KeyPin *key, TupleTableSlot *row)
+{
+    RoutedKeys keys = {1, key, row->tts_values, row->tts_isnull, true};
+    List *owners = find_owners(keys, true);
+    return owners != NIL ? linitial_int(owners) : any_owner(find_keyspace(key->keyspace_id));
+}
+
+// A row's place: shard, table there, tuple.
+struct Place {
+    uint32 shard;
+    uint32 table;
+    uint32 block;
+    uint32 offset;
+};
+
+// True if the row has not been changed by this statement.
+bool note_place(ModifyState *state, TupleTableSlot *row)
+{
+    const Datum *values = row->tts_values;
+    ItemPointer tid = (ItemPointer)DatumGetPointer(values[1]);
+    Place place = {DatumGetCommandId(values[0]),
+                   state->plan->nplace > 2 ? DatumGetCommandId(values[2]) : 0,
+                   ItemPointerGetBlockNumberNoCheck(tid), ItemPointerGetOffsetNumberNoCheck(tid)};
+    if (state->seen == nullptr) {
+        HASHCTL control = {};
+        control.keysize = control.entrysize = sizeof(Place);
+        control.hcxt = state->css.ss.ps.state->es_query_cxt;
+        state->seen = hash_create("shardwise changed rows", 1024, &control,
+                                  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    bool found;
+    (void)hash_search(state->seen, &place, HASH_ENTER, &found);
+    return !found;
+}
+
+[[noreturn]] void refuse_second_change()
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_CARDINALITY_VIOLATION),
+             errmsg("%s command cannot affect row a second time", "MERGE"),
+             errhint("Ensure that not more than one source row matches any one target row.")));
+}
+
+void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
+{
+    BatchRunner *runner = state->runners[statement];
+    if (add_to_batch(runner, shard, row->tts_values, row->tts_isnull))
+        send_batches(runner);
+}
+
+// The row leaves its shard before it arrives: at most the latter may be in the way of others.
+void move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
+              TupleTableSlot *row)
+{
+    if (state->plan->stays != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot move a row to another shard"),
+                        errdetail("%s", state->plan->stays)));
+    add(state, action->remove, from, row);
+    if (add_to_batch(state->runners[action->place], to, row->tts_values, row->tts_isnull)) {
+        send_batches(state->runners[action->remove]);
+        finish_batches(state->runners[action->remove], true);
+        send_batches(state->runners[action->place]);
+    }
+    state->uncounted++;
+}
+
+void write_row(ModifyState *state, TupleTableSlot *row)
+{
+    const ModifyPlan *plan = state->plan;
+    int number = plan->action_column < 0 ? 1 : DatumGetInt32(row->tts_values[plan->action_column]);
+    if (number == 0)
+        return;
+    const ModifyAction *action = &plan->actions[number - 1];
+    if (plan->nplace > 0 && action->command != CMD_INSERT && !note_place(state, row)) {
+        if (plan->is_once)
+            refuse_second_change();
+        return;
+    }
+    if (plan->is_reference) {
+        add(state, action->statement, 0, row);
+        return;
+    }
+    int32 shard = action->command != CMD_INSERT
+                      ? (int32)DatumGetCommandId(row->tts_values[plan->shard_column])
+                      : 0;
+    int32 destination = action->key.nkeys > 0 ? find_destination(&action->key, row) : shard;
+    if (action->command == CMD_INSERT || destination == shard)
+        add(state, action->statement, destination, row);
+    else
+        move_row(state, action, shard, destination, row);
+}
+
+void take_row(ModifyState *state, TupleTableSlot *row)
+{
+    CHECK_FOR_INTERRUPTS();
+    slot_getallattrs(row);
+    MemoryContext saved = MemoryContextSwitchTo(state->row_context);
+    if (state->stream != nullptr)
+        send_row(state->stream, row->tts_values, row->tts_isnull, ++state->lines);
+    else
+        write_row(state, row);
+    MemoryContextSwitchTo(saved);
+    MemoryContextReset(state->row_context);
+}
+
+// What is read later would see what was written before.
+void take_rows_when_all_are_read(ModifyState *state)
+{
+    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+    for (;;) {
+        TupleTableSlot *row = ExecProcNode(state->source);
+        if (TupIsNull(row))
+            break;
+        tuplestore_puttupleslot(rows, row);
+    }
+    TupleTableSlot *slot =
+        MakeSingleTupleTableSlot(ExecGetResultType(state->source), &TTSOpsMinimalTuple);
+    while (tuplestore_gettupleslot(rows, true, false, slot))
+        take_row(state, slot);
+    ExecDropSingleTupleTableSlot(slot);
+    tuplestore_end(rows);
+}
+
+void take_rows(ModifyState *state)
+{
+    for (;;) {
+        TupleTableSlot *row = ExecProcNode(state->source);
+        if (TupIsNull(row))
+            break;
+        take_row(state, row);
+    }
+}
+
+// What is deleted makes room for what is inserted.
+void finish_statements(ModifyState *state)
+{
+    const ModifyPlan *plan = state->plan;
+    constexpr CmdType order[] = {CMD_DELETE, CMD_UPDATE, CMD_INSERT};
+    for (CmdType command : order) {
+        for (int i = 0; i < plan->nactions; i++) {
+            const ModifyAction *action = &plan->actions[i];
+            if (action->command != command || action->statement < 0)
+                continue;
+            send_batches(state->runners[action->statement]);
+            if (action->remove >= 0)
+                send_batches(state->runners[action->remove]);
+        }
+        for (int i = 0; i < plan->nactions; i++) {
+            const ModifyAction *action = &plan->actions[i];
+            if (action->command != command || action->statement < 0)
+                continue;
+            finish_batches(state->runners[action->statement], false);
+            if (action->remove < 0)
+                continue;
+            finish_batches(state->runners[action->remove], true);
+            send_batches(state->runners[action->place]);
+            finish_batches(state->runners[action->place], false);
+        }
+    }
+}
+
+void write_all(ModifyState *state)
+{
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    start(state);
+    if (state->plan->reads_shards)
+        take_rows_when_all_are_read(state);
+    else
+        take_rows(state);
+    if (state->stream != nullptr)
+        state->outcome.changed = close_row_stream(state->stream);
+    else
+        finish_statements(state);
+    state->css.ss.ps.state->es_processed += state->outcome.changed - state->uncounted;
+    MemoryContextSwitchTo(saved);
+}
+
+TupleTableSlot *next_tuple(ScanState *node)
+{
+    ModifyState *state = (ModifyState *)node;
+    TupleTableSlot *slot = node->ss_ScanTupleSlot;
+    if (!state->is_done) {
+        write_all(state);
+        state->is_done = true;
+    }
+    ExecClearTuple(slot);
+    if (state->outcome.rows != nullptr &&
+        tuplestore_gettupleslot(state->outcome.rows, true, false, state->kept_slot)) {
+        slot_getallattrs(state->kept_slot);
+        int n = slot->tts_tupleDescriptor->natts;
+        memcpy(slot->tts_values, state->kept_slot->tts_values, sizeof(Datum) * n);
+        memcpy(slot->tts_isnull, state->kept_slot->tts_isnull, sizeof(bool) * n);
+        ExecStoreVirtualTuple(slot);
+    }
+    return slot;
+}
+
+bool recheck_tuple(ScanState *, TupleTableSlot *)
+{
+    return true;
+}
+
+extern "C" TupleTableSlot *exec_modify(CustomScanState *node)
+{
+    return ExecScan(&node->ss, (ExecScanAccessMtd)next_tuple, (ExecScanRecheckMtd)recheck_tuple);
+}
+
+extern "C" void end_modify(CustomScanState *node)
+{
+    ModifyState *state = (ModifyState *)node;
+    if (state->outcome.rows != nullptr)
+        tuplestore_end(state->outcome.rows);
+    state->outcome.rows = nullptr;
+    ExecEndNode(state->source);
+}
+
+extern "C" void rescan_modify(CustomScanState *)
+{
+    elog(ERROR, "a write cannot run again");
+}
+
+extern "C" void explain_modify(CustomScanState *node, List *, ExplainState *es)
+{
+    ModifyState *state = (ModifyState *)node;
+    const ModifyPlan *plan = state->plan;
+    ExplainPropertyText("Tier", "select, then modify", es);
+    if (plan->is_stream)
+        ExplainPropertyText("Remote SQL", "COPY FROM STDIN", es);
+    for (int i = 0; !plan->is_stream && i < plan->nstatements; i++)
+        ExplainPropertyText("Remote SQL", plan->statements[i].route->sql, es);
+}
+
+CustomScanMethods scan_methods = {modify_name, create_modify_state};
+
+} // namespace
+
+void init_modify_scan()
+{
+    exec_methods.CustomName = modify_name;
+    exec_methods.BeginCustomScan = begin_modify;
+    exec_methods.ExecCustomScan = exec_modify;
+    exec_methods.EndCustomScan = end_modify;
+    exec_methods.ReScanCustomScan = rescan_modify;
+    exec_methods.ExplainCustomScan = explain_modify;
+    RegisterCustomScanMethods(&scan_methods);
+}
+
+} // namespace shardwise

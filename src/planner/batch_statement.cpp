@@ -1,0 +1,458 @@
+#include "planner/batch_statement.hpp"
+
+#include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
+#include "pg/types.hpp"
+#include "planner/changes.hpp"
+#include "planner/locked_rows.hpp"
+#include "planner/route_planner.hpp"
+#include "planner/row_checks.hpp"
+#include "planner/row_security.hpp"
+#include "planner/shipping.hpp"
+#include "routing/key_analysis.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_oper.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Params with this number and above stand for the source's columns, as arrays.
+constexpr int batch_param_base = 1 << 22;
+
+// ---- rows as arrays ----------------------------------------------------------------------------
+
+// Arrays of arrays lose their boundaries, and types that users made have other OIDs on each server:
+// all but plain types travel as text.
+Oid element_type(Oid type)
+{
+    return has_plain_binary_form(type) ? type : TEXTOID;
+}
+
+// Prints as a cast; the tree need not know what the shard calls for it.
+Expr *cast_from_text(Expr *arg, Oid type, Oid collation)
+{
+    RelabelType *cast = makeRelabelType(arg, type, -1, collation, COERCE_EXPLICIT_CAST);
+    return (Expr *)cast;
+}
+
+Oid default_collation(Oid type)
+{
+    return type_is_collatable(type) ? DEFAULT_COLLATION_OID : InvalidOid;
+}
+
+Param *batch_param(const BatchSource *source, int column)
+{
+    TargetEntry *entry = (TargetEntry *)list_nth(source->columns, column);
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = batch_param_base + column;
+    param->paramtype = get_array_type(element_type(exprType((Node *)entry->expr)));
+    param->paramtypmod = -1;
+    param->paramcollid = default_collation(param->paramtype);
+    param->location = -1;
+    return param;
+}
+
+// A value of element type as the column's own.
+Expr *as_column(const TargetEntry *column, Expr *element)
+{
+    Oid type = exprType((Node *)column->expr);
+    return element_type(type) == type
+               ? element
+               : cast_from_text(element, type, exprCollation((Node *)column->expr));
+}
+
+// The column `source` of a statement's entry `varno` that shows the rows.
+Expr *source_value(BatchSource *source, int varno, int column)
+{
+    source->used = list_append_unique_int(source->used, column);
+    int number = 0;
+    ListCell *cell;
+    foreach (cell, source->used)
+        if (lfirst_int(cell) == column)
+            number = foreach_current_index(cell) + 1;
+    TargetEntry *entry = (TargetEntry *)list_nth(source->columns, column);
+    Oid type = element_type(exprType((Node *)entry->expr));
+    return as_column(entry, (Expr *)makeVar(varno, number, type, -1, default_collation(type), 0));
+}
+
+// Makes an entry the rows of all columns used: unnest($1, $2, ...) AS source(c1, c2, ...).
+void fill_source_entry(const BatchSource *source, RangeTblEntry *rte)
+{
+    List *names = NIL;
+    ListCell *cell;
+    rte->rtekind = RTE_FUNCTION;
+    rte->functions = NIL;
+    foreach (cell, source->used) {
+        Param *param = batch_param(source, lfirst_int(cell));
+        Oid element = get_element_type(param->paramtype);
+        FuncExpr *call =
+            makeFuncExpr(F_UNNEST_ANYARRAY, element, list_make1(param), default_collation(element),
+                         param->paramcollid, COERCE_EXPLICIT_CALL);
+        call->funcretset = true;
+        RangeTblFunction *function = makeNode(RangeTblFunction);
+        function->funcexpr = (Node *)call;
+        function->funccolcount = 1;
+        rte->functions = lappend(rte->functions, function);
+        names = lappend(names, makeString(psprintf("c%d", foreach_current_index(cell) + 1)));
+    }
+    rte->alias = makeAlias("source", names);
+    rte->eref = makeAlias("source", (List *)copy_node(names));
+    rte->inFromCl = true;
+}
+
+// ---- expressions of the user's over the target and the source --------------------------------
+
+struct Remapping {
+    BatchWrite *write;
+    int target; // the target's entry in the new query
+    int source; // the rows' entry there; 0: they have none, and there is one row a statement
+    int depth;  // queries entered
+};
+
+Node *remap_mutator(Node *node, void *context)
+{
+    Remapping *remapping = (Remapping *)context;
+    BatchWrite *write = remapping->write;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        remapping->depth++;
+        Node *query =
+            (Node *)query_tree_mutator((Query *)node, (Node * (*)()) remap_mutator, context, 0);
+        remapping->depth--;
+        return query;
+    }
+    if (IsA(node, RangeTblEntry)) {
+        RangeTblEntry *rte = (RangeTblEntry *)node;
+        if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= remapping->depth)
+            write->refusal = pstrdup("A subquery of RETURNING reads a CTE.");
+    }
+    if (!IsA(node, Var) || (int)((Var *)node)->varlevelsup != remapping->depth)
+        return expression_tree_mutator(node, (Node * (*)()) remap_mutator, context);
+
+    Var *var = copy_node((Var *)node);
+    if (var->varno == write->target) {
+        var->varno = (int)(var->varnosyn = remapping->target);
+        var->varattnosyn = var->varattno;
+        return (Node *)var;
+    }
+    var->varlevelsup = 0;
+    if (var->vartype == RECORDOID) {
+        write->refusal = pstrdup("A whole row of a subquery cannot be sent to the shards.");
+        return (Node *)var;
+    }
+    int column = find_source_column(&write->source, (Expr *)var);
+    Expr *value;
+    if (remapping->source > 0) {
+        value = source_value(&write->source, remapping->source, column);
+    } else {
+        SubscriptingRef *element = makeNode(SubscriptingRef);
+        Param *param = batch_param(&write->source, column);
+        element->refcontainertype = param->paramtype;
+        element->refelemtype = element->refrestype = get_element_type(param->paramtype);
+        element->reftypmod = -1;
+        element->refcollid = default_collation(element->refrestype);
+        element->refupperindexpr = list_make1(
+            makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
+        element->refexpr = (Expr *)param;
+        value = as_column((TargetEntry *)list_nth(write->source.columns, column), (Expr *)element);
+    }
+    if (remapping->depth > 0)
+        IncrementVarSublevelsUp((Node *)value, remapping->depth, 0);
+    return (Node *)value;
+}
+
+void take_over_returning(BatchWrite *write, Query *sent, int source_varno)
+{
+    Remapping remapping = {write, sent->resultRelation, source_varno, 0};
+    sent->returningList = (List *)remap_mutator((Node *)write->query->returningList, &remapping);
+    sent->withCheckOptions =
+        (List *)remap_mutator((Node *)write->query->withCheckOptions, &remapping);
+    sent->hasSubLinks = write->query->hasSubLinks;
+}
+
+// ---- the statements ----------------------------------------------------------------------------
+
+RangeTblRef *make_reference(int varno)
+{
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = varno;
+    return reference;
+}
+
+RangeTblEntry *copy_target(BatchWrite *write)
+{
+    RangeTblEntry *target = copy_node(rt_fetch(write->target, write->query->rtable));
+    target->securityQuals = NIL;
+    target->enrname = nullptr;
+    target->inFromCl = false;
+    return target;
+}
+
+// An empty statement over the target (entry 1) and the rows (entry 2).
+Query *start_statement(BatchWrite *write, CmdType command)
+{
+    Query *sent = makeNode(Query);
+    sent->commandType = command;
+    sent->querySource = QSRC_ORIGINAL;
+    sent->canSetTag = true;
+    sent->resultRelation = 1;
+    sent->rtable = list_make2(copy_target(write), makeNode(RangeTblEntry));
+    write->source.used = NIL;
+    return sent;
+}
+
+Expr *target_column(const BatchWrite *write, AttrNumber attribute)
+{
+    Oid relid = rt_fetch(write->target, write->query->rtable)->relid;
+    if (attribute == SelfItemPointerAttributeNumber)
+        return (Expr *)makeVar(1, attribute, TIDOID, -1, InvalidOid, 0);
+    if (attribute == TableOidAttributeNumber)
+        return (Expr *)makeVar(1, attribute, OIDOID, -1, InvalidOid, 0);
+    Oid type, collation;
+    int32 typmod;
+    get_atttypetypmodcoll(relid, attribute, &type, &typmod, &collation);
+    return (Expr *)makeVar(1, attribute, type, typmod, collation, 0);
+}
+
+// target.ctid = source.c1
+Node *identity_clause(BatchWrite *write, const Assignment *part)
+{
+    Expr *value = source_value(&write->source, 2, part->column);
+    if (part->attribute == TableOidAttributeNumber) // a cid so far
+        value = cast_from_text(((RelabelType *)value)->arg, OIDOID, InvalidOid);
+    Expr *column = target_column(write, part->attribute);
+    Oid type = exprType((Node *)column);
+    Oid operator_id = lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
+    OpExpr *clause = (OpExpr *)make_opclause(operator_id, BOOLOID, false, column, value, InvalidOid,
+                                             exprCollation((Node *)column));
+    set_opfuncid(clause);
+    return (Node *)clause;
+}
+
+void restrict_to_identity(BatchWrite *write, Query *sent, bool to_partition)
+{
+    List *clauses = NIL;
+    ListCell *cell;
+    foreach (cell, write->identity) {
+        Assignment *part = (Assignment *)lfirst(cell);
+        if ((part->attribute == TableOidAttributeNumber) == to_partition)
+            clauses = lappend(clauses, identity_clause(write, part));
+    }
+    if (!to_partition)
+        sent->jointree = makeFromExpr(list_make2(make_reference(1), make_reference(2)),
+                                      make_conjunction(clauses));
+    else if (clauses != NIL)
+        sent->jointree->quals = make_conjunction(lappend(clauses, sent->jointree->quals));
+}
+
+int find_values_or_subquery(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
+            return foreach_current_index(cell) + 1;
+    }
+    return 0;
+}
+
+// SELECT columns FROM unnest(...): what an INSERT reads. The columns are numbered as they come.
+Query *select_rows(BatchSource *source, List *assignments)
+{
+    Query *select = make_select_from(makeNode(RangeTblEntry), nullptr);
+    ListCell *cell;
+    source->used = NIL;
+    foreach (cell, assignments) {
+        int number = foreach_current_index(cell) + 1;
+        Expr *value = source_value(source, 1, ((Assignment *)lfirst(cell))->column);
+        select->targetList = lappend(
+            select->targetList, makeTargetEntry(value, number, psprintf("c%d", number), false));
+    }
+    fill_source_entry(source, (RangeTblEntry *)linitial(select->rtable));
+    return select;
+}
+
+// The entry of the user's INSERT that feeds it becomes the rows; one is added if there is none.
+int replace_source(Query *sent, Query *select)
+{
+    int varno = find_values_or_subquery(sent);
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_SUBQUERY;
+    rte->subquery = select;
+    rte->alias = makeAlias("rows", NIL);
+    rte->eref = makeAlias("rows", NIL);
+    ListCell *cell;
+    foreach (cell, select->targetList)
+        rte->eref->colnames = lappend(rte->eref->colnames,
+                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    rte->inFromCl = true;
+    if (varno > 0) {
+        lfirst(list_nth_cell(sent->rtable, varno - 1)) = rte;
+    } else {
+        sent->rtable = lappend(sent->rtable, rte);
+        varno = list_length(sent->rtable);
+    }
+    sent->jointree = makeFromExpr(list_make1(make_reference(varno)), nullptr);
+    return varno;
+}
+
+List *insert_targets(const BatchWrite *write, List *assignments, Query *select, int varno)
+{
+    Oid relid = rt_fetch(write->target, write->query->rtable)->relid;
+    List *targets = NIL;
+    ListCell *cell;
+    foreach (cell, assignments) {
+        AttrNumber attribute = ((Assignment *)lfirst(cell))->attribute;
+        int number = foreach_current_index(cell) + 1;
+        Node *expr = (Node *)((TargetEntry *)list_nth(select->targetList, number - 1))->expr;
+        Var *var = makeVar(varno, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+        targets = lappend(targets, makeTargetEntry((Expr *)var, attribute,
+                                                   get_attname(relid, attribute, false), false));
+    }
+    return targets;
+}
+
+} // namespace
+
+int find_source_column(BatchSource *source, Expr *expr)
+{
+    ListCell *cell;
+    foreach (cell, source->columns)
+        if (IsA(expr, Var) && equal(((TargetEntry *)lfirst(cell))->expr, expr))
+            return foreach_current_index(cell);
+    int number = list_length(source->columns) + 1;
+    source->columns = lappend(
+        source->columns, makeTargetEntry(copy_node(expr), number, psprintf("c%d", number), false));
+    return number - 1;
+}
+
+Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
+{
+    Query *select = select_rows(&write->source, assignments);
+    Query *sent;
+    if (is_placed) {
+        sent = start_statement(write, CMD_INSERT);
+        sent->rtable = list_make1(linitial(sent->rtable));
+        write->source.used = NIL; // the rows are out of sight for RETURNING
+        int varno = replace_source(sent, select);
+        sent->targetList = insert_targets(write, assignments, select, varno);
+        take_over_returning(write, sent, 0);
+    } else {
+        sent = copy_node(write->query);
+        sent->cteList = NIL;
+        sent->hasModifyingCTE = sent->hasRecursive = false;
+        int varno = replace_source(sent, select);
+        sent->targetList = insert_targets(write, assignments, select, varno);
+    }
+    prepare_changes(sent);
+    return sent;
+}
+
+Query *build_batch_update(BatchWrite *write, List *assignments)
+{
+    Query *sent = start_statement(write, CMD_UPDATE);
+    Oid relid = rt_fetch(write->target, write->query->rtable)->relid;
+    ListCell *cell;
+    restrict_to_identity(write, sent, false);
+    foreach (cell, assignments) {
+        Assignment *assignment = (Assignment *)lfirst(cell);
+        Expr *value = source_value(&write->source, 2, assignment->column);
+        sent->targetList =
+            lappend(sent->targetList,
+                    makeTargetEntry(value, assignment->attribute,
+                                    get_attname(relid, assignment->attribute, false), false));
+    }
+    take_over_returning(write, sent, 2);
+    fill_source_entry(&write->source, (RangeTblEntry *)lsecond(sent->rtable));
+    prepare_changes(sent);
+    return sent;
+}
+
+Query *build_batch_delete(BatchWrite *write, bool returning)
+{
+    Query *sent = start_statement(write, CMD_DELETE);
+    restrict_to_identity(write, sent, false);
+    if (returning)
+        take_over_returning(write, sent, 2);
+    fill_source_entry(&write->source, (RangeTblEntry *)lsecond(sent->rtable));
+    prepare_changes(sent);
+    return sent;
+}
+
+// Notes which parameters are columns of the source, and leaves NULL in their place.
+static int *take_batch_columns(List *values)
+{
+    int *columns = (int *)palloc(sizeof(int) * (list_length(values) + 1));
+    ListCell *cell;
+    foreach (cell, values) {
+        Param *param = (Param *)lfirst(cell);
+        int i = foreach_current_index(cell);
+        columns[i] = -1;
+        if (!IsA(param, Param) || param->paramid < batch_param_base ||
+            param->paramid >= shard_param_id)
+            continue;
+        columns[i] = param->paramid - batch_param_base;
+        lfirst(cell) = makeNullConst(param->paramtype, -1, param->paramcollid);
+    }
+    return columns;
+}
+
+bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, List **values,
+                   Projection *projection)
+{
+    constexpr int rows_of_batch = 10000;
+
+    Shipping shipping = {};
+    *projection = split_projection(sent, 1);
+    ship_query(sent, &shipping);
+    if (write->refusal == nullptr)
+        write->refusal = shipping.refusal;
+    KeyAnalysis analysis = analyze_keys(sent);
+    if (write->refusal == nullptr && sent->onConflict != nullptr)
+        write->refusal = analysis.changes_key;
+    List *checks = NIL;
+    if (write->refusal == nullptr)
+        checks = place_row_checks(sent, &write->refusal);
+    if (write->refusal == nullptr)
+        write->refusal = apply_row_security(sent);
+    if (write->refusal != nullptr)
+        return false;
+
+    // Here, no longer the router's Oid of a table.
+    if (sent->commandType != CMD_INSERT) {
+        restrict_to_identity(write, sent, true);
+        fill_source_entry(&write->source, (RangeTblEntry *)lsecond(sent->rtable));
+    }
+    List *own_values = NIL;
+    KeyAnalysis no_keys = {};
+    no_keys.keyspace = analysis.keyspace;
+    Route *route = compile_route(sent, shipping, no_keys, &own_values);
+    route->tier = Tier::SingleShard;
+    route->checks = checks;
+    route->hides_rows = writes_secured_table(write->query);
+    route->binary_results = columns_travel_in_binary(projection->columns);
+    route->writes = route->counts_rows = true;
+    statement->columns = take_batch_columns(own_values);
+    statement->route = route;
+    statement->first_value = list_length(*values);
+    statement->max_rows = rows_of_batch;
+    *values = list_concat(*values, own_values);
+    return true;
+}
+
+} // namespace shardwise

@@ -1,0 +1,70 @@
+#include "planner/modify_plan.hpp"
+
+namespace shardwise
+{
+
+static constexpr const char *node_name = "ShardwiseModifyPlan";
+
+template <typename T> static T *copy_array(const T *source, int n)
+{
+    T *copy = (T *)palloc(sizeof(T) * (n > 0 ? n : 1));
+    if (n > 0)
+        memcpy(copy, source, sizeof(T) * n);
+    return copy;
+}
+
+static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
+{
+    ModifyPlan *to = (ModifyPlan *)to_node;
+    const ModifyPlan *from = (const ModifyPlan *)from_node;
+    ExtensibleNode header = to->node;
+
+    *to = *from;
+    to->node = header;
+    to->attributes = list_copy(from->attributes);
+    to->stays = from->stays != nullptr ? pstrdup(from->stays) : nullptr;
+    to->actions = copy_array(from->actions, from->nactions);
+    to->statements = copy_array(from->statements, from->nstatements);
+    for (int i = 0; i < to->nstatements; i++) {
+        BatchStatement *statement = &to->statements[i];
+        statement->columns = copy_array(statement->columns, statement->route->nparams);
+        statement->route = (Route *)copy_node((Node *)statement->route);
+    }
+}
+
+static bool plans_equal(const ExtensibleNode *a, const ExtensibleNode *b)
+{
+    return a == b;
+}
+
+// For debug_print_plan only.
+static void out_plan(StringInfo out, const ExtensibleNode *node)
+{
+    const ModifyPlan *plan = (const ModifyPlan *)node;
+    appendStringInfo(out, " :relid %u :nstatements %d", plan->relid, plan->nstatements);
+}
+
+static void read_plan(ExtensibleNode *)
+{
+    // Plans are read back only in parallel workers, which never write.
+    elog(ERROR, "cannot read a %s node", node_name);
+}
+
+static const ExtensibleNodeMethods methods = {node_name,   sizeof(ModifyPlan), copy_plan,
+                                              plans_equal, out_plan,           read_plan};
+
+ModifyPlan *make_modify_plan()
+{
+    ModifyPlan *plan = (ModifyPlan *)palloc0(sizeof(ModifyPlan));
+    plan->node.type = T_ExtensibleNode;
+    plan->node.extnodename = node_name;
+    plan->shard_column = plan->action_column = -1;
+    return plan;
+}
+
+void init_modify_plan()
+{
+    RegisterExtensibleNodeMethods(&methods);
+}
+
+} // namespace shardwise

@@ -1,0 +1,475 @@
+#include "planner/modify_planner.hpp"
+
+#include "catalog/catalog.hpp"
+#include "planner/batch_statement.hpp"
+#include "planner/changes.hpp"
+#include "planner/locked_rows.hpp"
+#include "planner/modify_plan.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/relcache.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// A plan in the making.
+struct Maker {
+    BatchWrite write;
+    Relation relation; // the target
+    const Table *table;
+    ModifyPlan *plan;
+    List *statements; // BatchStatement *
+    List *values;
+    Projection projection; // of RETURNING
+};
+
+// ---- pieces ------------------------------------------------------------------------------------
+
+Assignment *assign(AttrNumber attribute, int column)
+{
+    Assignment *assignment = (Assignment *)palloc(sizeof(Assignment));
+    *assignment = Assignment{attribute, column};
+    return assignment;
+}
+
+int add_column(Maker *maker, Expr *expr)
+{
+    List **columns = &maker->write.source.columns;
+    int number = list_length(*columns) + 1;
+    *columns = lappend(*columns, makeTargetEntry(expr, number, psprintf("c%d", number), false));
+    return number - 1;
+}
+
+Var *target_var(const Maker *maker, AttrNumber attribute)
+{
+    int varno = maker->write.target;
+    switch (attribute) {
+    case SelfItemPointerAttributeNumber:
+        return makeVar(varno, attribute, TIDOID, -1, InvalidOid, 0);
+    case shard_attribute:
+    case remote_table_attribute:
+        return makeVar(varno, attribute, CIDOID, -1, InvalidOid, 0);
+    default: {
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(maker->relation), attribute - 1);
+        return makeVar(varno, attribute, column->atttypid, column->atttypmod, column->attcollation,
+                       0);
+    }
+    }
+}
+
+// Compiles a statement into the plan; -1 where that is not possible.
+int add_statement(Maker *maker, Query *sent)
+{
+    BatchStatement *statement = (BatchStatement *)palloc0(sizeof(BatchStatement));
+    Projection projection;
+    if (!compile_batch(&maker->write, sent, statement, &maker->values, &projection))
+        return -1;
+    if (sent->returningList != NIL && maker->projection.columns == NIL)
+        maker->projection = projection;
+    maker->statements = lappend(maker->statements, statement);
+    return list_length(maker->statements) - 1;
+}
+
+ModifyAction *make_action(CmdType command)
+{
+    ModifyAction *action = (ModifyAction *)palloc0(sizeof(ModifyAction));
+    action->command = command;
+    action->statement = action->remove = action->place = -1;
+    return action;
+}
+
+// The columns of the source that hold a new row's key. A key that gets no value is NULL.
+void set_key(Maker *maker, ModifyAction *action, List *assignments)
+{
+    const Table *table = maker->table;
+    if (table->is_reference)
+        return;
+    action->key.keyspace_id = table->keyspace->id;
+    action->key.nkeys = table->nkeys;
+    for (int i = 0; i < table->nkeys; i++) {
+        Form_pg_attribute column =
+            TupleDescAttr(RelationGetDescr(maker->relation), table->key_columns[i] - 1);
+        int source = -1;
+        ListCell *cell;
+        foreach (cell, assignments)
+            if (((Assignment *)lfirst(cell))->attribute == table->key_columns[i])
+                source = ((Assignment *)lfirst(cell))->column;
+        if (source < 0)
+            source = add_column(maker, (Expr *)makeNullConst(column->atttypid, column->atttypmod,
+                                                             column->attcollation));
+        action->key.values[i] = source;
+        action->key.value_types[i] = getBaseType(column->atttypid);
+    }
+}
+
+List *live_attributes(Relation relation)
+{
+    List *attributes = NIL;
+    TupleDesc columns = RelationGetDescr(relation);
+    for (int i = 0; i < columns->natts; i++)
+        if (!TupleDescAttr(columns, i)->attisdropped &&
+            TupleDescAttr(columns, i)->attgenerated == '\0')
+            attributes = lappend_int(attributes, i + 1);
+    return attributes;
+}
+
+// The columns of a key that finds each row: the primary key, or another one without NULLs.
+Bitmapset *find_row_key(Relation relation)
+{
+    Bitmapset *found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+    if (found == nullptr)
+        found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+    return found;
+}
+
+// Makes the source say where the rows are. Copies of a reference table have their rows at different
+// places, so they are found by key.
+void identify_rows(Maker *maker)
+{
+    BatchWrite *write = &maker->write;
+    if (!maker->table->is_reference) {
+        maker->plan->shard_column = add_column(maker, (Expr *)target_var(maker, shard_attribute));
+        AttrNumber ctid = SelfItemPointerAttributeNumber;
+        write->identity =
+            list_make1(assign(ctid, add_column(maker, (Expr *)target_var(maker, ctid))));
+        if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+            write->identity = lappend(
+                write->identity,
+                assign(TableOidAttributeNumber,
+                       add_column(maker, (Expr *)target_var(maker, remote_table_attribute))));
+        return;
+    }
+    Bitmapset *key = find_row_key(maker->relation);
+    int member = -1;
+    if (key == nullptr)
+        write->refusal = psprintf("Reference table \"%s\" has no primary key to find its rows by.",
+                                  RelationGetRelationName(maker->relation));
+    while ((member = bms_next_member(key, member)) >= 0) {
+        AttrNumber attribute = member + FirstLowInvalidHeapAttributeNumber;
+        write->identity =
+            lappend(write->identity,
+                    assign(attribute, add_column(maker, (Expr *)target_var(maker, attribute))));
+    }
+}
+
+bool uses_places(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var) && ((Var *)node)->varno == *(int *)context &&
+        (((Var *)node)->varattno == shard_attribute ||
+         ((Var *)node)->varattno == remote_table_attribute))
+        return true;
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())uses_places, context, 0);
+    return expression_tree_walker(node, (bool (*)())uses_places, context);
+}
+
+// ---- the source --------------------------------------------------------------------------------
+
+// A SELECT over the write's FROM and WHERE, whose columns are the source's.
+Query *make_source_query(Maker *maker)
+{
+    Query *select = copy_node(maker->write.query);
+    List *junk = NIL;
+    ListCell *cell;
+    foreach (cell, select->targetList) // SET (a, b) = (SELECT ...)
+        if (((TargetEntry *)lfirst(cell))->resjunk)
+            junk = lappend(junk, lfirst(cell));
+    // What feeds an INSERT stands outside of FROM so far, and has no name.
+    foreach (cell, select->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (select->commandType != CMD_INSERT ||
+            (rte->rtekind != RTE_SUBQUERY && rte->rtekind != RTE_VALUES))
+            continue;
+        rte->inFromCl = true;
+        rte->alias = makeAlias("source", NIL);
+        rte->eref->aliasname = pstrdup("source");
+    }
+    select->commandType = CMD_SELECT;
+    select->targetList = (List *)copy_node(maker->write.source.columns);
+    foreach (cell, junk) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        entry->resno = list_length(select->targetList) + 1;
+        select->targetList = lappend(select->targetList, entry);
+    }
+    select->resultRelation = 0;
+    select->returningList = select->withCheckOptions = NIL;
+    select->onConflict = nullptr;
+    select->override = OVERRIDING_NOT_SET;
+    return select;
+}
+
+bool is_set(const Maker *maker, Bitmapset *attributes)
+{
+    ListCell *cell;
+    foreach (cell, maker->write.query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (!entry->resjunk &&
+            bms_is_member(entry->resno - FirstLowInvalidHeapAttributeNumber, attributes))
+            return true;
+    }
+    return false;
+}
+
+void mark_source_target(Maker *maker, Query *select)
+{
+    RangeTblEntry *target = rt_fetch(maker->write.target, select->rtable);
+    // As PostgreSQL does: a row whose keys stay may be referred to meanwhile.
+    bool keys_stay =
+        maker->plan->command == CMD_UPDATE &&
+        !is_set(maker, RelationGetIndexAttrBitmap(maker->relation, INDEX_ATTR_BITMAP_KEY));
+    mark_target(target, keys_stay ? LCS_FORNOKEYUPDATE : LCS_FORUPDATE);
+    target->inFromCl = true;
+}
+
+// ---- commands ----------------------------------------------------------------------------------
+
+bool may_stream(const Maker *maker)
+{
+    const Query *query = maker->write.query;
+    bool is_select = false;
+    ListCell *cell;
+    foreach (cell, query->rtable)
+        is_select |= ((RangeTblEntry *)lfirst(cell))->rtekind == RTE_SUBQUERY;
+    return is_select && query->returningList == NIL && query->onConflict == nullptr &&
+           query->withCheckOptions == NIL;
+}
+
+List *make_insert(Maker *maker)
+{
+    List *assignments = NIL;
+    ListCell *cell;
+    foreach (cell, maker->write.query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (entry->resjunk)
+            continue;
+        maker->plan->attributes = lappend_int(maker->plan->attributes, entry->resno);
+        assignments = lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
+    }
+    ModifyAction *action = make_action(CMD_INSERT);
+    set_key(maker, action, assignments);
+    maker->plan->is_stream = may_stream(maker);
+    action->statement = add_statement(maker, build_batch_insert(&maker->write, assignments, false));
+    if (maker->write.refusal == nullptr && maker->write.query->onConflict != nullptr &&
+        maker->write.query->onConflict->action == ONCONFLICT_UPDATE)
+        // That no row is changed twice is the shard's to say, of the rows of one statement.
+        ((BatchStatement *)linitial(maker->statements))->max_rows = PG_INT32_MAX;
+    return list_make1(action);
+}
+
+bool sets_key(const Maker *maker)
+{
+    Bitmapset *key = nullptr;
+    for (int i = 0; i < maker->table->nkeys; i++)
+        key =
+            bms_add_member(key, maker->table->key_columns[i] - FirstLowInvalidHeapAttributeNumber);
+    return is_set(maker, key);
+}
+
+// What would act on a deleted and an inserted row, though it was updated.
+const char *find_reason_to_stay(Relation relation)
+{
+    TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const Trigger *trigger = &triggers->triggers[i];
+        switch (trigger->tgfoid) {
+        case F_RI_FKEY_CASCADE_DEL:
+        case F_RI_FKEY_CASCADE_UPD:
+        case F_RI_FKEY_SETNULL_DEL:
+        case F_RI_FKEY_SETNULL_UPD:
+        case F_RI_FKEY_SETDEFAULT_DEL:
+        case F_RI_FKEY_SETDEFAULT_UPD:
+            return "A foreign key that refers to the table acts on DELETE or UPDATE.";
+        default:
+            if (!trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype))
+                return psprintf("Trigger \"%s\" acts on UPDATE.", trigger->tgname);
+        }
+    }
+    return nullptr;
+}
+
+// A row that moves to another shard is deleted and inserted there with all its columns.
+void make_move(Maker *maker, ModifyAction *action, List *assignments)
+{
+    List *all = NIL;
+    ListCell *cell;
+    foreach (cell, live_attributes(maker->relation)) {
+        AttrNumber attribute = lfirst_int(cell);
+        int column = -1;
+        ListCell *set;
+        foreach (set, assignments)
+            if (((Assignment *)lfirst(set))->attribute == attribute)
+                column = ((Assignment *)lfirst(set))->column;
+        if (column < 0)
+            column = find_source_column(&maker->write.source, (Expr *)target_var(maker, attribute));
+        all = lappend(all, assign(attribute, column));
+    }
+    set_key(maker, action, all);
+    maker->plan->nplace = 1 + list_length(maker->write.identity);
+    maker->plan->stays = find_reason_to_stay(maker->relation);
+    action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
+    action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
+    // RETURNING may want columns of the source, which an INSERT shows for one row only.
+    if (maker->write.refusal == nullptr && maker->write.query->returningList != NIL)
+        ((BatchStatement *)llast(maker->statements))->max_rows = 1;
+}
+
+List *make_update(Maker *maker)
+{
+    List *assignments = NIL;
+    ListCell *cell;
+    identify_rows(maker);
+    foreach (cell, maker->write.query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (!entry->resjunk)
+            assignments =
+                lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
+    }
+    ModifyAction *action = make_action(CMD_UPDATE);
+    action->statement = add_statement(maker, build_batch_update(&maker->write, assignments));
+    if (!maker->table->is_reference && sets_key(maker))
+        make_move(maker, action, assignments);
+    return list_make1(action);
+}
+
+List *make_delete(Maker *maker)
+{
+    identify_rows(maker);
+    ModifyAction *action = make_action(CMD_DELETE);
+    action->statement = add_statement(maker, build_batch_delete(&maker->write, true));
+    return list_make1(action);
+}
+
+// ---- assembly ----------------------------------------------------------------------------------
+
+void fill_plan(Maker *maker, List *actions)
+{
+    ModifyPlan *plan = maker->plan;
+    ListCell *cell;
+    plan->nactions = list_length(actions);
+    plan->actions = (ModifyAction *)palloc(sizeof(ModifyAction) * plan->nactions);
+    foreach (cell, actions)
+        plan->actions[foreach_current_index(cell)] = *(ModifyAction *)lfirst(cell);
+    plan->nstatements = list_length(maker->statements);
+    plan->statements = (BatchStatement *)palloc(sizeof(BatchStatement) * (plan->nstatements + 1));
+    foreach (cell, maker->statements)
+        plan->statements[foreach_current_index(cell)] = *(BatchStatement *)lfirst(cell);
+}
+
+// The entry that stands for what the shards return, so that EXPLAIN can name its columns.
+void add_result_entry(PlannedStmt *plan, List *columns)
+{
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    List *names = NIL;
+    ListCell *cell;
+    foreach (cell, columns) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        ((Var *)entry->expr)->varno = list_length(plan->rtable) + 1;
+        names = lappend(
+            names, makeString(pstrdup(entry->resname != nullptr ? entry->resname : "?column?")));
+    }
+    rte->rtekind = RTE_NAMEDTUPLESTORE;
+    rte->eref = makeAlias("shard", names);
+    plan->rtable = lappend(plan->rtable, rte);
+}
+
+void put_on_top(Maker *maker, PlannedStmt *plan, const Query *query)
+{
+    Plan *source = plan->planTree;
+    CustomScan *scan = makeNode(CustomScan);
+    add_result_entry(plan, maker->projection.columns);
+    scan->scan.plan.targetlist = maker->projection.output;
+    scan->scan.plan.startup_cost = scan->scan.plan.total_cost = source->total_cost;
+    scan->scan.plan.plan_rows = maker->projection.output != NIL ? source->plan_rows : 0;
+    scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+    scan->custom_plans = list_make1(source);
+    scan->custom_exprs = maker->values;
+    scan->custom_private = list_make1(maker->plan);
+    scan->custom_scan_tlist = maker->projection.columns;
+    scan->methods = GetCustomScanMethods(modify_name, false);
+    plan->planTree = (Plan *)scan;
+    plan->commandType = query->commandType;
+    plan->hasReturning = query->returningList != NIL;
+    plan->canSetTag = query->canSetTag;
+    plan->parallelModeNeeded = false;
+}
+
+Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
+{
+    Query *query = maker->write.query;
+    if (query->commandType != CMD_INSERT && uses_places((Node *)query, &maker->write.target))
+        return pstrdup("cmin and cmax of the target are not known.");
+
+    List *actions = query->commandType == CMD_INSERT   ? make_insert(maker)
+                    : query->commandType == CMD_UPDATE ? make_update(maker)
+                                                       : make_delete(maker);
+    if (maker->write.refusal != nullptr)
+        return maker->write.refusal;
+    fill_plan(maker, actions);
+
+    PlannedRoutes routes;
+    call.query = make_source_query(maker);
+    if (query->commandType != CMD_INSERT)
+        mark_source_target(maker, call.query);
+    call.cursor_options &= ~(CURSOR_OPT_SCROLL | CURSOR_OPT_PARALLEL_OK);
+    *plan = plan_on_router(call, &routes);
+    maker->plan->reads_shards = routes.count > 1;
+    put_on_top(maker, *plan, query);
+    return nullptr;
+}
+
+} // namespace
+
+PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
+{
+    Query *query = call.query;
+    if (query->commandType == CMD_MERGE || query->hasModifyingCTE) {
+        *refusal = pstrdup(query->commandType == CMD_MERGE ? "MERGE is not routed."
+                                                           : "It has several writes (WITH).");
+        return nullptr;
+    }
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    Maker maker = {};
+    maker.table = find_table(target->relid);
+    maker.relation = table_open(target->relid, NoLock);
+    maker.plan = make_modify_plan();
+    maker.plan->command = query->commandType;
+    maker.plan->relid = target->relid;
+    maker.plan->is_reference = maker.table->is_reference;
+    maker.plan->returns_rows = query->returningList != NIL;
+    maker.write.target = query->resultRelation;
+    maker.write.query = query;
+    query->returningList = (List *)flatten_join_alias_vars(query, (Node *)query->returningList);
+
+    PlannedStmt *plan = nullptr;
+    *refusal = make_plan(&maker, call, &plan);
+    table_close(maker.relation, NoLock);
+    return plan;
+}
+
+bool is_bulk_insert(const Query *query)
+{
+    constexpr int many_rows = 16;
+    if (query->commandType != CMD_INSERT || query->hasModifyingCTE)
+        return false;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_VALUES && list_length(rte->values_lists) > many_rows)
+            return find_table(rt_fetch(query->resultRelation, query->rtable)->relid) != nullptr;
+    }
+    return false;
+}
+
+} // namespace shardwise

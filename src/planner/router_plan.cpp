@@ -1,0 +1,67 @@
+#include "planner/router_plan.hpp"
+
+#include "planner/locked_rows.hpp"
+#include "planner/route_planner.hpp"
+#include "planner/scatter.hpp"
+#include "planner/shard_rows.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+}
+
+namespace shardwise
+{
+
+static planner_hook_type next_planner = nullptr;
+
+// Adds to a plan what it depends on: privileges are checked on the entries of the range table, and
+// the plan is made anew when a table changes. The cut query no longer shows all of it.
+static void add_dependencies(PlannedStmt *plan, Query *original)
+{
+    List *relations = NIL;
+    List *items = NIL;
+    bool has_row_security = false;
+    extract_query_dependencies((Node *)original, &relations, &items, &has_row_security);
+    plan->rtable = list_concat(plan->rtable, flatten_relations(original));
+    plan->relationOids = list_concat_unique_oid(plan->relationOids, relations);
+    plan->invalItems = list_concat(plan->invalItems, items);
+    plan->dependsOnRole |= has_row_security;
+}
+
+void set_next_planner(planner_hook_type next)
+{
+    next_planner = next;
+}
+
+PlannedStmt *run_next_planner(const PlannerCall &call)
+{
+    if (next_planner != nullptr)
+        return next_planner(call.query, call.text, call.cursor_options, call.params);
+    return standard_planner(call.query, call.text, call.cursor_options, call.params);
+}
+
+PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
+{
+    Query *original = copy_node(call.query);
+    PlannedStmt *volatile plan = nullptr;
+    *routes = PlannedRoutes{};
+    List *rows_before = begin_shard_rows();
+    PlannedRoutes *routes_before = begin_routes(routes);
+    PG_TRY();
+    {
+        mark_locking_clauses(call.query);
+        scatter_query(call.query);
+        plan = run_next_planner(call);
+    }
+    PG_FINALLY();
+    {
+        restore_shard_rows(rows_before);
+        restore_routes(routes_before);
+    }
+    PG_END_TRY();
+    add_dependencies(plan, original);
+    return plan;
+}
+
+} // namespace shardwise
