@@ -90,6 +90,32 @@ SELECT shardwise.plan_remove_shard('plan_c') AS plan \gset
 SELECT tables, ranges, split_part(way, ' ', 1) AS source FROM show(:plan);
 ROLLBACK;
 
+-- what is uneven, and why
+SELECT tables, shard, round(rows / 1000.0, 1) AS thousands, hint FROM shardwise.balance WHERE tables @> '{days}' ORDER BY shard;
+SELECT shard, round(hot_share::numeric, 2) FROM shardwise.keyspace_sizes(3) WHERE rows > 0 ORDER BY shard;
+SELECT * FROM shardwise.keyspace_sizes(99);
+
+-- validation: what was planned above lies over each other; a changed map and a changed table are seen
+SELECT shardwise.plan_move_range('countries', 'de', 'de', 'plan_c') AS plan \gset
+CREATE VIEW validation AS
+    SELECT p.plan_id, v.severity, v.check_name, regexp_replace(v.detail, '\d+( (bytes|kB|MB))?', 'N', 'g') AS detail
+      FROM shardwise.plan p, shardwise.validate_plan(p.plan_id) v
+     WHERE check_name NOT IN ('wal_level', 'prepared_transactions', 'long_transactions');
+SELECT DISTINCT severity, check_name, detail FROM validation WHERE plan_id = :plan ORDER BY 1, 2, 3;
+SELECT ok FROM shardwise.run_on_shards('ALTER TABLE countries ADD extra int', '{plan_c}');
+SELECT detail FROM validation WHERE plan_id = :plan AND check_name = 'schema';
+SELECT ok FROM shardwise.run_on_shards('ALTER TABLE countries DROP extra', '{plan_c}');
+SELECT detail FROM validation WHERE plan_id = :plan AND check_name = 'schema';
+BEGIN;
+UPDATE shardwise.map_entry SET shard_id = (SELECT shard_id FROM shardwise.shard WHERE shard_name = 'plan_b') WHERE keyspace_id = 5 AND lower_key = '{de}';
+SELECT severity, detail FROM validation WHERE plan_id = :plan AND check_name = 'topology';
+ROLLBACK;
+BEGIN;
+UPDATE shardwise.map_entry SET shard_id = (SELECT shard_id FROM shardwise.shard WHERE shard_name = 'plan_a') WHERE keyspace_id = 5 AND lower_key = '{fr}';
+SELECT severity, detail FROM validation WHERE plan_id = :plan AND check_name = 'topology';
+ROLLBACK;
+SELECT * FROM shardwise.validate_plan(0);
+
 -- refused
 SELECT shardwise.plan_add_shard('nowhere');
 SELECT shardwise.plan_add_shard('plan_a');
@@ -118,12 +144,14 @@ SELECT shardwise.plan_remove_shard('plan_a');
 SET ROLE plan_reader;
 SELECT shardwise.plan_move_range('countries', 'fr', 'fr', 'plan_a');
 SELECT shardwise.plan_move_key('h', 'plan_c', 42);
+SELECT * FROM shardwise.validate_plan(:plan);
 RESET ROLE;
 BEGIN READ ONLY;
 SELECT shardwise.plan_remove_shard('plan_a');
 ROLLBACK;
 
 SET client_min_messages = warning;
+DROP VIEW validation;
 DROP FUNCTION show;
 DROP TABLE h, h_lines, ring, days, pairs, countries;
 SELECT shardwise.remove_shard(name) FROM unnest('{plan_a,plan_b,plan_c}'::text[]) name;

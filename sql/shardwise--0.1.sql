@@ -374,6 +374,26 @@ COMMENT ON FUNCTION shardwise.show_plan(int) IS
 'Shows what a plan would do: one row a move in their order, with the ranges it takes, source and target,
 and estimates of rows, bytes (with indexes) and duration. Table move_range has all ranges.';
 
+CREATE FUNCTION shardwise.validate_plan(plan_id int)
+    RETURNS TABLE (severity text, check_name text, detail text)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_validate_plan';
+COMMENT ON FUNCTION shardwise.validate_plan(int) IS
+'Finds what would keep a plan from running. severity: error (it cannot run), warning, info; detail says
+what to do. Publications and subscriptions are tried on the shards and rolled back. Checks: topology,
+overlap, primary_key; for each shard reachable, version, recovery, wal_level, replication_slots,
+wal_senders, replication_workers, privileges, prepared_transactions, long_transactions, disk; between
+source and target schema, triggers, publication, connectivity. Errors: 42704 no such plan, 42501
+privilege.';
+
+CREATE FUNCTION shardwise.keyspace_sizes(keyspace_id int)
+    RETURNS TABLE (shard name, weight float8, rows float8, bytes float8, hot_share float8)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_keyspace_sizes';
+COMMENT ON FUNCTION shardwise.keyspace_sizes(int) IS
+'Estimates what each shard holds of a keyspace: rows, bytes with indexes, and the part of the largest
+table''s rows that its most frequent key has, from a sample. Asks all shards at once. Errors: 42704 no
+such keyspace, 42501 not the owner of its tables nor an administrator of shards, 08001 a shard does not
+answer.';
+
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_keep_servers';
@@ -529,6 +549,29 @@ CREATE VIEW shardwise.plans AS
                       FROM shardwise.move m WHERE m.plan_id = p.plan_id) e;
 COMMENT ON VIEW shardwise.plans IS 'plans, with the sums of their moves'' estimates';
 
+CREATE VIEW shardwise.balance AS
+    WITH sized AS (
+        SELECT k.keyspace_id, z.shard, z.rows, z.bytes, z.hot_share, z.weight,
+               sum(z.bytes) OVER (PARTITION BY k.keyspace_id) AS total,
+               sum(z.weight) OVER (PARTITION BY k.keyspace_id) AS weights
+          FROM shardwise.keyspace k, LATERAL shardwise.keyspace_sizes(k.keyspace_id) z
+    ), shares AS (
+        SELECT *, bytes / nullif(total, 0) AS share, weight / weights AS fair_share FROM sized
+    )
+    SELECT s.keyspace_id, k.tables, s.shard, s.rows::bigint, s.bytes::bigint,
+           pg_catalog.round(s.share::numeric, 3) AS share,
+           pg_catalog.round(s.fair_share::numeric, 3) AS fair_share,
+           CASE WHEN s.share IS NULL THEN NULL
+                WHEN s.hot_share > 0.2 AND s.share > s.fair_share
+                     THEN 'one key has ' || pg_catalog.round(100 * s.hot_share::numeric) ||
+                          ' % of the shard''s rows: plan_move_key() gives it a shard of its own'
+                WHEN s.share > 1.3 * s.fair_share THEN 'more than its weight says: plan_rebalance()'
+                WHEN s.share < 0.7 * s.fair_share THEN 'less than its weight says: plan_rebalance()'
+           END AS hint
+      FROM shares s JOIN shardwise.keyspaces k USING (keyspace_id);
+COMMENT ON VIEW shardwise.balance IS
+    'what each shard has of each keyspace, against its weight''s share; asks every shard';
+
 -- The catalog holds no secrets: connections' passwords are in user mappings.
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
@@ -536,5 +579,5 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.shipped_type, shardwise.shipped_schema,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
-                shardwise.ghost_ranges, shardwise.plans TO PUBLIC;
+                shardwise.ghost_ranges, shardwise.plans, shardwise.balance TO PUBLIC;
 GRANT SELECT ON shardwise.in_doubt_transactions TO pg_monitor;

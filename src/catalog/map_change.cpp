@@ -21,7 +21,6 @@ constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_lower_hash = 
 constexpr int entry_columns = 5;
 constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
 constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6, keyspace_map_version = 7;
-constexpr int keyspace_columns = 7;
 } // namespace column
 
 void lock_shard_map(int32 keyspace_id)
@@ -225,8 +224,10 @@ static void update_keyspace(int32 keyspace_id, int32 default_shard)
     TupleDesc desc = RelationGetDescr(writer.rel);
     bool isnull;
     int64 version = DatumGetInt64(heap_getattr(tuple, column::keyspace_map_version, desc, &isnull));
-    Datum values[column::keyspace_columns] = {};
-    bool nulls[column::keyspace_columns] = {}, replaces[column::keyspace_columns] = {};
+    int natts = desc->natts;
+    auto *values = static_cast<Datum *>(palloc0(natts * sizeof(Datum)));
+    auto *nulls = static_cast<bool *>(palloc0(natts * sizeof(bool)));
+    auto *replaces = static_cast<bool *>(palloc0(natts * sizeof(bool)));
     values[column::keyspace_map_version - 1] = Int64GetDatum(version + 1);
     replaces[column::keyspace_map_version - 1] = true;
     values[column::keyspace_default_shard - 1] = Int32GetDatum(default_shard);
@@ -307,23 +308,61 @@ static size_t give_entries(const Writer *writer, const Keyspace *keyspace, const
     return last + 1 - first;
 }
 
+// The map's entries that a range of a move touches.
+struct Entries {
+    size_t first;
+    size_t last;
+};
+
+static Entries find_entries(const Keyspace *keyspace, const MoveRange *range)
+{
+    const ShardMap *map = keyspace->map;
+    if (is_hashed(keyspace))
+        return {find_hash_range(map->lowers, map->count, range->lower_hash),
+                find_hash_range(map->lowers, map->count, range->upper_hash)};
+    size_t first = range->lower_key == nullptr
+                       ? 0
+                       : find_key_range(keyspace, parse_bound(keyspace, range->lower_key));
+    if (range->upper_key == nullptr)
+        return {first, map->count - 1};
+    const Datum *upper = parse_bound(keyspace, range->upper_key);
+    size_t last = find_key_range(keyspace, upper);
+    bool excludes = last > 0 && compare_with_bound(keyspace, upper, last) == 0;
+    return {first, last - excludes};
+}
+
 static size_t give_range(const Writer *writer, const Keyspace *keyspace, const Move *move,
                          const MoveRange *range, int32 from, int32 to)
 {
-    const ShardMap *map = keyspace->map;
-    size_t first, last;
-    if (is_hashed(keyspace)) {
-        first = find_hash_range(map->lowers, map->count, range->lower_hash);
-        last = find_hash_range(map->lowers, map->count, range->upper_hash);
-    } else {
-        first = range->lower_key == nullptr
-                    ? 0
-                    : find_key_range(keyspace, parse_bound(keyspace, range->lower_key));
-        last = range->upper_key == nullptr
-                   ? map->count - 1
-                   : find_key_range(keyspace, parse_bound(keyspace, range->upper_key)) - 1;
-    }
+    auto [first, last] = find_entries(keyspace, range);
     return give_entries(writer, keyspace, move, first, last, from, to);
+}
+
+static bool owns_range(const Keyspace *keyspace, const MoveRange *range, int32 shard)
+{
+    const ShardMap *map = keyspace->map;
+    if (range->kind == MoveRangeKind::Range) {
+        if (map->count == 0)
+            return false;
+        auto [first, last] = find_entries(keyspace, range);
+        return std::all_of(map->owners + first, map->owners + last + 1,
+                           [shard](int32 owner) { return owner == shard; });
+    }
+    if (range->kind == MoveRangeKind::Default)
+        return keyspace->default_shard == shard;
+    if (range->kind == MoveRangeKind::Except)
+        return true;
+    if (range->kind == MoveRangeKind::Pin)
+        return find_owner(keyspace, parse_bound(keyspace, range->pin_key)) == shard;
+    int listed = find_explicit_key(keyspace, &map->listed, parse_bound(keyspace, range->lower_key));
+    return listed >= 0 && map->listed.owners[listed] == shard;
+}
+
+bool owns_ranges(const Move *move, int32 shard)
+{
+    const Keyspace *keyspace = find_keyspace(move->keyspace_id);
+    return std::all_of(move->ranges, move->ranges + move->nranges,
+                       [=](const MoveRange &range) { return owns_range(keyspace, &range, shard); });
 }
 
 static int compare_texts(const ArrayType *a, const ArrayType *b)

@@ -13,6 +13,9 @@ namespace shardwise
 // Serialises changes of one keyspace's map until the end of the transaction; readers go on.
 void lock_shard_map(int32 keyspace_id);
 
+// True if a shard owns all that a move takes, as the map is now.
+bool owns_ranges(const Move *move, int32 shard);
+
 // Cuts map entries at the bounds of a move's ranges; owners stay. Does nothing where they are cut.
 void cut_map_for_move(const Move *move);
 

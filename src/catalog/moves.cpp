@@ -19,6 +19,7 @@ namespace column
 constexpr AttrNumber move_id = 1, move_plan = 2, move_position = 3, move_keyspace = 4,
                      move_source = 5, move_target = 6, move_state = 7, move_rows = 8,
                      move_bytes = 9, move_seconds = 10;
+constexpr AttrNumber plan_id = 1, plan_topology = 6;
 constexpr AttrNumber range_move = 1, range_ordinal = 2, range_kind = 3, range_lower_hash = 4,
                      range_upper_hash = 5, range_lower_key = 6, range_upper_key = 7,
                      range_pin_key = 8;
@@ -147,6 +148,19 @@ Move *read_move(int32 move_id)
     end_rows(&rows);
     read_ranges(move);
     return move;
+}
+
+int64 read_plan_topology(int32 plan_id)
+{
+    Rows rows = scan_rows("plan", column::plan_id, plan_id, true);
+    HeapTuple row = systable_getnext(rows.scan);
+    if (!HeapTupleIsValid(row))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("plan %d does not exist", plan_id),
+                 errhint("SELECT * FROM shardwise.plans lists the plans.")));
+    int64 hash = DatumGetInt64(read_column(&rows, row, column::plan_topology));
+    end_rows(&rows);
+    return hash;
 }
 
 struct PlannedPosition {

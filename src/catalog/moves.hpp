@@ -60,6 +60,9 @@ struct NewPlan {
 // Writes a plan, owned by the current user, and returns its number.
 int32 insert_plan(const NewPlan *plan);
 
+// Reads a plan's topology_hash. Errors: 42704 if there is no such plan.
+int64 read_plan_topology(int32 plan_id);
+
 // Writes a move in state planned with its ranges; `id` is set here.
 void insert_move(Move *move);
 
