@@ -263,6 +263,18 @@ COMMENT ON FUNCTION shardwise.locate(regclass, "any") IS
 (range and list without default). Needs SELECT on the table. Errors: 42809 not a distributed table,
 22004 NULL in the key, 22023 wrong number of key columns.';
 
+CREATE FUNCTION shardwise.check_schema(shard text DEFAULT NULL)
+    RETURNS TABLE (shard text, object text, difference text, router_definition text,
+                   shard_definition text, advice text)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_check_schema';
+REVOKE EXECUTE ON FUNCTION shardwise.check_schema(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.check_schema(text) IS
+'Compares the router''s distributed and reference tables with those of a shard (all by default): columns,
+constraints, indexes, triggers, policies, statistics, and the types, functions and schemas that the
+shards have because of them. One row a difference: missing (on the shard), extra or different; none if
+all agree. Errors: 42704 no such shard, 42501 no USAGE on foreign data wrapper shardwise, 08xxx a shard
+does not answer.';
+
 CREATE FUNCTION shardwise.run_on_shards(command text, shards text[] DEFAULT NULL)
     RETURNS TABLE (shard text, ok boolean, result text)
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_run_on_shards';

@@ -3,7 +3,6 @@
 #include "ddl/alter_table.hpp"
 #include "catalog/catalog.hpp"
 #include "ddl/dependencies.hpp"
-#include "ddl/ddl.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/partitions.hpp"
 #include "ddl/spi.hpp"
@@ -200,7 +199,7 @@ static void change_owner(const List *targets, const AlterCommand *command)
 
 static void run_on_shards(const AlterCommand *command)
 {
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     const List *targets = management.targets;
     create_objects_on(targets, command->used_objects, command->table);
     ship_dependencies(targets, command->table);
@@ -239,7 +238,8 @@ bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
         return true;
     }
     AlterCommand command = begin_command(statement, object, relid);
-    check_subcommands(&command);
+    if (pg_class_ownercheck(relid, GetUserId())) // others get PostgreSQL's error
+        check_subcommands(&command);
     run_locally(call);
     CommandCounterIncrement();
     if (object == relid)

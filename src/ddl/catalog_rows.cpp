@@ -91,6 +91,11 @@ void lock_metadata()
     LockRelationOid(catalog_table_oid("keyspace"), ShareRowExclusiveLock);
 }
 
+void share_metadata()
+{
+    LockRelationOid(catalog_table_oid("keyspace"), RowExclusiveLock);
+}
+
 int32 insert_shard(const char *name, double weight, bool is_local)
 {
     int32 id = free_number("shard");

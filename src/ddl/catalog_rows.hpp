@@ -13,6 +13,10 @@ namespace shardwise
 // Readers are not blocked.
 void lock_metadata();
 
+// Keeps the set of shards and distributions as it is until the end of the transaction, while shards
+// are changed. Does not exclude others that do the same.
+void share_metadata();
+
 int32 insert_shard(const char *name, double weight, bool is_local); // returns its number
 void update_shard_weight(int32 shard_id, double weight);
 void delete_shard(int32 shard_id);

@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "ddl/check_shard.hpp"
+#include "ddl/schema_drift.hpp"
 #include "ddl/spi.hpp"
 
 extern "C" {
@@ -211,6 +212,46 @@ static List *check_settings(List *checks, const Facts &router, const Facts &shar
                       connections, wanted));
 }
 
+// The settings that texts of definitions depend on; those of use_canonical_settings().
+static const char *const definition_settings_sql =
+    "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
+    "SET IntervalStyle = postgres; SET extra_float_digits = 3; SET bytea_output = hex; "
+    "SET lc_monetary = 'C'; SET quote_all_identifiers = off";
+
+static void read_from_session(void *session, const char *sql, char **objects, char **definitions)
+{
+    run_in_session(static_cast<Session *>(session), definition_settings_sql);
+    SessionResult result = run_in_session(static_cast<Session *>(session), sql);
+    bool read = result.ok && result.values != nullptr;
+    *objects = read ? result.values[0] : pstrdup("{}");
+    *definitions = read ? result.values[1] : pstrdup("{}");
+}
+
+// Of a database that holds this router's tables already: a shard.
+static List *check_schema(List *checks, Session *session)
+{
+    bool has_tables;
+    List *differences = find_schema_drift(read_from_session, session, &has_tables);
+    if (!has_tables)
+        return checks;
+    StringInfoData detail;
+    initStringInfo(&detail);
+    ListCell *cell;
+    foreach (cell, differences) {
+        const SchemaDifference *difference = static_cast<SchemaDifference *>(lfirst(cell));
+        if (foreach_current_index(cell) == 5)
+            break;
+        appendStringInfo(&detail, "%s: %s. ", difference->object, difference->kind);
+    }
+    if (differences == NIL)
+        appendStringInfoString(&detail, "Its tables are like the router's.");
+    else
+        appendStringInfo(
+            &detail, "%d differences in all; SELECT * FROM shardwise.check_schema() shows them.",
+            list_length(differences));
+    return add_check(checks, "schema", false, differences == NIL, detail.data);
+}
+
 static List *check_facts(List *checks, Session *session, const Facts &router, const Facts &shard)
 {
     bool in_recovery = is_true(shard.in_recovery);
@@ -262,8 +303,10 @@ List *check_shard(const ConnectionOptions &options)
     bool answered = shard_facts(session, &shard, &error);
     List *checks = add_check(NIL, "reachable", true, answered,
                              answered ? pstrdup("The server answers.") : error);
-    if (answered)
+    if (answered) {
         checks = check_facts(checks, session, router, shard);
+        checks = check_schema(checks, session);
+    }
     close_session(session);
     return checks;
 }

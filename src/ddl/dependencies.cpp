@@ -339,6 +339,16 @@ List *find_needed_objects(Oid relid, const List *shipped)
     return search.objects;
 }
 
+List *find_shipped_objects()
+{
+    Search search = {NIL, NIL, NIL};
+    visit_all(&search, query_router(R"(
+SELECT 'pg_namespace'::regclass::oid, schema::oid FROM shardwise.shipped_schema
+UNION ALL SELECT 'pg_type'::regclass::oid, type::oid FROM shardwise.shipped_type
+UNION ALL SELECT 'pg_proc'::regclass::oid, function::oid FROM shardwise.shipped_function)"));
+    return search.objects;
+}
+
 List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner)
 {
     Search search = {NIL, NIL, NIL};

@@ -26,6 +26,9 @@ List *find_needed_objects(Oid relid, const List *shipped);
 // they need.
 List *find_objects_of_expression(Node *expr);
 
+// Lists the functions, types and schemas that are recorded as the shards' too, in the same way.
+List *find_shipped_objects();
+
 // Lists what one object needs, but neither itself nor an object that it belongs to.
 List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner);
 

@@ -49,7 +49,7 @@ static void drop_table_on_shards(Oid relid)
 {
     check_ddl_allowed(relid, "DROP TABLE");
     if (!session_restores_dump() && !note_drop(RelationRelationId, relid, 0)) {
-        Management management = begin_management(all_shard_ids());
+        Management management = begin_ddl();
         drop_shipped_tables(management.targets, list_make1_oid(relid), true);
         end_management(&management);
     }

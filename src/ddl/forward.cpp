@@ -2,9 +2,12 @@
 
 #include "ddl/forward.hpp"
 #include "catalog/catalog.hpp"
+#include "core/move_state.hpp"
+#include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/drops.hpp"
 #include "ddl/partitions.hpp"
+#include "ddl/spi.hpp"
 
 extern "C" {
 #include "catalog/index.h"
@@ -30,16 +33,44 @@ Oid named_shipped_relation(const RangeVar *name)
     return shipped_relation(RangeVarGetRelid(name, NoLock, true));
 }
 
+// A move copies tables and replays changes by their columns: neither may change under it.
+static void refuse_during_move(const Table *table, const char *command)
+{
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(table->keyspace->id)};
+    SqlRows moves = query_router_with("SELECT move_id, plan_id, state FROM shardwise.move "
+                                      "WHERE keyspace_id = $1 AND state <> 'planned' ORDER BY 1",
+                                      1, types, values);
+    for (int i = 0; i < moves.count; i++) {
+        char **move = moves.values[i];
+        MoveState state;
+        if (!find_move_state(move[2], &state) || !is_active(state))
+            continue;
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("cannot run %s on table \"%s\" while its rows are being moved",
+                               command, get_rel_name(table->relid)),
+                        errdetail("Move %s of plan %s is %s.", move[0], move[1], move[2]),
+                        errhint("Wait for the plan's end, or cancel it first.")));
+    }
+}
+
 void check_ddl_allowed(Oid relid, const char *command)
 {
-    // Nothing forbids it yet.
-    (void)relid;
-    (void)command;
+    share_metadata(); // before the table's lock, as distribute_table() does
+    const Table *table = find_table(relid);
+    if (table != nullptr && !table->is_reference)
+        refuse_during_move(table, command);
+}
+
+Management begin_ddl()
+{
+    share_metadata();
+    return begin_management(all_shard_ids());
 }
 
 void change_shards(const ShardChange *change)
 {
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     if (OidIsValid(change->needs_objects))
         ship_dependencies(management.targets, change->needs_objects);
     ListCell *cell;

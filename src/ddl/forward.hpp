@@ -15,13 +15,17 @@ namespace shardwise
 bool forward_ddl(const UtilityCall &call);
 
 // The one place that all DDL on a distributed or reference table passes, before it changes
-// anything. `command` is its tag, for messages.
+// anything. `command` is its tag, for messages. Holds off moves that would start, with
+// share_metadata(). Errors: 55006 while rows of the table's keyspace are being moved.
 void check_ddl_allowed(Oid relid, const char *command);
 
 // The distributed or reference table that a relation is, or whose index it is; InvalidOid for
 // local relations.
 Oid shipped_relation(Oid relid);
 Oid named_shipped_relation(const RangeVar *name);
+
+// Opens all shards for a change; none is added meanwhile.
+Management begin_ddl();
 
 // Statements that make one change on every shard.
 struct ShardChange {

@@ -129,7 +129,7 @@ bool forward_grant(const UtilityCall &call, GrantStmt *original)
     run_locally(call);
     bool has_public;
     Datum grantees = grantee_names(statement, &has_public);
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     ListCell *cell;
     foreach (cell, management.targets) {
         const Target *target = static_cast<Target *>(lfirst(cell));

@@ -5,7 +5,6 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/columns.hpp"
-#include "ddl/ddl.hpp"
 #include "ddl/dependencies.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/spi.hpp"
@@ -151,7 +150,7 @@ bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *original)
     char *clause = domain_clause(statement, domain, constraint);
     if (clause == nullptr)
         return true;
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     if (OidIsValid(constraint))
         create_objects_on(
             management.targets,
@@ -202,7 +201,7 @@ bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *original)
     }
     if (clauses.len == 0)
         return true;
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     create_objects_on(management.targets,
                       find_objects_under(RelationRelationId, relid, TypeRelationId, type),
                       InvalidOid);

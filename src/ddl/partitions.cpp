@@ -37,7 +37,7 @@ static void ship(Oid relid, bool with_rows)
 {
     table_tree(relid, AccessExclusiveLock);
     check_new_partition(relid);
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     ship_partition(management.targets, relid, with_rows ? copy_rows : copy_no_rows);
     end_management(&management);
     if (with_rows)

@@ -4,6 +4,7 @@
 #include "ddl/catalog_rows.hpp"
 #include "ddl/check_shard.hpp"
 #include "ddl/ddl.hpp"
+#include "ddl/dependencies.hpp"
 #include "ddl/row_transfer.hpp"
 #include "remote/session.hpp"
 #include "ddl/spi.hpp"
@@ -117,7 +118,8 @@ static void refuse_shared_database(const char *name, const ConnectionOptions *op
 static void ship_existing_tables(int32 shard_id)
 {
     List *relids = list_distributions();
-    if (relids == NIL)
+    List *objects = find_shipped_objects();
+    if (relids == NIL && objects == NIL)
         return;
     ListCell *cell;
     foreach (cell, relids) {
@@ -134,6 +136,7 @@ static void ship_existing_tables(int32 shard_id)
     Management management = begin_management(shards);
     Shipment shipment = {list_make1(linitial(management.targets)), relids};
     ship_tables(&shipment);
+    create_objects_on(shipment.targets, objects, InvalidOid); // also those that no table needs now
     foreach (cell, relids)
         if (find_table(lfirst_oid(cell))->is_reference && others != NIL)
             copy_between_shards(lfirst_oid(cell),

@@ -3,7 +3,6 @@
 
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
-#include "ddl/ddl.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
@@ -42,7 +41,7 @@ bool forward_create_trigger(const UtilityCall &call, CreateTrigStmt *statement)
 // Policies name roles, and a shard may know some of them only.
 void replace_policy(Oid relid, const char *old_name, const char *new_name)
 {
-    Management management = begin_management(all_shard_ids());
+    Management management = begin_ddl();
     ship_dependencies(management.targets, relid);
     if (old_name != nullptr)
         run_on_targets(management.targets,
@@ -100,7 +99,6 @@ bool forward_create_statistics(const UtilityCall &call, CreateStatsStmt *stateme
                                                        : InvalidOid;
     if (!OidIsValid(relid))
         return false;
-    check_ddl_allowed(relid, "CREATE STATISTICS");
     List *before = statistics_of(relid);
     run_locally(call);
     CommandCounterIncrement();
@@ -119,7 +117,6 @@ bool forward_alter_statistics(const UtilityCall &call, AlterStatsStmt *statement
     Oid relid = table_of_statistics(statistics);
     if (!OidIsValid(relid))
         return false;
-    check_ddl_allowed(relid, "ALTER STATISTICS");
     int target = statement->stxstattarget;
     run_locally(call);
     change_shards(psprintf("ALTER STATISTICS %s SET STATISTICS %d",
@@ -193,8 +190,6 @@ bool forward_comment(const UtilityCall &call, CommentStmt *statement)
     char *object = commented_object(statement->objtype, &address, parent);
     if (object == nullptr)
         return false;
-    if (OidIsValid(relid))
-        check_ddl_allowed(relid, "COMMENT");
     char *text =
         statement->comment != nullptr ? quote_literal_cstr(statement->comment) : pstrdup("NULL");
     run_locally(call);

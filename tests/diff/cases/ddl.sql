@@ -1,4 +1,5 @@
--- DDL on distributed and reference tables: every statement, then what the rows look like.
+-- DDL on distributed and reference tables: every statement, what the rows look like then, and that the
+-- shards have what the router has.
 -- file-modes: simple, extended, prepared
 -- setup
 CREATE TABLE d_ref (code text PRIMARY KEY, label text);
@@ -43,6 +44,7 @@ ALTER TABLE d_parent ALTER dbl DROP EXPRESSION;
 UPDATE d_parent SET dbl = -1 WHERE id = 5 RETURNING dbl;
 ALTER TABLE d_parent ALTER ser DROP DEFAULT, ALTER ident DROP IDENTITY;
 ALTER TABLE d_parent DROP COLUMN ser, DROP COLUMN ident;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Types.
 ALTER TABLE d_parent ALTER plain TYPE text USING 'p' || plain || name;
 SELECT id, plain FROM d_parent WHERE id IN (31, 32) ORDER BY id;
@@ -53,6 +55,7 @@ SELECT id, note, amount FROM d_parent WHERE id < 4 ORDER BY id;
 SELECT note, count(*) FROM d_parent GROUP BY note ORDER BY note;
 ALTER TABLE d_parent ALTER amount TYPE numeric(12,3) USING amount::numeric;
 SELECT sum(amount) FROM d_parent;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Constraints.
 ALTER TABLE d_parent ADD CHECK (note < 4), ADD CONSTRAINT named CHECK (amount > 1);
 ALTER TABLE d_parent ADD CHECK (note < 3);
@@ -87,6 +90,7 @@ INSERT INTO d_child SELECT id, 2000, code, at FROM d_child WHERE id = 8 AND line
 CREATE UNIQUE INDEX d_using ON d_child (line, id);
 ALTER TABLE d_child ADD CONSTRAINT d_used UNIQUE USING INDEX d_using;
 INSERT INTO d_child VALUES (8, 7, 'c1', now()) ON CONFLICT ON CONSTRAINT d_used DO NOTHING;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Indexes.
 CREATE INDEX ON d_child (code);
 CREATE INDEX d_child_code_idx ON d_child (code);
@@ -109,6 +113,7 @@ DROP INDEX CONCURRENTLY d_conc;
 BEGIN;
 CREATE INDEX CONCURRENTLY d_conc ON d_child (at);
 ROLLBACK;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Names.
 ALTER TABLE d_parent RENAME COLUMN id TO key;
 SELECT key, name FROM d_parent WHERE key = 5;
@@ -124,6 +129,7 @@ ALTER TABLE d_other.d_parent SET SCHEMA public;
 ALTER SCHEMA d_other RENAME TO d_another;
 ALTER SCHEMA d_another RENAME TO d_other;
 ALTER TABLE IF EXISTS d_nothing ADD COLUMN a int;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Transactions.
 BEGIN;
 ALTER TABLE d_parent ADD COLUMN tmp int DEFAULT 1;
@@ -152,6 +158,7 @@ DO $$ BEGIN
 END $$;
 INSERT INTO d_parent (id, name) VALUES (51, 'block') RETURNING in_block;
 DROP INDEX d_in_block;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Prepared statements that see other columns afterwards.
 PREPARE d_all AS SELECT * FROM d_child WHERE id = $1 ORDER BY line;
 EXECUTE d_all(4);
@@ -165,6 +172,7 @@ ALTER TABLE d_child ADD COLUMN later int;
 EXECUTE d_all(4);
 EXECUTE d_line(4);
 DEALLOCATE ALL;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Triggers, with a function that changes.
 CREATE FUNCTION d_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.later := coalesce(NEW.later, 0) + 1; RETURN NEW; END $$;
 CREATE TRIGGER d_before BEFORE INSERT OR UPDATE ON d_child FOR EACH ROW EXECUTE FUNCTION d_trigger();
@@ -183,6 +191,7 @@ ALTER FUNCTION d_function() SET search_path = public;
 DROP FUNCTION d_function();
 DROP FUNCTION d_function() CASCADE;
 UPDATE d_child SET later = 5000 WHERE id = 4 RETURNING later;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Types that tables use.
 CREATE TYPE d_mood AS ENUM ('low', 'high');
 CREATE DOMAIN d_small AS int CHECK (VALUE < 100);
@@ -209,6 +218,7 @@ SELECT mood FROM d_child WHERE id = 5 ORDER BY line;
 DROP TYPE d_other.d_feeling;
 DROP TYPE d_other.d_feeling CASCADE;
 SELECT * FROM d_child WHERE id = 5 ORDER BY line;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Statistics, comments, settings, replica identity, row-level security, rights.
 CREATE STATISTICS d_stats ON id, line FROM d_child;
 ALTER STATISTICS d_stats SET STATISTICS 200;
@@ -249,6 +259,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON documents TO diff_reader;
 GRANT SELECT ON totals TO diff_reader;
 ALTER TABLE d_child OWNER TO diff_reader;
 ALTER TABLE d_child OWNER TO CURRENT_USER;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Reference tables.
 ALTER TABLE d_ref ADD COLUMN price numeric DEFAULT 2.5, ADD CHECK (price > 0);
 INSERT INTO d_child (id, line, code) SELECT 9, 900, code FROM d_ref WHERE code = 'c2';
@@ -256,6 +267,7 @@ SELECT r.code, r.price, count(c.code) FROM d_ref r LEFT JOIN d_child c USING (co
 ALTER TABLE d_ref RENAME label TO title;
 ALTER TABLE d_ref ADD UNIQUE (title);
 SELECT * FROM d_ref ORDER BY code;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Partitions.
 CREATE TABLE d_part_2 PARTITION OF d_part FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
 INSERT INTO d_part VALUES (3, '2025-02-03', 100);
@@ -283,6 +295,7 @@ DROP TABLE d_part_default;
 DROP INDEX d_part_v;
 DROP TABLE d_part_1;
 SELECT count(*), sum(v) FROM d_part;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Maintenance and locks.
 VACUUM d_parent, d_local;
 VACUUM (FULL, ANALYZE) d_child;
@@ -294,6 +307,7 @@ COMMIT;
 BEGIN;
 VACUUM d_child;
 ROLLBACK;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- New tables like these; views; what depends on what goes.
 CREATE TABLE d_like (LIKE d_parent INCLUDING ALL);
 INSERT INTO d_like (id, name) SELECT id, name FROM d_parent WHERE id = 6;
@@ -326,6 +340,7 @@ CREATE TABLE d_heir () INHERITS (d_child);
 -- expect-refused: evaluated for each row
 ALTER TABLE d_ref ADD COLUMN chance float8 DEFAULT random();
 
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- teardown
 DROP TABLE d_child, d_ref, d_part, d_local CASCADE;
 DROP DOMAIN d_small;

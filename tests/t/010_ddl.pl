@@ -1,0 +1,164 @@
+# DDL: errors and lost shards undo it everywhere; indexes made concurrently; schema drift; new shards.
+use strict;
+use warnings;
+use lib 'lib';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shardwise::Cluster;
+use Test::More;
+
+my $cluster = Shardwise::Cluster->new;
+my $router = $cluster->router;
+$cluster->fill_customers;
+my ($out, $states);
+
+# What differs between router and shards; empty if nothing does.
+sub drift { return $cluster->sql('SELECT shard, difference, object FROM shardwise.check_schema() ORDER BY 1, 2, 3'); }
+sub fails_whole
+{
+	my ($sql, $state, $what) = @_;
+	($out, $states) = $cluster->errors($sql);
+	is_deeply($states, [$state], "$what: fails");
+	is(drift(), '', "$what: nothing is left of it anywhere");
+}
+is(drift(), '', 'a distributed table is what the router says');
+
+# One shard refuses.
+$cluster->on_shard('s2', 'CREATE TABLE extra (a int); CREATE INDEX clash ON extra (a)');
+fails_whole('CREATE INDEX clash ON customers (name)', '42P07', 'a name that one shard has');
+like($cluster->last_error, qr/shard "s2"/, 'the error names the shard');
+my $one = $cluster->sql("SELECT k FROM generate_series(1, 100) k WHERE shardwise.locate('customers', k::bigint) = 's3' LIMIT 1");
+$cluster->sql("UPDATE customers SET balance = -1 WHERE customer_id = $one");
+fails_whole('ALTER TABLE customers ADD COLUMN note text, ADD CONSTRAINT positive CHECK (balance >= 0)',
+	'23514', 'a row of one shard that breaks a new constraint');
+fails_whole("BEGIN; ALTER TABLE customers ADD COLUMN note text; CREATE INDEX ON customers (note);
+	UPDATE customers SET note = 'x' WHERE customer_id = $one; SELECT 1/0; COMMIT", '22012',
+	'a transaction of DDL and DML that fails');
+$cluster->sql("UPDATE customers SET balance = 1 WHERE customer_id = $one");
+
+# Two sessions: a writer's transaction delays DDL, which then reaches what it has written.
+my $writer = $router->background_psql('postgres');
+my $changer = $router->background_psql('postgres');
+$writer->query_safe("BEGIN; UPDATE customers SET balance = 2 WHERE customer_id = $one");
+$changer->query_until(qr/started/, "\\echo started\nALTER TABLE customers ADD COLUMN twice numeric GENERATED ALWAYS AS (balance * 2) STORED;\n");
+$router->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted") or die 'DDL does not wait';
+$writer->query_safe('COMMIT');
+$changer->query_safe('SELECT 1');
+is($writer->query_safe("SELECT twice FROM customers WHERE customer_id = $one"), '4.00', 'DDL waits for writers');
+$writer->quit;
+$changer->quit;
+
+# A lost shard.
+my $victim = $cluster->shard('s2');
+$victim->stop('immediate');
+($out, $states) = $cluster->errors('ALTER TABLE customers ADD COLUMN note text');
+like($states->[0], qr/^08/, 'a shard that is down: class 08');
+$victim->start;
+is(drift(), '', 'the others did not change');
+my $session = $router->background_psql('postgres', on_error_stop => 0);
+$session->query('BEGIN; ALTER TABLE customers ADD COLUMN note text');
+$victim->stop('immediate');
+$session->query('COMMIT');
+like($session->{stderr}, qr/lost|connection|shard/, 'a shard that goes down in the middle fails the transaction');
+$session->{stderr} = '';
+$session->quit;
+$victim->start;
+is(drift(), '', 'and nobody has changed');
+$cluster->sql('ALTER TABLE customers ADD COLUMN note text; ALTER TABLE customers DROP COLUMN twice');
+is(drift(), '', 'once all are back it works');
+
+# Indexes, concurrently: unique on all shards, or invalid on the router.
+$cluster->sql(<<"SQL");
+CREATE TABLE plain (k bigint NOT NULL, v int);
+SELECT shardwise.distribute_table('plain', 'k', colocate_with => 'customers');
+INSERT INTO plain VALUES ($one, 1);
+INSERT INTO plain VALUES ($one, 1);
+SQL
+($out, $states) = $cluster->errors('CREATE UNIQUE INDEX CONCURRENTLY plain_unique ON plain (k, v)');
+is_deeply($states, ['23505'], 'a shard finds duplicates');
+like($cluster->last_error, qr/on shard "s3".*HINT:.*DROP INDEX public.plain_unique/s, 'it is named, and how to go on');
+is($cluster->sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'plain_unique'::regclass"), 'f', 'the router says that the index is invalid');
+is($cluster->sql("INSERT INTO plain VALUES ($one, 2) RETURNING v"), '2', 'writes go on');
+$cluster->sql('DROP INDEX plain_unique');
+is(drift(), '', 'DROP INDEX removes it everywhere');
+$cluster->sql("DELETE FROM plain WHERE k = $one");
+($out, $states) = $cluster->errors('CREATE UNIQUE INDEX CONCURRENTLY plain_unique ON plain (v)');
+is_deeply($states, ['42P16'], 'a unique index without the key is refused');
+$cluster->sql('CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS $$SELECT $1 * 2$$');
+$cluster->sql($_) for 'CREATE UNIQUE INDEX CONCURRENTLY plain_unique ON plain (k, v)',
+  'CREATE INDEX CONCURRENTLY plain_twice ON plain (twice(v))';
+is(drift(), '', 'it is on all shards, valid, with the function that it calls');
+$victim->stop('immediate');
+($out, $states) = $cluster->errors('DROP INDEX CONCURRENTLY plain_twice');
+like($states->[0], qr/^08/, 'DROP INDEX CONCURRENTLY wants all shards');
+$victim->start;
+$cluster->sql('DROP INDEX CONCURRENTLY plain_twice');
+is(drift(), '', 'and can be repeated');
+$cluster->sql($_) for 'REINDEX TABLE CONCURRENTLY plain', 'VACUUM (ANALYZE) plain, customers', 'VACUUM', 'ANALYZE';
+is($cluster->sum_on_shards("SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'customers' AND vacuum_count > 1"), 3, 'VACUUM reaches all shards');
+
+# Objects of all kinds, then a new shard.
+$cluster->sql(<<'SQL');
+CREATE SCHEMA app;
+CREATE TYPE app.mood AS ENUM ('low');
+CREATE DOMAIN app.amount AS numeric CHECK (VALUE >= 0);
+ALTER TABLE customers ADD COLUMN mood app.mood DEFAULT 'low', ADD COLUMN debt app.amount, ADD COLUMN number serial;
+ALTER TYPE app.mood ADD VALUE 'high';
+ALTER DOMAIN app.amount ADD CONSTRAINT small CHECK (VALUE < 1000000);
+CREATE FUNCTION app.count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.balance := NEW.balance + 1; RETURN NEW; END $$;
+CREATE TRIGGER count_up BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION app.count_up();
+CREATE STATISTICS app.together ON balance, name FROM customers;
+CREATE POLICY everyone ON customers USING (balance > -1000);
+ALTER TABLE customers ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL;
+ALTER TABLE customers RENAME COLUMN customer_id TO id;
+ALTER TABLE customers RENAME TO clients;
+CREATE TABLE log (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at), FOREIGN KEY (id) REFERENCES clients) PARTITION BY RANGE (at);
+CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+SELECT shardwise.distribute_table('log', 'id', colocate_with => 'clients');
+CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE INDEX ON log (at);
+ALTER TABLE log SET SCHEMA app;
+ALTER SCHEMA app RENAME TO application;
+SQL
+is(drift(), '', 'after much DDL all shards are what the router says');
+my $fourth = PostgreSQL::Test::Cluster->new('s4');
+$fourth->init(allows_streaming => 'logical');
+$fourth->append_conf('postgresql.conf', "max_connections = 60\nmax_prepared_transactions = 60");
+$fourth->start;
+$cluster->{shards}{s4} = $fourth;
+$cluster->add_shard('s4');
+is(drift(), '', 'and so is a new one');
+$cluster->sql('ALTER TABLE clients ADD COLUMN later int DEFAULT 5; ALTER TABLE application.log DETACH PARTITION log_1; DROP TABLE log_1');
+is(drift(), '', 'which follows');
+
+# Somebody changes a shard by hand.
+$cluster->on_shard('s4', <<'SQL');
+ALTER TABLE clients ALTER note SET NOT NULL;
+DROP INDEX application.log_at_idx;
+CREATE INDEX by_hand ON clients (name);
+ALTER TABLE clients DISABLE TRIGGER count_up;
+ALTER TYPE application.mood ADD VALUE 'other';
+CREATE OR REPLACE FUNCTION application.count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+SQL
+is(drift(), <<'TEXT' =~ s/\n\z//r, 'check_schema() finds each change');
+s4|different|column public.clients.note
+s4|different|function application.count_up()
+s4|different|trigger count_up on public.clients
+s4|different|type application.mood
+s4|extra|index public.by_hand
+s4|missing|index application.log_at_idx
+s4|missing|index public.log_2_at_idx
+TEXT
+my $conninfo = $cluster->shard_conninfo('s4');
+like($cluster->sql("SELECT ok || detail FROM shardwise.check_shard('$conninfo') WHERE check_name = 'schema'"),
+	qr/^false.*column public.clients.note: different.*7 differences/, 'and check_shard() tells of them');
+($out, $states) = $cluster->errors('CREATE ROLE nobody; SET ROLE nobody; SELECT * FROM shardwise.check_schema()');
+is_deeply($states, ['42501'], 'who may not administer shards may not look');
+
+# DROP leaves nothing behind.
+$cluster->sql('DROP TABLE clients, plain, application.log CASCADE; DROP SCHEMA application CASCADE; DROP FUNCTION twice');
+is($cluster->on_shard('s1', "SELECT string_agg(oid::regclass::text, ',') FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'S', 'i')
+	AND relnamespace <> 'pg_toast'::regnamespace")
+	. $cluster->on_shard('s1', "SELECT count(*) FROM pg_proc, pg_namespace n WHERE pg_proc.oid >= 16384 OR n.oid >= 16384"), 0,
+	'tables, functions, types and schemas are gone from the shards');
+done_testing();
