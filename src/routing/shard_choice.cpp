@@ -214,6 +214,8 @@ List *find_owners(const RoutedKeys &keys, bool must_have_owner)
     Datum key[max_key_columns];
     for (int i = 0; i < keys.npins; i++) {
         const KeyPin *pin = &keys.pins[i];
+        if (pin->is_range && keys.for_write)
+            enter_all_gates(pin->keyspace_id);
         const Keyspace *keyspace = find_keyspace(pin->keyspace_id);
         check_map_age(keyspace);
         if (pin->is_range)
