@@ -1,7 +1,7 @@
 #include "executor/route_scan.hpp"
 
 #include "pg/nesting.hpp"
-#include "planner/ghost_filter.hpp"
+#include "planner/shard_statement.hpp"
 
 extern "C" {
 #include "commands/defrem.h"

@@ -1,5 +1,6 @@
 #include "executor/gather.hpp"
 
+#include "executor/bulk_rows.hpp"
 #include "executor/rows.hpp"
 
 extern "C" {
@@ -20,6 +21,7 @@ struct Stream {
     TupleTableSlot *slot;
     MemoryContext row_context; // by-reference values of the row
     bool is_silent;            // its rows are not wanted
+    bool has_allocated;        // bulk: in row_context
     bool is_over;
 };
 
@@ -30,8 +32,9 @@ struct Gather {
     int n;
     Stream *streams;
     RowReader *reader;
-    int current; // without merge: who is read
-    int nsort;   // 0: no merge
+    BulkReader *bulk; // in place of it
+    int current;      // without merge: who is read
+    int nsort;        // 0: no merge
     SortSupport sort;
     binaryheap *heap; // of stream numbers, first in order on top
     bool started;
@@ -40,8 +43,38 @@ struct Gather {
 namespace
 {
 
+// Reads the next row of a bulk read; false at the end, or, without `wait`, where none has arrived.
+bool read_bulk_stream(Gather *gather, Stream *stream, bool wait)
+{
+    char *fields;
+    int length;
+
+    ExecClearTuple(stream->slot);
+    if (stream->is_over)
+        return false;
+    if (stream->has_allocated) {
+        MemoryContextReset(stream->row_context);
+        stream->has_allocated = false;
+    }
+    if (!next_fields(stream->query, wait, &fields, &length)) {
+        stream->is_over = true;
+        return false;
+    }
+    if (fields == nullptr)
+        return false;
+    MemoryContext saved = MemoryContextSwitchTo(stream->row_context);
+    stream->has_allocated = read_bulk_row(gather->bulk, fields, length, stream->slot->tts_values,
+                                          stream->slot->tts_isnull);
+    MemoryContextSwitchTo(saved);
+    ExecStoreVirtualTuple(stream->slot);
+    return true;
+}
+
 bool read_stream(Gather *gather, Stream *stream)
 {
+    if (gather->bulk != nullptr)
+        return read_bulk_stream(gather, stream, true);
+
     const PGresult *result;
     int row;
 
@@ -115,8 +148,29 @@ TupleTableSlot *merge_row(Gather *gather)
     return gather->streams[DatumGetInt32(binaryheap_first(gather->heap))].slot;
 }
 
+// The next row of a bulk read of whichever shard has one, so that none waits for another.
+TupleTableSlot *any_bulk_row(Gather *gather)
+{
+    for (int tried = 0; tried < gather->n; tried++) {
+        Stream *stream = &gather->streams[gather->current];
+        if (read_bulk_stream(gather, stream, false))
+            return stream->slot;
+        gather->current = (gather->current + 1) % gather->n;
+    }
+    for (int tried = 0; tried < gather->n; tried++) {
+        Stream *stream = &gather->streams[gather->current];
+        if (!stream->is_over && read_bulk_stream(gather, stream, true))
+            return stream->slot;
+        gather->current = (gather->current + 1) % gather->n;
+    }
+    return nullptr;
+}
+
 TupleTableSlot *any_row(Gather *gather)
 {
+    if (gather->bulk != nullptr)
+        return any_bulk_row(gather);
+
     for (; gather->current < gather->n; gather->current++) {
         Stream *stream = &gather->streams[gather->current];
         if (read_stream(gather, stream))
@@ -133,7 +187,10 @@ Gather *make_gather(const Route *route, RemoteQuery **queries, int n, TupleDesc 
     gather->route = route;
     gather->n = n;
     gather->streams = (Stream *)palloc0(sizeof(Stream) * n);
-    gather->reader = make_row_reader(columns, route->binary_results);
+    if (route->is_bulk)
+        gather->bulk = make_bulk_reader(columns);
+    else
+        gather->reader = make_row_reader(columns, route->binary_results);
     for (int i = 0; i < n; i++) {
         Stream *stream = &gather->streams[i];
         stream->query = queries[i];

@@ -99,8 +99,12 @@ void spill_line_map(LineMap *map)
 {
     if (map->steps.len < spill_size)
         return;
-    if (map->file == nullptr)
+    if (map->file == nullptr) {
+        // The caller's context may be that of one row.
+        MemoryContext saved = MemoryContextSwitchTo(GetMemoryChunkContext(map->steps.data));
         map->file = BufFileCreateTemp(false);
+        MemoryContextSwitchTo(saved);
+    }
     BufFileWrite(map->file, map->steps.data, map->steps.len);
     resetStringInfo(&map->steps);
 }

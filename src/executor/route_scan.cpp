@@ -3,7 +3,7 @@
 #include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
 #include "pg/nesting.hpp"
-#include "planner/ghost_filter.hpp"
+#include "planner/shard_statement.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {
@@ -84,8 +84,32 @@ void finish(RouteScanState *state)
     state->is_done = true;
 }
 
+// The types of the parameters' values.
+Oid *parameter_types(const RouteScanState *state)
+{
+    int n = state->route->nparams;
+    List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
+    Oid *types = (Oid *)palloc(sizeof(Oid) * (n + 1));
+    for (int i = 0; i < n; i++)
+        types[i] = exprType((Node *)list_nth(exprs, i));
+    return types;
+}
+
+RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
+{
+    MemoryContext context = state->css.ss.ps.state->es_query_cxt;
+    RemoteStatement statement = {};
+    statement.is_bulk = true;
+    statement.hides_rows = state->route->hides_rows;
+    statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
+                                             state->values, state->nulls);
+    return start_query(join(state, shard), &statement, nullptr, context);
+}
+
 RemoteQuery *send(RouteScanState *state, int32 shard)
 {
+    if (state->route->is_bulk)
+        return send_bulk_read(state, shard);
     ShardStatement statement = statement_for_shard(state->route, shard);
     return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
@@ -93,7 +117,7 @@ RemoteQuery *send(RouteScanState *state, int32 shard)
 // Sends the statement; all shards get it before any is waited for.
 void start(RouteScanState *state)
 {
-    if (list_length(state->shards) == 1) {
+    if (list_length(state->shards) == 1 && !state->route->is_bulk) {
         state->query = send(state, linitial_int(state->shards));
         return;
     }
@@ -291,11 +315,7 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     MemoryContext saved = MemoryContextSwitchTo(context);
 
     if (state->parameters == nullptr) {
-        List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
-        Oid *types = (Oid *)palloc(sizeof(Oid) * (route->nparams + 1));
-        for (int i = 0; i < route->nparams; i++)
-            types[i] = exprType((Node *)list_nth(exprs, i));
-        state->parameters = make_parameter_writer(route->nparams, types);
+        state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
     }
     if (route->shard_param > 0) {
         state->values[route->shard_param - 1] = CommandIdGetDatum(shard);

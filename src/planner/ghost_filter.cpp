@@ -1,7 +1,6 @@
 #include "planner/ghost_filter.hpp"
 
 #include "catalog/catalog.hpp"
-#include "pg/deparse.hpp"
 #include "pg/query_tree.hpp"
 
 extern "C" {
@@ -191,20 +190,6 @@ bool hide_ghosts(Query *query, int32 shard_id)
     Hiding hiding = {shard_id, false};
     hide_in_level(query, &hiding);
     return hiding.found;
-}
-
-ShardStatement statement_for_shard(const Route *route, int32 shard_id)
-{
-    ShardStatement statement = {route->sql, route->statement_id};
-    // Decided when the statement runs: then the owners and the ghosts are of one version of the
-    // map.
-    if (!goes_to_many(route) || route->keyspace_id == 0 ||
-        !has_ghosts(find_keyspace(route->keyspace_id), shard_id))
-        return statement;
-    Query *query = copy_node(route->query);
-    if (hide_ghosts(query, shard_id))
-        statement = {deparse_query(query), 0};
-    return statement;
 }
 
 } // namespace shardwise

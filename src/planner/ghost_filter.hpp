@@ -12,12 +12,4 @@ namespace shardwise
 // shard does not own; true if there was any. The targets of INSERT and MERGE are left alone.
 bool hide_ghosts(Query *query, int32 shard_id);
 
-// The text that one shard gets of a route, and the number to prepare it under. It differs from the
-// route's own where the shard has ghost ranges.
-struct ShardStatement {
-    const char *sql;
-    uint64 id;
-};
-ShardStatement statement_for_shard(const Route *route, int32 shard_id);
-
 } // namespace shardwise

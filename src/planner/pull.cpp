@@ -41,6 +41,9 @@ namespace
 set_rel_pathlist_hook_type previous_rel_pathlist = nullptr;
 get_relation_info_hook_type previous_relation_info = nullptr;
 
+// From that many rows on, a bulk read is worth its start.
+constexpr double bulk_rows = 1000;
+
 // What a round trip and a row on the wire cost, in the planner's units.
 constexpr double cost_of_start = 100;
 constexpr double cost_of_row = 0.05;
@@ -181,6 +184,7 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     route->binary_results = columns_travel_in_binary(scan->custom_scan_tlist);
+    route->is_bulk = route->binary_results && goes_to_many(route) && rel->rows >= bulk_rows;
     note_route(route);
     return (Plan *)scan;
 }

@@ -42,6 +42,7 @@ struct Route {
     int nsort;
     SortColumn *sort;
     bool binary_results;
+    bool is_bulk;       // many rows: read by COPY
     bool writes;        // locks rows or changes them
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards

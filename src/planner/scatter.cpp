@@ -45,6 +45,14 @@ bool has_record(List *columns)
     return false;
 }
 
+// Could it be many rows? Bulk reads cost more to start: the shard plans them each time.
+bool yields_many_rows(const Query *remote, const Route *route)
+{
+    if (remote->limitCount != nullptr || (remote->hasAggs && remote->groupClause == NIL))
+        return false;
+    return route->nparams == 0 || remote->jointree->quals == nullptr;
+}
+
 // The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
 RangeTblEntry *send(Query *remote, bool is_ordered)
 {
@@ -72,6 +80,7 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
     route->tier = Tier::Scatter;
     route->writes = route->only_locks = locks;
     route->binary_results = columns_travel_in_binary(columns);
+    route->is_bulk = route->binary_results && yields_many_rows(remote, route);
     return make_shard_rows(route, values, columns, is_ordered);
 }
 

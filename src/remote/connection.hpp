@@ -37,6 +37,8 @@ struct RemoteStatement {
     void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
     const void *argument = nullptr;
     bool hides_rows = false; // the user may not see values of rows: violations come without DETAIL
+    // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
+    bool is_bulk = false;
 };
 
 struct RemoteValues {
@@ -62,6 +64,11 @@ RemoteQuery *start_query(Connection *, const RemoteStatement *, const RemoteValu
 // raised here, whole: SQLSTATE, message, DETAIL, HINT, CONTEXT, constraint, table, column, type.
 // The row is (*result, *row) and stays readable until the next call.
 bool next_row(RemoteQuery *, const PGresult **result, int *row);
+
+// The same of a bulk read: the row's fields as COPY has them in binary, each a length of four bytes
+// in network order (-1: NULL) and that many bytes; a NUL follows. The caller may change them.
+// Without `wait`, *fields is nullptr where the row has not arrived yet.
+bool next_fields(RemoteQuery *, bool wait, char **fields, int *length);
 
 // Rows that the command reported (INSERT, UPDATE, ...), once next_row() returned false.
 uint64 affected_rows(const RemoteQuery *);

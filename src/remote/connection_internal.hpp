@@ -157,6 +157,10 @@ void drop_queue(Connection *, int from_level);
 void store_remaining_rows(RemoteQuery *);
 void detach_query(Connection *);
 
+// bulk.cpp
+// Reads a COPY of the shard to its end.
+void drop_copy_data(Connection *);
+
 // prepared.cpp
 extern int max_prepared_statements;
 RemotePrepared *find_prepared(Connection *, uint64 id);

@@ -230,8 +230,12 @@ PGresult *next_result(Connection *c, TimestampTz deadline)
 
 void drain_exchange(Connection *c)
 {
-    for (PGresult *result = next_result(c); result != nullptr; result = next_result(c))
+    while (PGresult *result = next_result(c)) {
+        bool copies = PQresultStatus(result) == PGRES_COPY_OUT;
         PQclear(result);
+        if (copies)
+            drop_copy_data(c);
+    }
     if (c->error != nullptr || c->lost)
         raise_exchange_error(c);
 }

@@ -1,46 +1,11 @@
 // Statements and their rows.
-#include "remote/connection_internal.hpp"
-
-extern "C" {
-#include "executor/tuptable.h"
-#include "utils/resowner.h"
-#include "utils/tuplestore.h"
-}
+#include "remote/query_internal.hpp"
 
 namespace shardwise
 {
 
 // A session that was dead before its statement came shows within this time.
 static constexpr TimestampTz stale_session_time = 200 * 1000;
-
-// Rows that could not wait in the socket, as one bytea each: for every column its length (-1: NULL)
-// and its bytes as they came. `shape` has the columns' names, types and formats.
-struct StoredRows {
-    Tuplestorestate *rows;
-    TupleTableSlot *slot;
-    PGresult *shape;
-};
-
-struct RemoteQuery {
-    Connection *connection;
-    MemoryContext context;
-    ResourceOwner owner; // of the temporary file, if rows are stored
-    MemoryContextCallback on_reset;
-
-    PGresult *result;   // what the caller reads
-    PGresult *incoming; // being stored
-    int row;
-    int rows;
-    uint64 affected;
-    bool finished; // the shard has nothing more to deliver
-    bool abandoned;
-    bool row_seen;
-    bool sent_again;
-    StoredRows *stored;
-
-    RemoteStatement statement; // copied with its values where it may have to be sent again
-    RemoteValues values;
-};
 
 // The query's memory goes away. Its result may still be on its way: whoever needs the connection
 // next drops it.
@@ -50,6 +15,7 @@ static void query_reset(void *argument)
     RemoteQuery *q = static_cast<RemoteQuery *>(argument);
     PQclear(q->result);
     PQclear(q->incoming);
+    PQfreemem(q->message);
     if (q->stored != nullptr)
         PQclear(q->stored->shape);
     if (!q->finished && q->connection->query == q)
@@ -105,6 +71,10 @@ static void send_query(RemoteQuery *q)
     const RemoteValues *v = &q->values;
 
     sync_settings(c);
+    if (s->is_bulk) {
+        send_bulk(q);
+        return;
+    }
     RemotePrepared *prepared = s->id != 0 ? find_prepared(c, s->id) : nullptr;
     if (c->stale_names != NIL)
         queue_deallocations(c);
@@ -202,7 +172,7 @@ static void send_again(RemoteQuery *q)
 }
 
 // The exchange is over: raises its error, or sends it again (then returns false).
-static bool finish_query(RemoteQuery *q)
+bool finish_query(RemoteQuery *q)
 {
     Connection *c = q->connection;
     c->query = nullptr;
@@ -218,14 +188,15 @@ static bool finish_query(RemoteQuery *q)
     return true;
 }
 
-static void note_command(RemoteQuery *q, PGresult *result)
+void note_command(RemoteQuery *q, PGresult *result)
 {
     const char *count = PQcmdTuples(result);
     if (count[0] != '\0')
         q->affected = strtoul(count, nullptr, 10);
 }
 
-static void start_storing(RemoteQuery *q, const PGresult *result)
+// The spill file must outlive the subtransaction at hand.
+void start_storing(RemoteQuery *q)
 {
     MemoryContext old = MemoryContextSwitchTo(q->context);
     ResourceOwner old_owner = CurrentResourceOwner;
@@ -237,11 +208,34 @@ static void start_storing(RemoteQuery *q, const PGresult *result)
     stored->rows = tuplestore_begin_heap(false, false, work_mem);
     CurrentResourceOwner = old_owner;
     MemoryContextSwitchTo(old);
-
-    stored->shape = PQcopyResult(result, PG_COPYRES_ATTRS);
     q->stored = stored;
-    if (stored->shape == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+void store_bytes(RemoteQuery *q, StringInfo bytes)
+{
+    SET_VARSIZE(bytes->data, bytes->len);
+    Datum value = PointerGetDatum(bytes->data);
+    bool is_null = false;
+    tuplestore_putvalues(q->stored->rows, q->stored->slot->tts_tupleDescriptor, &value, &is_null);
+}
+
+char *read_stored_bytes(RemoteQuery *q, int *length)
+{
+    StoredRows *stored = q->stored;
+    // The slot keeps what is read beyond the caller's own, shorter-lived context.
+    MemoryContext old = MemoryContextSwitchTo(q->context);
+    bool found = tuplestore_gettupleslot(stored->rows, true, false, stored->slot);
+    MemoryContextSwitchTo(old);
+    if (!found) {
+        // A read position at the end would stay there if storing was interrupted and goes on later.
+        if (!q->finished)
+            tuplestore_clear(stored->rows);
+        return nullptr;
+    }
+    bool is_null;
+    char *value = DatumGetPointer(slot_getattr(stored->slot, 1, &is_null));
+    *length = VARSIZE_ANY_EXHDR(value);
+    return VARDATA_ANY(value);
 }
 
 static void store_row(RemoteQuery *q, const PGresult *result, int row)
@@ -255,17 +249,18 @@ static void store_row(RemoteQuery *q, const PGresult *result, int row)
         if (length > 0)
             appendBinaryStringInfo(&bytes, PQgetvalue(result, row, column), length);
     }
-    SET_VARSIZE(bytes.data, bytes.len);
-    Datum value = PointerGetDatum(bytes.data);
-    bool is_null = false;
-    tuplestore_putvalues(q->stored->rows, q->stored->slot->tts_tupleDescriptor, &value, &is_null);
+    store_bytes(q, &bytes);
     pfree(bytes.data);
 }
 
 static void store_result(RemoteQuery *q, const PGresult *result)
 {
     if (q->stored == nullptr)
-        start_storing(q, result);
+        start_storing(q);
+    if (q->stored->shape == nullptr)
+        q->stored->shape = PQcopyResult(result, PG_COPYRES_ATTRS);
+    if (q->stored->shape == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     for (int row = 0; row < PQntuples(result); row++)
         store_row(q, result, row);
 }
@@ -275,6 +270,10 @@ static void store_result(RemoteQuery *q, const PGresult *result)
 void store_remaining_rows(RemoteQuery *q)
 {
     Connection *c = q->connection;
+    if (q->statement.is_bulk) {
+        store_remaining_bulk(q);
+        return;
+    }
     do {
         while ((q->incoming = next_result(c)) != nullptr) {
             if (PQntuples(q->incoming) > 0) {
@@ -300,21 +299,13 @@ static void set_result(RemoteQuery *q, PGresult *result)
 static bool read_stored_row(RemoteQuery *q)
 {
     StoredRows *stored = q->stored;
-    // The slot keeps what is read beyond the caller's own, shorter-lived context.
-    MemoryContext old = MemoryContextSwitchTo(q->context);
-    bool found = tuplestore_gettupleslot(stored->rows, true, false, stored->slot);
-    MemoryContextSwitchTo(old);
-    if (!found) {
-        // A read position at the end would stay there if storing was interrupted and goes on later.
-        if (!q->finished)
-            tuplestore_clear(stored->rows);
+    int row_length;
+    char *row = read_stored_bytes(q, &row_length);
+    if (row == nullptr)
         return false;
-    }
 
     PGresult *result = PQcopyResult(stored->shape, PG_COPYRES_ATTRS);
     set_result(q, result); // owned before anything can fail
-    bool is_null;
-    char *row = VARDATA_ANY(DatumGetPointer(slot_getattr(stored->slot, 1, &is_null)));
     bool ok = result != nullptr;
     for (int column = 0; ok && column < PQnfields(stored->shape); column++) {
         int length;
@@ -329,18 +320,23 @@ static bool read_stored_row(RemoteQuery *q)
     return true;
 }
 
-// Makes q->result hold at least one unread row; false at the end.
-static bool fetch_rows(RemoteQuery *q)
+void check_not_abandoned(const RemoteQuery *q)
 {
-    set_result(q, nullptr);
-    if (q->stored != nullptr && read_stored_row(q))
-        return true;
     if (q->abandoned)
         ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
                         errmsg("the rest of the query's rows is lost"),
                         errdetail("The query on shard \"%s\" was abandoned when a subtransaction "
                                   "was rolled back.",
                                   NameStr(q->connection->shard_name))));
+}
+
+// Makes q->result hold at least one unread row; false at the end.
+static bool fetch_rows(RemoteQuery *q)
+{
+    set_result(q, nullptr);
+    if (q->stored != nullptr && read_stored_row(q))
+        return true;
+    check_not_abandoned(q);
     while (!q->finished) {
         PGresult *result = next_result(q->connection);
         if (result == nullptr) {
@@ -378,6 +374,8 @@ void end_query(RemoteQuery *q)
 {
     Connection *c = q->connection;
     set_result(q, nullptr);
+    PQfreemem(q->message);
+    q->message = nullptr;
     if (q->stored != nullptr) {
         PQclear(q->stored->shape);
         ExecDropSingleTupleTableSlot(q->stored->slot);
