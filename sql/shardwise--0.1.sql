@@ -28,7 +28,8 @@ CREATE TABLE shardwise.keyspace (
     key_collations regcollation[] NOT NULL,   -- '-' where the type has none
     virtual_nodes int,                        -- consistent_hash: ring points of a shard of weight 1
     default_shard int, -- range and list: owner of what no range names
-    map_version bigint NOT NULL DEFAULT 1     -- grows with every change of the shard map
+    map_version bigint NOT NULL DEFAULT 1,    -- grows with every change of the shard map
+    moved_by xid8                             -- transaction in which rows last changed their shard
 );
 
 -- The shard map: a sorted, gapless list of ranges. A range reaches up to the next one's lower
@@ -71,7 +72,8 @@ CREATE TABLE shardwise.ghost_range (
     upper_hash bigint,                        -- inclusive
     lower_key text[],
     upper_key text[],                         -- exclusive, NULL is MAXVALUE
-    pin_key text[]                            -- the one key of a pin, or of a list: no range then
+    pin_key text[],                           -- the one key of a pin, or of a list: no range then
+    move_id int                               -- whose rows they are
 );
 
 -- Functions, types and schemas that every shard has, because a distributed or reference table needs
@@ -97,6 +99,10 @@ CREATE TABLE shardwise.plan (
     state text NOT NULL DEFAULT 'planned'
         CHECK (state IN ('planned', 'running', 'paused', 'swapped', 'done', 'failed', 'cancelled',
                          'rolled_back')),
+    wanted text NOT NULL DEFAULT 'run'        -- by the operator
+        CHECK (wanted IN ('run', 'pause', 'cancel', 'rollback', 'finish')),
+    verification text NOT NULL DEFAULT 'full' CHECK (verification IN ('full', 'sampled', 'none')),
+    on_mismatch text NOT NULL DEFAULT 'stop' CHECK (on_mismatch IN ('stop', 'repair', 'force')),
     owner oid NOT NULL,                       -- role that made it
     topology_hash bigint NOT NULL,            -- of the shards and maps that it was made from
     created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -122,7 +128,17 @@ CREATE TABLE shardwise.move (
     estimated_seconds float8 NOT NULL DEFAULT 0,
     started_at timestamptz,
     finished_at timestamptz,
-    error text,
+    error text,                               -- the last
+    state_since timestamptz,
+    swapped_at timestamptz,
+    leftovers boolean NOT NULL DEFAULT false, -- shards have objects or rows of it
+    snapshot text,                            -- on the source, that is copied under
+    retries int NOT NULL DEFAULT 0,
+    swap_attempts int NOT NULL DEFAULT 0,
+    workers int NOT NULL DEFAULT 0,           -- sessions that copy or verify at this moment
+    lag_bytes bigint,
+    verified_rows bigint,
+    write_block_ms float8,                    -- writers of the moving keys waited, at the swap
     UNIQUE (plan_id, position)
 );
 
@@ -148,6 +164,44 @@ CREATE TABLE shardwise.move_range (
 CREATE TABLE shardwise.commit_decision (
     gid text NOT NULL                         -- name of the prepared transactions, without _<shard>
 ) WITH (fillfactor = 50);
+
+-- What of a table one transaction of a copy takes: the rows in some of the source's pages.
+CREATE TABLE shardwise.move_chunk (
+    move_id int NOT NULL,
+    relation text NOT NULL,                   -- on the source: the table, or a partition of it
+    chunk int NOT NULL,                       -- from 0
+    table_name text NOT NULL,
+    lower_page bigint NOT NULL,
+    upper_page bigint NOT NULL,               -- exclusive; the last chunk has no end
+    rows bigint,
+    bytes bigint,
+    copied_at timestamptz,
+    PRIMARY KEY (move_id, relation, chunk)
+);
+
+-- What happened to a move: every change of its state, and what an operator may want to know.
+CREATE TABLE shardwise.move_event (
+    event_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    move_id int NOT NULL,
+    at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    event text NOT NULL,
+    detail text
+);
+CREATE INDEX move_event_move ON shardwise.move_event (move_id);
+
+-- The last verification of a move.
+CREATE TABLE shardwise.move_verification (
+    move_id int NOT NULL,
+    relation text NOT NULL,
+    rows bigint NOT NULL,                     -- on the side that owns them
+    mismatched bigint NOT NULL,
+    missing bigint NOT NULL,                  -- on the other side
+    extra bigint NOT NULL,                    -- there
+    key_hashes bigint[] NOT NULL,             -- hashes of the primary keys of rows that differ
+    seconds float8 NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (move_id, relation)
+);
 
 -- Moves that swap, or are about to: writers of their keys take a lock (src/catalog/gate.hpp).
 CREATE TABLE shardwise.gate (
@@ -590,6 +644,7 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
                 shardwise.shipped_type, shardwise.shipped_schema,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
+GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
                 shardwise.ghost_ranges, shardwise.plans, shardwise.balance TO PUBLIC;
 GRANT SELECT ON shardwise.in_doubt_transactions TO pg_monitor;

@@ -8,6 +8,7 @@
 #include "pg/guard.hpp"
 #include "planner/planner.hpp"
 #include "remote/connection.hpp"
+#include "reshard/worker.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {
@@ -35,5 +36,6 @@ void _PG_init()
     init_planner();
     init_ddl_drop_hook();
     init_utility_hook();
+    init_reshard();
     MarkGUCPrefixReserved("shardwise");
 }

@@ -4,6 +4,7 @@
 #include "catalog/key_set.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -85,10 +86,14 @@ void enter_all_gates(int32 keyspace_id)
 
 void check_map_age(const Keyspace *keyspace)
 {
-    if (!IsolationUsesXactSnapshot() || !FirstSnapshotSet)
+    if (!IsolationUsesXactSnapshot() || !FirstSnapshotSet || keyspace->moved_by == 0)
         return;
-    if (!XidInMVCCSnapshot(keyspace->changed_by, GetTransactionSnapshot()) ||
-        TransactionIdIsCurrentTransactionId(keyspace->changed_by))
+    // Numbers are used again; what is so old is older than any snapshot.
+    constexpr uint64 memory = 1000 * 1000 * 1000;
+    uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    if (next - keyspace->moved_by > memory ||
+        !XidInMVCCSnapshot(static_cast<TransactionId>(keyspace->moved_by),
+                           GetTransactionSnapshot()))
         return;
     ereport(ERROR,
             (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -113,24 +118,34 @@ bool wait_for_older_statements(const List *relations, bool writers_only, Timesta
 }
 
 // Asks without queueing first: writers that come behind a queued request wait with it. Only then
-// it queues, for as long as a short transaction takes.
-bool close_gate(int32 move_id, TimestampTz deadline)
+// it queues.
+bool close_gate(int32 move_id, TimestampTz deadline, TimestampTz *held_since)
 {
     constexpr int tries = 20;
     LOCKTAG tag = gate_tag(move_id);
     for (int i = 0; i < tries && GetCurrentTimestamp() < deadline; i++) {
+        *held_since = GetCurrentTimestamp();
         if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
             return true;
         sleep_shortly(1);
     }
-    int saved = LockTimeout;
-    long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+    *held_since = GetCurrentTimestamp();
+    long left = TimestampDifferenceMilliseconds(*held_since, deadline);
     if (left <= 0)
         return false;
+    int saved = LockTimeout;
     LockTimeout = static_cast<int>(left);
-    (void)LockAcquire(&tag, ExclusiveLock, false, false); // raises lock_not_available
-    LockTimeout = saved;
-    return true;
+    bool taken = false;
+    PG_TRY();
+    {
+        taken = LockAcquire(&tag, ExclusiveLock, false, false) != LOCKACQUIRE_NOT_AVAIL;
+    }
+    PG_FINALLY();
+    {
+        LockTimeout = saved;
+    }
+    PG_END_TRY();
+    return taken;
 }
 
 } // namespace shardwise

@@ -32,6 +32,7 @@ void check_map_age(const Keyspace *keyspace);
 bool wait_for_older_statements(const List *relations, bool writers_only, TimestampTz deadline);
 
 // Takes the gate's lock alone, for the current transaction; false when the deadline has passed.
-bool close_gate(int32 move_id, TimestampTz deadline);
+// *held_since gets the moment from which writers wait.
+bool close_gate(int32 move_id, TimestampTz deadline, TimestampTz *held_since);
 
 } // namespace shardwise

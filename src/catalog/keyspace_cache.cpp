@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "utils/datum.h"
+#include "utils/xid8.h"
 #include "utils/hsearch.h"
 }
 
@@ -101,7 +102,9 @@ static Keyspace *read_keyspace(int32 id, Snapshot snapshot, MemoryContext contex
         Datum shard = get_column(&scan, row, column::keyspace_default_shard, &isnull);
         keyspace->default_shard = isnull ? 0 : DatumGetInt32(shard);
         keyspace->map_version = DatumGetInt64(read(column::keyspace_map_version));
-        keyspace->changed_by = HeapTupleHeaderGetXmin(row->t_data);
+        Datum moved_by = get_column(&scan, row, column::keyspace_moved_by, &isnull);
+        keyspace->moved_by =
+            isnull ? 0 : U64FromFullTransactionId(DatumGetFullTransactionId(moved_by));
     }
     end_scan(&scan);
     return keyspace;

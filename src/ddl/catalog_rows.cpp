@@ -223,10 +223,12 @@ int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const 
                       oid_array(nkeys, key_collations, REGCOLLATIONOID),
                       Int32GetDatum(virtual_nodes),
                       Int32GetDatum(default_shard),
-                      Int64GetDatum(1)};
+                      Int64GetDatum(1),
+                      static_cast<Datum>(0)}; // no move yet
     bool nulls[lengthof(values)] = {};
     nulls[4] = strategy != Strategy::ConsistentHash;
     nulls[5] = default_shard == 0;
+    nulls[7] = true;
     insert_row("keyspace", values, nulls);
     invalidate_shard_maps();
     return id;

@@ -1,0 +1,289 @@
+#include "pg/pg.hpp"
+
+#include "reshard/copy_streams.hpp"
+#include "reshard/settings.hpp"
+#include "reshard/throttle.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct Stream {
+    ShardSession *from, *to;
+    const Chunk *chunk; // nullptr: free
+    uint64 rows, bytes;
+    bool read_all; // the source has sent everything
+};
+
+struct Copy {
+    const RunningMove *move;
+    int n;
+    Stream *streams;
+    WaitEventSet *events;
+};
+
+void begin_reading(Stream *stream, const char *snapshot)
+{
+    runf(stream->from,
+         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT %s",
+         quote_literal_cstr(snapshot));
+    (void)run(stream->to, "SET session_replication_role = replica; SET synchronous_commit = off");
+}
+
+void expect_copy(ShardSession *s, ExecStatusType expected)
+{
+    PGresult *result = PQgetResult(s->conn);
+    if (PQresultStatus(result) != expected)
+        raise_shard_error(s, result);
+    PQclear(result);
+}
+
+// The two round trips that this waits are once a chunk.
+void wait_until_idle_input(ShardSession *s)
+{
+    while (PQisBusy(s->conn)) {
+        int happened =
+            WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
+                              PQsocket(s->conn), 0, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(s->conn) == 0)
+            raise_shard_error(s, nullptr);
+    }
+}
+
+void begin_chunk(Stream *stream, const Chunk *chunk)
+{
+    const MoveTable *table = chunk->table;
+    const char *format = table->binary ? "binary" : "text";
+    stream->chunk = chunk;
+    stream->rows = stream->bytes = 0;
+    stream->read_all = false;
+    (void)run(stream->to, "BEGIN");
+    // The last chunk has no end: 4294967295 is no page's number.
+    send(stream->from,
+         format_sql("COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%u,0)'::tid AND "
+                    "ctid < '(%u,0)'::tid AND %s) TO STDOUT (FORMAT %s)",
+                    table->columns, chunk->leaf, chunk->lower,
+                    chunk->is_last ? PG_UINT32_MAX : chunk->upper, table->filter, format));
+    send(stream->to,
+         format_sql("COPY %s (%s) FROM STDIN (FORMAT %s)", table->name, table->columns, format));
+    wait_until_idle_input(stream->from);
+    expect_copy(stream->from, PGRES_COPY_OUT);
+    wait_until_idle_input(stream->to);
+    expect_copy(stream->to, PGRES_COPY_IN);
+    PQsetnonblocking(stream->to->conn, 1);
+}
+
+void wait_until_flushed(ShardSession *s)
+{
+    int left;
+    while ((left = PQflush(s->conn)) == 1) {
+        int happened = WaitLatchOrSocket(
+            MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH,
+            PQsocket(s->conn), 0, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(s->conn) == 0)
+            raise_shard_error(s, nullptr);
+    }
+    if (left < 0)
+        raise_shard_error(s, nullptr);
+}
+
+void end_chunk(const Copy *copy, Stream *stream)
+{
+    const Chunk *chunk = stream->chunk;
+    if (PQputCopyEnd(stream->to->conn, nullptr) < 0)
+        raise_shard_error(stream->to, nullptr);
+    wait_until_flushed(stream->to);
+    PQsetnonblocking(stream->to->conn, 0);
+    Rows copied = receive(stream->to);
+    (void)receive(stream->from);
+    stream->rows = copied.affected;
+    runf(stream->to, "INSERT INTO %s.chunk VALUES (%s, %d, " UINT64_FORMAT "); COMMIT",
+         copy->move->object, quote_literal_cstr(chunk->leaf), chunk->number, stream->rows);
+    catalogf("UPDATE shardwise.move_chunk SET rows = " UINT64_FORMAT ", bytes = " UINT64_FORMAT
+             ", copied_at = clock_timestamp() WHERE move_id = %d AND relation = %s AND chunk = %d",
+             stream->rows, stream->bytes, copy->move->id, quote_literal_cstr(chunk->leaf),
+             chunk->number);
+    stream->chunk = nullptr;
+}
+
+// Passes on what has arrived, as long as the target takes it. True if there was anything.
+bool pump(Stream *stream, Throttle *throttle)
+{
+    bool moved = false;
+    for (int i = 0; i < 1000 && !stream->read_all; i++) {
+        char *data;
+        int length = PQgetCopyData(stream->from->conn, &data, 1);
+        if (length == 0)
+            break;
+        if (length == -2)
+            raise_shard_error(stream->from, PQgetResult(stream->from->conn));
+        if (length == -1) {
+            stream->read_all = true;
+            return true;
+        }
+        int put = PQputCopyData(stream->to->conn, data, length);
+        PQfreemem(data);
+        if (put < 0)
+            raise_shard_error(stream->to, PQgetResult(stream->to->conn));
+        stream->bytes += length;
+        throttle_bytes(throttle, length, 1);
+        moved = true;
+    }
+    return moved;
+}
+
+const Chunk *next_chunk(List *chunks, int *position)
+{
+    if (*position >= list_length(chunks))
+        return nullptr;
+    return (const Chunk *)list_nth(chunks, (*position)++);
+}
+
+// libpq's buffer grows without limit: a stream whose target is behind is not read.
+bool target_is_behind(const Stream *stream)
+{
+    int left = PQflush(stream->to->conn);
+    if (left < 0)
+        raise_shard_error(stream->to, PQgetResult(stream->to->conn));
+    return left == 1;
+}
+
+extern "C" {
+static void free_event_set(void *argument)
+{
+    FreeWaitEventSet((WaitEventSet *)argument);
+}
+}
+
+// It goes with its context, before the sessions that it watches, whether the copy ends or fails.
+void make_event_set(Copy *copy)
+{
+    copy->events = CreateWaitEventSet(CurrentMemoryContext, 2 + 2 * copy->n);
+    MemoryContextCallback *callback = (MemoryContextCallback *)palloc0(sizeof(*callback));
+    callback->func = free_event_set;
+    callback->arg = copy->events;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    AddWaitEventToSet(copy->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(copy->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    for (int i = 0; i < copy->n; i++) {
+        AddWaitEventToSet(copy->events, WL_SOCKET_READABLE, PQsocket(copy->streams[i].from->conn),
+                          nullptr, nullptr);
+        AddWaitEventToSet(copy->events, WL_SOCKET_READABLE, PQsocket(copy->streams[i].to->conn),
+                          nullptr, nullptr);
+    }
+}
+
+// Waits for input of the sources, or for room at the targets that are behind.
+void wait_for_streams(Copy *copy, long timeout)
+{
+    WaitEvent happened[16];
+    for (int i = 0; i < copy->n; i++) {
+        Stream *stream = &copy->streams[i];
+        bool behind = stream->chunk != nullptr && target_is_behind(stream);
+        bool reads = stream->chunk != nullptr && !behind && timeout < 0;
+        // A socket without interest still reports that the shard has gone.
+        ModifyWaitEvent(copy->events, 2 + 2 * i, reads ? WL_SOCKET_READABLE : WL_SOCKET_CLOSED,
+                        nullptr);
+        ModifyWaitEvent(copy->events, 3 + 2 * i,
+                        behind ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE,
+                        nullptr);
+    }
+    int n =
+        WaitEventSetWait(copy->events, timeout, happened, lengthof(happened), PG_WAIT_EXTENSION);
+    for (int i = 0; i < n; i++) {
+        if (happened[i].events & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        int number = (happened[i].pos - 2) / 2;
+        if (happened[i].pos < 2)
+            continue;
+        Stream *stream = &copy->streams[number];
+        ShardSession *s = (happened[i].pos - 2) % 2 == 0 ? stream->from : stream->to;
+        if ((happened[i].events & (WL_SOCKET_READABLE | WL_SOCKET_CLOSED)) &&
+            PQconsumeInput(s->conn) == 0)
+            raise_shard_error(s, nullptr);
+        // A target that speaks while rows are sent to it reports an error.
+        if (s == stream->to && stream->chunk != nullptr && !stream->read_all &&
+            (happened[i].events & WL_SOCKET_READABLE) && !PQisBusy(s->conn)) {
+            PGresult *result = PQgetResult(s->conn);
+            if (result != nullptr && PQresultStatus(result) != PGRES_COPY_IN)
+                raise_shard_error(s, result);
+            PQclear(result);
+        }
+    }
+}
+
+} // namespace
+
+bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
+                 bool (*wish_changed)(const RunningMove *))
+{
+    Copy copy = {move, std::min(move_copy_streams, list_length(chunks)), nullptr, nullptr};
+    Throttle throttle = begin_throttle();
+    int position = 0, busy = 0;
+    bool stopped = false;
+
+    copy.streams = (Stream *)palloc0(sizeof(Stream) * (copy.n + 1));
+    for (int i = 0; i < copy.n; i++) {
+        copy.streams[i].from = open_shard_session(move->source);
+        copy.streams[i].to = open_shard_session(move->target);
+        begin_reading(&copy.streams[i], snapshot);
+    }
+    MemoryContext caller = MemoryContextSwitchTo(
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise copy", ALLOCSET_SMALL_SIZES));
+    make_event_set(&copy);
+    catalogf("UPDATE shardwise.move SET workers = %d WHERE move_id = %d", copy.n, move->id);
+    for (;;) {
+        bool moved = false;
+        long pause = throttle_pause(&throttle);
+        for (int i = 0; i < copy.n; i++) {
+            Stream *stream = &copy.streams[i];
+            if (stream->chunk == nullptr) {
+                const Chunk *chunk = stopped ? nullptr : next_chunk(chunks, &position);
+                if (chunk == nullptr)
+                    continue;
+                begin_chunk(stream, chunk);
+                busy++;
+            }
+            if (pause <= 0 && !target_is_behind(stream))
+                moved = pump(stream, &throttle) || moved;
+            if (stream->read_all) {
+                end_chunk(&copy, stream);
+                busy--;
+                moved = true;
+                stopped = stopped || wish_changed(move);
+            }
+        }
+        if (busy == 0 && (stopped || position >= list_length(chunks)))
+            break;
+        CHECK_FOR_INTERRUPTS();
+        if (!moved)
+            wait_for_streams(&copy, pause > 0 ? pause : -1);
+    }
+    MemoryContextDelete(MemoryContextSwitchTo(caller));
+    for (int i = 0; i < copy.n; i++) {
+        close_shard_session(copy.streams[i].from);
+        close_shard_session(copy.streams[i].to);
+    }
+    catalogf("UPDATE shardwise.move SET workers = 0 WHERE move_id = %d", move->id);
+    return !stopped;
+}
+
+} // namespace shardwise

@@ -1,0 +1,347 @@
+#include "pg/pg.hpp"
+
+#include "reshard/cleanup.hpp"
+#include "reshard/copy.hpp"
+#include "reshard/fence.hpp"
+#include "reshard/mover.hpp"
+#include "reshard/settings.hpp"
+#include "reshard/swap.hpp"
+#include "reshard/verify.hpp"
+#include "reshard/worker.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Verified longer ago than this, a move is verified again before it swaps.
+constexpr int fresh_minutes = 10;
+
+enum class Next { Continue, Retry, Stop };
+
+bool wants(const RunningMove *move, const char *wish)
+{
+    return strcmp(move->wanted, wish) == 0;
+}
+
+bool differs(const Verification &found)
+{
+    return found.mismatched + found.missing + found.extra > 0;
+}
+
+char *describe(const Verification &found)
+{
+    return psprintf(INT64_FORMAT " rows in %.1f s; " INT64_FORMAT " differ, " INT64_FORMAT
+                                 " missing, " INT64_FORMAT " extra%s%s",
+                    found.rows, found.seconds, found.mismatched, found.missing, found.extra,
+                    found.keys[0] != '\0' ? "; hashes of keys: " : "", found.keys);
+}
+
+// ---- the steps ---------------------------------------------------------------------------------
+
+Next begin(RunningMove *move)
+{
+    set_state(move, MoveState::Copying);
+    return Next::Continue;
+}
+
+Next copy(RunningMove *move)
+{
+    if (!write_ghosts(move, move->target))
+        return Next::Retry;
+    if (!copy_rows(move))
+        return Next::Continue; // another wish
+    set_state(move, MoveState::CatchingUp);
+    return Next::Continue;
+}
+
+Next catch_up(RunningMove *move)
+{
+    Flow flow = forward_flow(move);
+    release_snapshot(move);
+    create_subscription(&flow);
+    int64 marker = write_marker(&flow);
+    bool seen =
+        wait_for_marker(&flow, marker, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000));
+    int64 lag = replication_lag(&flow);
+    catalogf("UPDATE shardwise.move SET lag_bytes = " INT64_FORMAT " WHERE move_id = %d", lag,
+             move->id);
+    if (seen || (lag >= 0 && lag <= move_max_lag * INT64CONST(1048576)))
+        set_state(move, MoveState::Verifying);
+    return Next::Continue;
+}
+
+Verification compare(RunningMove *move, const Flow *flow)
+{
+    catalogf("UPDATE shardwise.move SET workers = 2 WHERE move_id = %d", move->id);
+    Verification found = verify_flow(flow, wants(move, "sampled"));
+    catalogf("UPDATE shardwise.move SET workers = 0, verified_rows = " INT64_FORMAT
+             " WHERE move_id = %d",
+             found.rows, move->id);
+    return found;
+}
+
+Next verify(RunningMove *move)
+{
+    if (strcmp(move->verification, "none") == 0) {
+        set_state(move, MoveState::Verified, "not verified, as the operator asked");
+        return Next::Continue;
+    }
+    Flow flow = forward_flow(move);
+    Verification found = compare(move, &flow);
+    if (differs(found) && strcmp(move->on_mismatch, "repair") == 0) {
+        add_event(move, "differences found", describe(found));
+        int64 repaired = repair_flow(&flow);
+        add_event(move, "repaired", psprintf(INT64_FORMAT " rows", repaired));
+        found = compare(move, &flow);
+    }
+    if (!differs(found) || strcmp(move->on_mismatch, "force") == 0) {
+        set_state(move, MoveState::Verified, describe(found));
+        return Next::Continue;
+    }
+    catalogf("UPDATE shardwise.move SET error = %s WHERE move_id = %d",
+             quote_literal_cstr(psprintf("verification found differences: %s", describe(found))),
+             move->id);
+    set_state(move, MoveState::Failed, describe(found));
+    return Next::Stop;
+}
+
+Next make_ready(RunningMove *move)
+{
+    Rows stale = catalogf("SELECT 1 FROM shardwise.move WHERE move_id = %d AND state_since < "
+                          "clock_timestamp() - interval '%d minutes'",
+                          move->id, fresh_minutes);
+    if (stale.count > 0 && strcmp(move->verification, "none") != 0) {
+        set_state(move, MoveState::Verifying, "The last verification is too old.");
+        return Next::Continue;
+    }
+    Flow flow = forward_flow(move);
+    prepare_swap(move, &flow);
+    set_state(move, MoveState::Swapping);
+    return Next::Continue;
+}
+
+// One attempt. Writers that never end, or a target that falls behind, make it step back.
+bool try_swap(RunningMove *move, const Flow *flow, MoveState after)
+{
+    double waited = 0;
+    catalogf("UPDATE shardwise.move SET swap_attempts = swap_attempts + 1 WHERE move_id = %d",
+             move->id);
+    bool done = swap_owner(move, flow, after, &waited);
+    if (!done)
+        add_event(move, "swap put off",
+                  psprintf("Transactions in the way did not end in time; writers were held for "
+                           "%.1f ms.",
+                           waited));
+    return done;
+}
+
+Next swap(RunningMove *move)
+{
+    Flow flow = forward_flow(move);
+    if (!try_swap(move, &flow, MoveState::Swapped)) {
+        remove_gate(move);
+        set_state(move, MoveState::Verified, "swap put off");
+        return Next::Retry;
+    }
+    turn_replication(move);
+    return Next::Continue;
+}
+
+Next roll_back(RunningMove *move)
+{
+    Flow back = back_flow(move);
+    turn_replication(move);
+    if (strcmp(move->verification, "none") != 0) {
+        Verification found = compare(move, &back);
+        if (differs(found) && strcmp(move->on_mismatch, "force") != 0)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("shards differ, so that the move cannot be rolled back"),
+                            errdetail_internal("%s", describe(found))));
+        add_event(move, "verified", describe(found));
+    }
+    prepare_swap(move, &back);
+    // The source's own fence kept strays out until now.
+    remove_fence(move, move->at_source);
+    if (!try_swap(move, &back, MoveState::RolledBack))
+        return Next::Retry;
+    return Next::Continue;
+}
+
+// Nothing of the move stays on its shards.
+Next tidy(RunningMove *move)
+{
+    uint64 deleted = 0;
+    if (!clean_up(move, &deleted))
+        return Next::Retry;
+    catalogf("UPDATE shardwise.move SET leftovers = false, snapshot = NULL WHERE move_id = %d",
+             move->id);
+    add_event(
+        move, "cleaned up",
+        psprintf(UINT64_FORMAT " rows deleted on shard \"%s\"", deleted,
+                 NameStr((move->state == MoveState::Cleaning ? move->at_source : move->at_target)
+                             ->shard_name)));
+    if (move->state == MoveState::Cleaning)
+        set_state(move, MoveState::Done);
+    return Next::Stop;
+}
+
+bool keeps_differences(const RunningMove *move)
+{
+    return catalogf("SELECT 1 FROM shardwise.move_verification WHERE move_id = %d AND "
+                    "mismatched + missing + extra > 0",
+                    move->id)
+               .count > 0;
+}
+
+Next step(RunningMove *move)
+{
+    bool undo = wants(move, "cancel") || wants(move, "rollback");
+    if (undo && !target_owns(move->state) && may_follow(move->state, MoveState::Cancelled))
+        set_state(move, MoveState::Cancelled);
+    if (wants(move, "pause") && move->state < MoveState::Swapped)
+        return Next::Stop;
+    switch (move->state) {
+    case MoveState::Planned:
+        return begin(move);
+    case MoveState::Copying:
+        return copy(move);
+    case MoveState::CatchingUp:
+        return catch_up(move);
+    case MoveState::Verifying:
+        return verify(move);
+    case MoveState::Verified:
+        return make_ready(move);
+    case MoveState::Swapping:
+        return swap(move);
+    case MoveState::Swapped:
+        if (wants(move, "rollback"))
+            return roll_back(move);
+        if (wants(move, "finish")) {
+            set_state(move, MoveState::Cleaning);
+            return Next::Continue;
+        }
+        turn_replication(move);
+        return Next::Stop;
+    case MoveState::Failed:
+        return move->leftovers && !keeps_differences(move) ? tidy(move) : Next::Stop;
+    case MoveState::Cleaning:
+    case MoveState::Cancelled:
+    case MoveState::RolledBack:
+        return move->leftovers ? tidy(move) : Next::Stop;
+    case MoveState::Done:
+        return Next::Stop;
+    }
+    return Next::Stop;
+}
+
+// ---- errors ------------------------------------------------------------------------------------
+
+// Errors that a later attempt may not meet: lost connections, crashes, locks, full disks.
+bool is_transient(int sqlstate)
+{
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+    case MAKE_SQLSTATE('0', '8', '0', '0', '0'):
+    case MAKE_SQLSTATE('4', '0', '0', '0', '0'):
+    case MAKE_SQLSTATE('5', '3', '0', '0', '0'):
+    case MAKE_SQLSTATE('5', '7', '0', '0', '0'):
+    case MAKE_SQLSTATE('5', '8', '0', '0', '0'):
+        return true;
+    default:
+        return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_OBJECT_IN_USE;
+    }
+}
+
+void note_error(int32 move_id, const ErrorData *error, bool gives_up)
+{
+    char *text = error->detail != nullptr ? psprintf("%s (%s)", error->message, error->detail)
+                                          : pstrdup(error->message);
+    catalogf("UPDATE shardwise.move SET error = %s, retries = retries + 1, workers = 0 "
+             "WHERE move_id = %d",
+             quote_literal_cstr(text), move_id);
+    catalogf("INSERT INTO shardwise.move_event (move_id, event, detail) VALUES (%d, '%s', %s)",
+             move_id, gives_up ? "error" : "retry", quote_literal_cstr(text));
+    ereport(LOG, (errmsg("shardwise move %d: %s", move_id, text)));
+}
+
+// A permanent error: the source stays the owner. After the swap there is no way but forward.
+void give_up(int32 move_id)
+{
+    RunningMove *move = load_move(move_id);
+    remove_gate(move);
+    if (may_follow(move->state, MoveState::Failed))
+        set_state(move, MoveState::Failed);
+}
+
+// Runs the move until it stops, an error comes, or a step asks to be repeated later.
+Next drive(int32 move_id)
+{
+    RunningMove *move = load_move(move_id);
+    move->at_source = open_shard_session(move->source);
+    move->at_target = open_shard_session(move->target);
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        refresh_move(move);
+        Next next = step(move);
+        if (next != Next::Continue)
+            return next;
+    }
+}
+
+Next drive_guarded(int32 move_id, MemoryContext scratch)
+{
+    volatile Next next = Next::Retry;
+    PG_TRY();
+    {
+        next = drive(move_id);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(scratch);
+        ErrorData *error = CopyErrorData();
+        FlushErrorState();
+        AbortOutOfAnyTransaction();
+        LockTimeout = 0;
+        MemoryContextSwitchTo(scratch);
+        bool transient = is_transient(error->sqlerrcode);
+        note_error(move_id, error, !transient);
+        if (!transient)
+            give_up(move_id);
+    }
+    PG_END_TRY();
+    return next;
+}
+
+} // namespace
+
+} // namespace shardwise
+
+using namespace shardwise;
+
+extern "C" {
+PGDLLEXPORT void shardwise_mover_main(Datum argument);
+}
+
+void shardwise_mover_main(Datum argument)
+{
+    constexpr long longest_pause_ms = 30000;
+    int32 move_id = DatumGetInt32(argument);
+    begin_worker("shardwise move %d", move_id);
+    MemoryContext scratch =
+        AllocSetContextCreate(TopMemoryContext, "shardwise move", ALLOCSET_DEFAULT_SIZES);
+    for (long pause = 200;; pause = std::min(pause * 2, longest_pause_ms)) {
+        MemoryContextSwitchTo(scratch);
+        Next next = drive_guarded(move_id, scratch);
+        MemoryContextReset(scratch); // ends the sessions
+        if (next == Next::Stop)
+            return;
+        pause_for(pause);
+    }
+}
