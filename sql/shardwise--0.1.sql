@@ -460,6 +460,52 @@ table''s rows that its most frequent key has, from a sample. Asks all shards at 
 such keyspace, 42501 not the owner of its tables nor an administrator of shards, 08001 a shard does not
 answer.';
 
+-- Running plans. Only the role that made a plan, or a superuser, may do so.
+CREATE FUNCTION shardwise.start_plan(plan_id int, verification text DEFAULT 'full')
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_start_plan';
+COMMENT ON FUNCTION shardwise.start_plan(int, text) IS
+'Starts a plan; background workers run its moves in order once the transaction commits. verification:
+full (every row), sampled (a sixteenth, all of them where that differs) or none. Errors: 42704 no such
+plan, 55000 it was started already, 42501.';
+
+CREATE FUNCTION shardwise.wait_plan(plan_id int, timeout interval DEFAULT NULL)
+    RETURNS text LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_wait_plan';
+COMMENT ON FUNCTION shardwise.wait_plan(int, interval) IS
+'Waits until a plan needs its operator again (swapped, done, paused, failed, cancelled, rolled_back), or
+for `timeout`, and returns its state. Call it outside of a transaction block: workers wait for
+transactions that have used the moving tables.';
+
+CREATE FUNCTION shardwise.pause_plan(plan_id int)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_pause_plan';
+COMMENT ON FUNCTION shardwise.pause_plan(int) IS
+'Stops a plan after the chunk or step that is under way; replication slots on the sources stay. Errors:
+55000 it does not run.';
+
+CREATE FUNCTION shardwise.resume_plan(plan_id int, on_mismatch text DEFAULT NULL)
+    RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_resume_plan';
+COMMENT ON FUNCTION shardwise.resume_plan(int, text) IS
+'Goes on with a plan that was paused or failed. on_mismatch: what to do where a verification finds
+differences from now on: stop, repair (copy these rows again, and verify again) or force (swap in spite
+of them). Errors: 55000 neither paused nor failed, 22023.';
+
+CREATE FUNCTION shardwise.cancel_plan(plan_id int)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_cancel_plan';
+COMMENT ON FUNCTION shardwise.cancel_plan(int) IS
+'Undoes the moves of a plan that have not swapped: their rows on the targets and all objects on shards
+are removed. Moves that have swapped stay so. Errors: 55000 over, or all moves have swapped.';
+
+CREATE FUNCTION shardwise.rollback_plan(plan_id int)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_rollback_plan';
+COMMENT ON FUNCTION shardwise.rollback_plan(int) IS
+'Undoes a plan: moves that have not swapped are cancelled, those that have are verified and swapped back
+with all writes since. Possible until finish_plan(). Errors: 55000.';
+
+CREATE FUNCTION shardwise.finish_plan(plan_id int)
+    RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_finish_plan';
+COMMENT ON FUNCTION shardwise.finish_plan(int) IS
+'Ends the time in which a plan can be rolled back: the sources'' rows are deleted. Happens by itself
+after shardwise.rollback_window. Errors: 55000 not all moves have swapped.';
+
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_keep_servers';
