@@ -99,16 +99,16 @@ CREATE TABLE shardwise.plan (
     state text NOT NULL DEFAULT 'planned'
         CHECK (state IN ('planned', 'running', 'paused', 'swapped', 'done', 'failed', 'cancelled',
                          'rolled_back')),
-    wanted text NOT NULL DEFAULT 'run'        -- by the operator
-        CHECK (wanted IN ('run', 'pause', 'cancel', 'rollback', 'finish')),
-    verification text NOT NULL DEFAULT 'full' CHECK (verification IN ('full', 'sampled', 'none')),
-    on_mismatch text NOT NULL DEFAULT 'stop' CHECK (on_mismatch IN ('stop', 'repair', 'force')),
     owner oid NOT NULL,                       -- role that made it
     topology_hash bigint NOT NULL,            -- of the shards and maps that it was made from
     created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     started_at timestamptz,
     finished_at timestamptz,
-    error text
+    error text,
+    wanted text NOT NULL DEFAULT 'run'        -- by the operator
+        CHECK (wanted IN ('run', 'pause', 'cancel', 'rollback', 'finish')),
+    verification text NOT NULL DEFAULT 'full' CHECK (verification IN ('full', 'sampled', 'none')),
+    on_mismatch text NOT NULL DEFAULT 'stop' CHECK (on_mismatch IN ('stop', 'repair', 'force'))
 );
 
 -- A move takes ranges of one keyspace from a source to a target shard: copied, verified and swapped
