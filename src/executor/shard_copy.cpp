@@ -103,7 +103,9 @@ void write_buffer(ShardCopy *copy, Stream *stream)
         return;
     write_copy_data(stream->connection, stream->buffer.data, stream->buffer.len);
     resetStringInfo(&stream->buffer);
+    MemoryContext caller = MemoryContextSwitchTo(copy->context); // of the file
     spill_line_map(&stream->lines);
+    MemoryContextSwitchTo(caller);
     stream->unsent = mark_line(&stream->lines);
     while (copy_is_backlogged(stream->connection)) {
         push_other_streams(copy, stream);
