@@ -10,8 +10,12 @@
 #include "ddl/table_definition.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_collation.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
@@ -98,6 +102,51 @@ void check_subcommands(const AlterCommand *command)
     }
 }
 
+// Each shard of a reference table would choose other values.
+static void refuse_volatile(const AlterCommand *command, Node *expr)
+{
+    if (command->is_reference && contain_volatile_functions(expr))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot change a column of reference table \"%s\" in this way",
+                        get_rel_name(command->table)),
+                 errdetail("USING is evaluated for each row, and each shard has all rows: their "
+                           "values would differ."),
+                 errhint("Change the type without USING, and the values with UPDATE.")));
+}
+
+// What is stable has one value for the whole statement, now() say: the shards get it as a constant.
+static Node *evaluate_once(Node *expr)
+{
+    PlannerInfo *root = makeNode(PlannerInfo);
+    root->glob = makeNode(PlannerGlobal);
+    return estimate_expression_value(root, expr);
+}
+
+static bool is_own_mutable(Oid function, void *)
+{
+    return function >= FirstNormalObjectId && func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
+
+static bool calls_own_mutable(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    return check_functions_in_node(node, is_own_mutable, context) ||
+           expression_tree_walker(node, (bool (*)())calls_own_mutable, context);
+}
+
+// On a shard a function that reads tables would see that shard's rows only.
+static void refuse_own_functions(Node *expr)
+{
+    if (calls_own_mutable(expr, nullptr))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("USING calls a function that is not immutable"),
+                 errdetail("The shards would evaluate it, each over its own rows."),
+                 errhint("Declare it IMMUTABLE if it is, or fill a new column with UPDATE.")));
+}
+
 // The expression of USING over the table's old columns, qualified, as the shards are to read it.
 static char *conversion_sql(Relation rel, AlterCommand *command, const AlterTableCmd *part)
 {
@@ -112,8 +161,11 @@ static char *conversion_sql(Relation rel, AlterCommand *command, const AlterTabl
     addNSItemToQuery(state, item, false, true, true);
     Node *expr = transformExpr(state, copy_node(raw), EXPR_KIND_ALTER_COL_TRANSFORM);
     assign_expr_collations(state, expr);
+    refuse_volatile(command, expr);
+    if (contain_mutable_functions(expr))
+        expr = evaluate_once(expr);
+    refuse_own_functions(expr);
     command->used_objects = list_concat(command->used_objects, find_objects_of_expression(expr));
-
     int settings = use_canonical_settings();
     List *context = deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel));
     char *sql = deparse_expression(expr, context, false, false);
@@ -203,6 +255,7 @@ static void run_on_shards(const AlterCommand *command)
     const List *targets = management.targets;
     create_objects_on(targets, command->used_objects, command->table);
     ship_dependencies(targets, command->table);
+    use_session_settings(&management);
 
     char *sql = alter_command_sql(command);
     List *clauses = NIL;

@@ -68,11 +68,26 @@ Management begin_ddl()
     return begin_management(all_shard_ids());
 }
 
+// Names in the statements are qualified, but for those of pg_catalog: it comes first in every
+// search_path that does not say otherwise.
+void use_session_settings(Management *management)
+{
+    restore_settings(management->settings_level);
+    management->settings_level = NewGUCNestLevel();
+    auto set = [](const char *name, const char *value) {
+        set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    };
+    set("client_min_messages", "warning"); // the router has told
+    if (strstr(namespace_search_path, "pg_catalog") != nullptr)
+        set("search_path", "pg_catalog");
+}
+
 void change_shards(const ShardChange *change)
 {
     Management management = begin_ddl();
     if (OidIsValid(change->needs_objects))
         ship_dependencies(management.targets, change->needs_objects);
+    use_session_settings(&management);
     ListCell *cell;
     foreach (cell, change->statements)
         run_on_targets(management.targets, static_cast<char *>(lfirst(cell)));

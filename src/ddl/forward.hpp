@@ -27,6 +27,10 @@ Oid named_shipped_relation(const RangeVar *name);
 // Opens all shards for a change; none is added meanwhile.
 Management begin_ddl();
 
+// From here on the shards' sessions have the settings of the user's: what evaluates rows (USING,
+// checks, defaults) may depend on them. Statements are made before, or by query_router().
+void use_session_settings(Management *management);
+
 // Statements that make one change on every shard.
 struct ShardChange {
     List *statements;  // char *
@@ -54,6 +58,9 @@ Oid shipped_type(List *name);
 Oid shipped_routine(ObjectType kind, Node *object);
 Oid table_of_statistics(Oid statistics);
 char *qualified_statistics_name(Oid statistics);
+
+// A command for the shards that have an extension.
+char *if_extension_exists(const char *extension, const char *command);
 
 // Handlers of single commands: each returns false, before it has run anything, where the shards
 // are not concerned.

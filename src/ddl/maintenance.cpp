@@ -171,6 +171,14 @@ bool forward_reindex(const UtilityCall &call, ReindexStmt *statement)
 
 bool forward_cluster(const UtilityCall &call, ClusterStmt *statement)
 {
+    if (statement->relation == nullptr && list_distributions() != NIL) {
+        MemoryContext caller = CurrentMemoryContext;
+        char *sql = psprintf("CLUSTER%s", option_list(statement->params));
+        run_locally(call);
+        MemoryContextSwitchTo(caller);
+        require_outcomes(run_outside_transaction(sql), "CLUSTER", "Repeat the command.");
+        return true;
+    }
     Oid relid = named_shipped_relation(statement->relation);
     if (!OidIsValid(relid))
         return false;

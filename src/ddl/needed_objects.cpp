@@ -156,6 +156,7 @@ bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *original)
             management.targets,
             find_objects_under(ConstraintRelationId, constraint, TypeRelationId, domain),
             InvalidOid);
+    use_session_settings(&management);
     run_on_targets(management.targets,
                    psprintf("ALTER DOMAIN %s %s", format_type_be_qualified(domain), clause));
     end_management(&management);
@@ -211,24 +212,28 @@ bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *original)
     return true;
 }
 
+char *if_extension_exists(const char *extension, const char *command)
+{
+    char *block = psprintf(
+        "BEGIN IF EXISTS (SELECT FROM pg_extension WHERE extname = %s) THEN %s; END IF; END",
+        quote_literal_cstr(extension), command);
+    return psprintf("DO %s", quote_literal_cstr(block));
+}
+
 // ALTER EXTENSION UPDATE, on the shards that have the extension.
 bool forward_alter_extension(const UtilityCall &call, AlterExtensionStmt *statement)
 {
-    if (strcmp(statement->extname, "shardwise") == 0 || list_distributions() == NIL)
-        return false;
     Oid extension = get_extension_oid(statement->extname, true);
-    if (!OidIsValid(extension))
+    if (!OidIsValid(extension) || strcmp(statement->extname, "shardwise") == 0 ||
+        list_distributions() == NIL)
         return false;
+    char *name = pstrdup(statement->extname);
     run_locally(call);
     CommandCounterIncrement();
     SqlRows rows = query_router("SELECT format('ALTER EXTENSION %I UPDATE TO %L', extname, "
-                                "extversion), quote_literal(extname) FROM pg_extension "
-                                "WHERE oid = $1",
+                                "extversion) FROM pg_extension WHERE oid = $1",
                                 1, &extension);
-    change_shards(psprintf("DO %s", quote_literal_cstr(psprintf(
-                                        "BEGIN IF EXISTS (SELECT FROM pg_extension WHERE extname = "
-                                        "%s) THEN %s; END IF; END",
-                                        rows.values[0][1], rows.values[0][0]))));
+    change_shards(if_extension_exists(name, rows.values[0][0]));
     return true;
 }
 

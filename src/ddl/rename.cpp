@@ -181,6 +181,11 @@ static char *moved_object(AlterObjectSchemaStmt *statement, Oid *relid)
     case OBJECT_DOMAIN:
         object = shipped_type(castNode(List, statement->object));
         return OidIsValid(object) ? psprintf("TYPE %s", format_type_be_qualified(object)) : nullptr;
+    case OBJECT_EXTENSION:
+        if (list_distributions() == NIL ||
+            !OidIsValid(get_extension_oid(strVal(statement->object), true)))
+            return nullptr;
+        return psprintf("EXTENSION %s", quote_identifier(strVal(statement->object)));
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE:
@@ -201,6 +206,8 @@ bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statemen
     if (OidIsValid(relid))
         check_ddl_allowed(relid, "ALTER ... SET SCHEMA");
     char *schema = pstrdup(statement->newschema);
+    char *extension =
+        statement->objectType == OBJECT_EXTENSION ? pstrdup(strVal(statement->object)) : nullptr;
     run_locally(call);
     CommandCounterIncrement();
     Oid schema_id = get_namespace_oid(schema, false);
@@ -210,7 +217,9 @@ bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statemen
         statements = lappend(statements, psprintf("CREATE SCHEMA IF NOT EXISTS %s", name));
         insert_shipped_object(NamespaceRelationId, schema_id);
     }
-    change_shards(lappend(statements, psprintf("ALTER %s SET SCHEMA %s", object, name)));
+    char *sql = psprintf("ALTER %s SET SCHEMA %s", object, name);
+    change_shards(
+        lappend(statements, extension != nullptr ? if_extension_exists(extension, sql) : sql));
     return true;
 }
 

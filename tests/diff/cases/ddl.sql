@@ -16,6 +16,7 @@ INSERT INTO d_part SELECT i % 9, date '2025-01-01' + i, i FROM generate_series(0
 -- shardwise: SELECT shardwise.distribute_table('d_parent', 'id')
 -- shardwise: SELECT shardwise.distribute_table('d_child', 'id', colocate_with => 'd_parent')
 -- shardwise: SELECT shardwise.distribute_table('d_part', 'tenant')
+CREATE FUNCTION d_count(text) RETURNS text LANGUAGE sql AS 'SELECT max(code) FROM d_child';
 CREATE SCHEMA d_other;
 CREATE TABLE d_local (k int PRIMARY KEY, v text);
 
@@ -54,6 +55,26 @@ ALTER TABLE d_parent ALTER note TYPE int USING substr(note, 2)::int, ALTER amoun
 SELECT id, note, amount FROM d_parent WHERE id < 4 ORDER BY id;
 SELECT note, count(*) FROM d_parent GROUP BY note ORDER BY note;
 ALTER TABLE d_parent ALTER amount TYPE numeric(12,3) USING amount::numeric;
+SET TimeZone = 'America/New_York';
+SET DateStyle = 'SQL, DMY';
+ALTER TABLE d_child ALTER at TYPE text;
+SELECT min(at), max(at) FROM d_child;
+ALTER TABLE d_child ALTER at TYPE timestamp USING at::timestamptz;
+RESET TimeZone;
+RESET DateStyle;
+ALTER TABLE d_child ALTER at TYPE timestamptz;
+SELECT min(at), max(at) FROM d_child;
+ALTER TABLE d_child ADD COLUMN stamp int;
+ALTER TABLE d_child ALTER stamp TYPE timestamptz USING clock_timestamp() - now() + now();
+ALTER TABLE d_child ALTER stamp TYPE timestamptz USING now();
+SELECT count(DISTINCT stamp) FROM d_child;
+ALTER TABLE d_child ALTER stamp TYPE text USING current_user;
+SELECT count(*) FROM d_child WHERE stamp <> current_user;
+ALTER TABLE d_child DROP COLUMN stamp;
+CREATE FUNCTION d_plain(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN upper($1); END $$;
+ALTER TABLE d_parent ALTER name TYPE text USING d_plain(name);
+DROP FUNCTION d_plain(text);
+SELECT name FROM d_parent WHERE id = 4;
 SELECT sum(amount) FROM d_parent;
 -- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 -- Constraints.
@@ -337,6 +358,8 @@ ALTER TABLE d_child ALTER id TYPE bigint;
 ALTER TABLE d_child SET UNLOGGED;
 -- expect-refused: inherit
 CREATE TABLE d_heir () INHERITS (d_child);
+-- expect-refused: over its own rows
+ALTER TABLE d_child ALTER code TYPE text USING d_count(code);
 -- expect-refused: evaluated for each row
 ALTER TABLE d_ref ADD COLUMN chance float8 DEFAULT random();
 
@@ -345,4 +368,5 @@ ALTER TABLE d_ref ADD COLUMN chance float8 DEFAULT random();
 DROP TABLE d_child, d_ref, d_part, d_local CASCADE;
 DROP DOMAIN d_small;
 DROP TYPE d_pair;
+DROP FUNCTION d_count(text);
 DROP SCHEMA d_other;
