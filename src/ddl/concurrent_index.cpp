@@ -75,11 +75,14 @@ static char *concurrent_definition(Oid index)
     return psprintf("%.*sCONCURRENTLY %s", (int)(after - definition), definition, after);
 }
 
-static void mark_invalid(Oid relid, Oid index)
+// Commits, so that it holds whatever becomes of the shards' part.
+static void mark_index(Oid relid, Oid index, IndexStateFlagsAction action)
 {
+    LockRelationOid(relid, ShareUpdateExclusiveLock);
     LockRelationOid(index, ShareUpdateExclusiveLock);
-    index_set_state_flags(index, INDEX_DROP_CLEAR_VALID);
+    index_set_state_flags(index, action);
     CacheInvalidateRelcacheByRelid(relid);
+    start_new_transaction();
 }
 
 void create_index_concurrently(const UtilityCall &call, IndexStmt *statement, Oid relid)
@@ -95,22 +98,18 @@ void create_index_concurrently(const UtilityCall &call, IndexStmt *statement, Oi
     MemoryContextSwitchTo(caller); // outlives transactions
     char *sql = concurrent_definition(index);
     char *name = qualified_table_name(index);
-    if (has_expressions(index)) {
+    if (has_expressions(index))
         change_shards(NIL, relid);
-        start_new_transaction();
-        MemoryContextSwitchTo(caller);
-    }
-    List *outcomes = run_outside_transaction(sql);
-    if (all_succeeded(outcomes))
-        return;
-    mark_invalid(relid, index);
-    start_new_transaction();
+    mark_index(relid, index, INDEX_DROP_CLEAR_VALID); // until all shards have it
     MemoryContextSwitchTo(caller);
+    List *outcomes = run_outside_transaction(sql);
     require_outcomes(
         outcomes, "CREATE INDEX CONCURRENTLY",
         psprintf("The index is invalid. Remove what there is of it with DROP INDEX %s, "
                  "then create it again.",
                  name));
+    mark_index(relid, index, INDEX_CREATE_SET_VALID);
+    MemoryContextSwitchTo(caller);
 }
 
 // The shards come first: as long as the router has the index, the command can be repeated.

@@ -139,6 +139,8 @@ bool forward_ddl(const UtilityCall &call)
         return forward_alter_extension(call, (AlterExtensionStmt *)statement);
     case T_GrantStmt:
         return forward_grant(call, (GrantStmt *)statement);
+    case T_ReassignOwnedStmt:
+        return forward_reassign(call);
     case T_LockStmt:
         return forward_lock(call, (LockStmt *)statement);
     case T_VacuumStmt:

@@ -82,6 +82,7 @@ bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *statement);
 bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *statement);
 bool forward_alter_extension(const UtilityCall &call, AlterExtensionStmt *statement);
 bool forward_grant(const UtilityCall &call, GrantStmt *statement);
+bool forward_reassign(const UtilityCall &call);
 bool forward_lock(const UtilityCall &call, LockStmt *statement);
 bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement);
 bool forward_reindex(const UtilityCall &call, ReindexStmt *statement);

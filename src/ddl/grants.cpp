@@ -1,4 +1,4 @@
-// GRANT and REVOKE on tables and schemas, for the roles that a shard knows.
+// GRANT and REVOKE on tables and schemas, and REASSIGN OWNED, for the roles that a shard knows.
 #include "pg/pg.hpp"
 
 #include "ddl/catalog_rows.hpp"
@@ -137,6 +137,36 @@ bool forward_grant(const UtilityCall &call, GrantStmt *original)
         if (roles[0] != '\0')
             run_command(target->connection, grant_sql(statement, objects, roles));
     }
+    end_management(&management);
+    return true;
+}
+
+static List *owners_of_tables(List *relids)
+{
+    List *owners = NIL;
+    ListCell *cell;
+    foreach (cell, relids)
+        owners = lappend_oid(owners, table_owner(lfirst_oid(cell)));
+    return owners;
+}
+
+bool forward_reassign(const UtilityCall &call)
+{
+    List *relids = NIL;
+    ListCell *cell, *before;
+    foreach (cell, list_distributions())
+        relids = list_concat(relids, table_tree(lfirst_oid(cell), NoLock));
+    List *owners = owners_of_tables(relids);
+    run_locally(call);
+    CommandCounterIncrement();
+    List *changed = NIL;
+    forboth(cell, relids, before, owners) if (table_owner(lfirst_oid(cell)) != lfirst_oid(before))
+        changed = lappend_oid(changed, lfirst_oid(cell));
+    if (changed == NIL)
+        return true;
+    Management management = begin_ddl();
+    foreach (cell, changed)
+        give_tables_to_owner(management.targets, lfirst_oid(cell));
     end_management(&management);
     return true;
 }

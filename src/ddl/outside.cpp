@@ -57,15 +57,6 @@ List *run_outside_transaction(const char *sql)
     return outcomes;
 }
 
-bool all_succeeded(const List *outcomes)
-{
-    ListCell *cell;
-    foreach (cell, outcomes)
-        if (!static_cast<ShardOutcome *>(lfirst(cell))->ok)
-            return false;
-    return true;
-}
-
 void require_outcomes(const List *outcomes, const char *command, const char *hint)
 {
     StringInfoData shards, details;

@@ -20,6 +20,5 @@ List *run_outside_transaction(const char *sql);
 // Raises an error that names the shards where a command failed; nothing if there are none. SQLSTATE
 // is the first failure's. `hint`: how to repair.
 void require_outcomes(const List *outcomes, const char *command, const char *hint);
-bool all_succeeded(const List *outcomes);
 
 } // namespace shardwise

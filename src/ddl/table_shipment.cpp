@@ -190,7 +190,7 @@ void ship_partition(const List *targets, Oid relid, void (*copy_rows)(const List
     finish_access(targets, relid);
 }
 
-static Oid get_rel_owner(Oid relid)
+Oid table_owner(Oid relid)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
     if (!HeapTupleIsValid(tuple))
@@ -222,7 +222,7 @@ void ship_dependencies(const List *targets, Oid relid)
 
 void give_tables_to_owner(const List *targets, Oid relid)
 {
-    char *owner = GetUserNameFromId(get_rel_owner(relid), false);
+    char *owner = GetUserNameFromId(table_owner(relid), false);
     Datum name = CStringGetTextDatum(owner);
     Datum roles = PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT));
     ListCell *cell;

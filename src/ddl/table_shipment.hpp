@@ -55,6 +55,8 @@ void ship_dependencies(const List *targets, Oid relid);
 // InvalidOid.
 void create_objects_on(const List *targets, const List *objects, Oid relid);
 
+Oid table_owner(Oid relid);
+
 // Makes the router's owner of a table its owner on the shards that know the role.
 void give_tables_to_owner(const List *targets, Oid relid);
 

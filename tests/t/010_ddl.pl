@@ -88,6 +88,24 @@ $cluster->sql('CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 
 $cluster->sql($_) for 'CREATE UNIQUE INDEX CONCURRENTLY plain_unique ON plain (k, v)',
   'CREATE INDEX CONCURRENTLY plain_twice ON plain (twice(v))';
 is(drift(), '', 'it is on all shards, valid, with the function that it calls');
+# Somebody cancels one that waits for a transaction on a shard.
+my $holder = $cluster->shard('s1')->background_psql('postgres');
+$holder->query_safe('BEGIN; INSERT INTO plain VALUES (-1, -1)');
+$session = $router->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "\\echo started\nCREATE INDEX CONCURRENTLY plain_waits ON plain (v);\n");
+$cluster->shard('s1')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'plain_waits'")
+  or die 'it does not wait';
+$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'plain_waits' AND pid <> pg_backend_pid()");
+$session->query('SELECT 1');
+like($session->{stderr}, qr/canceling statement/, 'CREATE INDEX CONCURRENTLY is cancelled');
+$session->{stderr} = '';
+$session->quit;
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+is($cluster->sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'plain_waits'::regclass"), 'f', 'the router knows that the index is not whole');
+$cluster->sql('DROP INDEX plain_waits');
+is(drift(), '', 'and it can be dropped');
+
 $victim->stop('immediate');
 ($out, $states) = $cluster->errors('DROP INDEX CONCURRENTLY plain_twice');
 like($states->[0], qr/^08/, 'DROP INDEX CONCURRENTLY wants all shards');
