@@ -9,6 +9,7 @@
 #include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
+#include "planner/statement_ids.hpp"
 #include "routing/key_analysis.hpp"
 
 extern "C" {
@@ -287,6 +288,22 @@ Query *select_rows(BatchSource *source, List *assignments)
     return select;
 }
 
+// A copy of an INSERT but for what feeds it, which may be long.
+Query *copy_without_source(Query *insert)
+{
+    int varno = find_values_or_subquery(insert);
+    if (varno == 0)
+        return copy_node(insert);
+    ListCell *cell = list_nth_cell(insert->rtable, varno - 1);
+    RangeTblEntry *source = (RangeTblEntry *)lfirst(cell);
+    RangeTblEntry *nothing = makeNode(RangeTblEntry);
+    nothing->rtekind = source->rtekind;
+    lfirst(cell) = nothing;
+    Query *copy = copy_node(insert);
+    lfirst(cell) = source;
+    return copy;
+}
+
 // The entry of the user's INSERT that feeds it becomes the rows; one is added if there is none.
 int replace_source(Query *sent, Query *select)
 {
@@ -353,7 +370,7 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
         sent->targetList = insert_targets(write, assignments, select, varno);
         take_over_returning(write, sent, 0);
     } else {
-        sent = copy_node(write->query);
+        sent = copy_without_source(write->query);
         sent->cteList = NIL;
         sent->hasModifyingCTE = sent->hasRecursive = false;
         int varno = replace_source(sent, select);
@@ -442,6 +459,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis no_keys = {};
     no_keys.keyspace = analysis.keyspace;
     Route *route = compile_route(sent, shipping, no_keys, &own_values);
+    route->statement_id = find_statement_id(route);
     route->tier = Tier::SingleShard;
     route->checks = checks;
     route->hides_rows = writes_secured_table(write->query);

@@ -80,7 +80,7 @@ Node *replace_places(Node *node, void *context)
         return (Node *)copy_node(node);
     if (var->varattno == remote_table_attribute) {
         Var *table = copy_node(var);
-        table->varattno = TableOidAttributeNumber;
+        table->varattno = table->varattnosyn = TableOidAttributeNumber;
         table->vartype = OIDOID;
         return cast_as(cast_as((Node *)table, TEXTOID), CIDOID);
     }

@@ -4,7 +4,7 @@
 #include "planner/batch_statement.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
-#include "planner/modify_plan.hpp"
+#include "planner/modify_maker.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -18,20 +18,6 @@ extern "C" {
 
 namespace shardwise
 {
-
-namespace
-{
-
-// A plan in the making.
-struct Maker {
-    BatchWrite write;
-    Relation relation; // the target
-    const Table *table;
-    ModifyPlan *plan;
-    List *statements; // BatchStatement *
-    List *values;
-    Projection projection; // of RETURNING
-};
 
 // ---- pieces ------------------------------------------------------------------------------------
 
@@ -112,7 +98,49 @@ void set_key(Maker *maker, ModifyAction *action, List *assignments)
     }
 }
 
-List *live_attributes(Relation relation)
+// The columns of a key that finds each row: the primary key, or another one without NULLs.
+static Bitmapset *find_row_key(Relation relation)
+{
+    Bitmapset *found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+    if (found == nullptr)
+        found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+    return found;
+}
+
+// Copies of a reference table have their rows at different places, so they are found by key.
+void identify_copies(Maker *maker)
+{
+    BatchWrite *write = &maker->write;
+    Bitmapset *key = find_row_key(maker->relation);
+    int member = -1;
+    if (key == nullptr)
+        write->refusal = psprintf("Reference table \"%s\" has no primary key to find its rows by.",
+                                  RelationGetRelationName(maker->relation));
+    while ((member = bms_next_member(key, member)) >= 0) {
+        AttrNumber attribute = member + FirstLowInvalidHeapAttributeNumber;
+        Expr *value = seen_by_source(maker, (Expr *)target_var(maker, attribute));
+        write->identity = lappend(write->identity, assign(attribute, add_column(maker, value)));
+    }
+}
+
+static void identify_rows(Maker *maker)
+{
+    if (maker->table->is_reference) {
+        identify_copies(maker);
+        return;
+    }
+    BatchWrite *write = &maker->write;
+    maker->plan->shard_column = add_column(maker, (Expr *)target_var(maker, shard_attribute));
+    AttrNumber ctid = SelfItemPointerAttributeNumber;
+    write->identity = list_make1(assign(ctid, add_column(maker, (Expr *)target_var(maker, ctid))));
+    if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+        write->identity =
+            lappend(write->identity,
+                    assign(TableOidAttributeNumber,
+                           add_column(maker, (Expr *)target_var(maker, remote_table_attribute))));
+}
+
+static List *live_attributes(Relation relation)
 {
     List *attributes = NIL;
     TupleDesc columns = RelationGetDescr(relation);
@@ -123,44 +151,92 @@ List *live_attributes(Relation relation)
     return attributes;
 }
 
-// The columns of a key that finds each row: the primary key, or another one without NULLs.
-Bitmapset *find_row_key(Relation relation)
+static bool is_set(List *assignments, Bitmapset *attributes)
 {
-    Bitmapset *found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-    if (found == nullptr)
-        found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_IDENTITY_KEY);
-    return found;
+    ListCell *cell;
+    foreach (cell, assignments)
+        if (bms_is_member(((Assignment *)lfirst(cell))->attribute -
+                              FirstLowInvalidHeapAttributeNumber,
+                          attributes))
+            return true;
+    return false;
 }
 
-// Makes the source say where the rows are. Copies of a reference table have their rows at different
-// places, so they are found by key.
-void identify_rows(Maker *maker)
+static bool sets_key(const Maker *maker, List *assignments)
 {
-    BatchWrite *write = &maker->write;
-    if (!maker->table->is_reference) {
-        maker->plan->shard_column = add_column(maker, (Expr *)target_var(maker, shard_attribute));
-        AttrNumber ctid = SelfItemPointerAttributeNumber;
-        write->identity =
-            list_make1(assign(ctid, add_column(maker, (Expr *)target_var(maker, ctid))));
-        if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-            write->identity = lappend(
-                write->identity,
-                assign(TableOidAttributeNumber,
-                       add_column(maker, (Expr *)target_var(maker, remote_table_attribute))));
-        return;
-    }
-    Bitmapset *key = find_row_key(maker->relation);
-    int member = -1;
-    if (key == nullptr)
-        write->refusal = psprintf("Reference table \"%s\" has no primary key to find its rows by.",
-                                  RelationGetRelationName(maker->relation));
-    while ((member = bms_next_member(key, member)) >= 0) {
-        AttrNumber attribute = member + FirstLowInvalidHeapAttributeNumber;
-        write->identity =
-            lappend(write->identity,
-                    assign(attribute, add_column(maker, (Expr *)target_var(maker, attribute))));
-    }
+    Bitmapset *key = nullptr;
+    for (int i = 0; i < maker->table->nkeys; i++)
+        key =
+            bms_add_member(key, maker->table->key_columns[i] - FirstLowInvalidHeapAttributeNumber);
+    return is_set(assignments, key);
 }
+
+// What would act on a deleted and an inserted row, though it was updated.
+static const char *find_reason_to_stay(Relation relation)
+{
+    TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const Trigger *trigger = &triggers->triggers[i];
+        switch (trigger->tgfoid) {
+        case F_RI_FKEY_CASCADE_DEL:
+        case F_RI_FKEY_CASCADE_UPD:
+        case F_RI_FKEY_SETNULL_DEL:
+        case F_RI_FKEY_SETNULL_UPD:
+        case F_RI_FKEY_SETDEFAULT_DEL:
+        case F_RI_FKEY_SETDEFAULT_UPD:
+            return "A foreign key that refers to the table acts on DELETE or UPDATE.";
+        default:
+            if (!trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype))
+                return psprintf("Trigger \"%s\" acts on UPDATE.", trigger->tgname);
+        }
+    }
+    return nullptr;
+}
+
+// A row that moves to another shard is deleted and inserted there with all its columns.
+static void make_move(Maker *maker, ModifyAction *action, List *assignments)
+{
+    List *all = NIL;
+    ListCell *cell;
+    foreach (cell, live_attributes(maker->relation)) {
+        AttrNumber attribute = lfirst_int(cell);
+        int column = -1;
+        ListCell *set;
+        foreach (set, assignments)
+            if (((Assignment *)lfirst(set))->attribute == attribute)
+                column = ((Assignment *)lfirst(set))->column;
+        if (column < 0)
+            column = find_source_column(
+                &maker->write.source, seen_by_source(maker, (Expr *)target_var(maker, attribute)));
+        all = lappend(all, assign(attribute, column));
+    }
+    set_key(maker, action, all);
+    maker->plan->nplace = 1 + list_length(maker->write.identity);
+    maker->plan->stays = find_reason_to_stay(maker->relation);
+    action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
+    action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
+    // RETURNING may want columns of the source, which an INSERT shows for one row only.
+    if (maker->write.refusal == nullptr && maker->write.query->returningList != NIL)
+        ((BatchStatement *)llast(maker->statements))->max_rows = 1;
+}
+
+// As PostgreSQL does: a row whose keys stay may be referred to meanwhile.
+LockClauseStrength lock_of_update(const Maker *maker, List *assignments)
+{
+    return is_set(assignments, RelationGetIndexAttrBitmap(maker->relation, INDEX_ATTR_BITMAP_KEY))
+               ? LCS_FORUPDATE
+               : LCS_FORNOKEYUPDATE;
+}
+
+void make_update_action(Maker *maker, ModifyAction *action, List *assignments)
+{
+    action->statement = add_statement(maker, build_batch_update(&maker->write, assignments));
+    if (!maker->table->is_reference && sets_key(maker, assignments))
+        make_move(maker, action, assignments);
+}
+
+namespace
+{
 
 bool uses_places(Node *node, void *context)
 {
@@ -180,7 +256,9 @@ bool uses_places(Node *node, void *context)
 // A SELECT over the write's FROM and WHERE, whose columns are the source's.
 Query *make_source_query(Maker *maker)
 {
-    Query *select = copy_node(maker->write.query);
+    // A long VALUES list is not copied: the statements have their own copies of the rest by now.
+    Query *select = makeNode(Query);
+    *select = *maker->write.query;
     List *junk = NIL;
     ListCell *cell;
     foreach (cell, select->targetList) // SET (a, b) = (SELECT ...)
@@ -208,29 +286,6 @@ Query *make_source_query(Maker *maker)
     select->onConflict = nullptr;
     select->override = OVERRIDING_NOT_SET;
     return select;
-}
-
-bool is_set(const Maker *maker, Bitmapset *attributes)
-{
-    ListCell *cell;
-    foreach (cell, maker->write.query->targetList) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (!entry->resjunk &&
-            bms_is_member(entry->resno - FirstLowInvalidHeapAttributeNumber, attributes))
-            return true;
-    }
-    return false;
-}
-
-void mark_source_target(Maker *maker, Query *select)
-{
-    RangeTblEntry *target = rt_fetch(maker->write.target, select->rtable);
-    // As PostgreSQL does: a row whose keys stay may be referred to meanwhile.
-    bool keys_stay =
-        maker->plan->command == CMD_UPDATE &&
-        !is_set(maker, RelationGetIndexAttrBitmap(maker->relation, INDEX_ATTR_BITMAP_KEY));
-    mark_target(target, keys_stay ? LCS_FORNOKEYUPDATE : LCS_FORUPDATE);
-    target->inFromCl = true;
 }
 
 // ---- commands ----------------------------------------------------------------------------------
@@ -268,63 +323,6 @@ List *make_insert(Maker *maker)
     return list_make1(action);
 }
 
-bool sets_key(const Maker *maker)
-{
-    Bitmapset *key = nullptr;
-    for (int i = 0; i < maker->table->nkeys; i++)
-        key =
-            bms_add_member(key, maker->table->key_columns[i] - FirstLowInvalidHeapAttributeNumber);
-    return is_set(maker, key);
-}
-
-// What would act on a deleted and an inserted row, though it was updated.
-const char *find_reason_to_stay(Relation relation)
-{
-    TriggerDesc *triggers = relation->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
-        const Trigger *trigger = &triggers->triggers[i];
-        switch (trigger->tgfoid) {
-        case F_RI_FKEY_CASCADE_DEL:
-        case F_RI_FKEY_CASCADE_UPD:
-        case F_RI_FKEY_SETNULL_DEL:
-        case F_RI_FKEY_SETNULL_UPD:
-        case F_RI_FKEY_SETDEFAULT_DEL:
-        case F_RI_FKEY_SETDEFAULT_UPD:
-            return "A foreign key that refers to the table acts on DELETE or UPDATE.";
-        default:
-            if (!trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype))
-                return psprintf("Trigger \"%s\" acts on UPDATE.", trigger->tgname);
-        }
-    }
-    return nullptr;
-}
-
-// A row that moves to another shard is deleted and inserted there with all its columns.
-void make_move(Maker *maker, ModifyAction *action, List *assignments)
-{
-    List *all = NIL;
-    ListCell *cell;
-    foreach (cell, live_attributes(maker->relation)) {
-        AttrNumber attribute = lfirst_int(cell);
-        int column = -1;
-        ListCell *set;
-        foreach (set, assignments)
-            if (((Assignment *)lfirst(set))->attribute == attribute)
-                column = ((Assignment *)lfirst(set))->column;
-        if (column < 0)
-            column = find_source_column(&maker->write.source, (Expr *)target_var(maker, attribute));
-        all = lappend(all, assign(attribute, column));
-    }
-    set_key(maker, action, all);
-    maker->plan->nplace = 1 + list_length(maker->write.identity);
-    maker->plan->stays = find_reason_to_stay(maker->relation);
-    action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
-    action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
-    // RETURNING may want columns of the source, which an INSERT shows for one row only.
-    if (maker->write.refusal == nullptr && maker->write.query->returningList != NIL)
-        ((BatchStatement *)llast(maker->statements))->max_rows = 1;
-}
-
 List *make_update(Maker *maker)
 {
     List *assignments = NIL;
@@ -337,15 +335,15 @@ List *make_update(Maker *maker)
                 lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
     }
     ModifyAction *action = make_action(CMD_UPDATE);
-    action->statement = add_statement(maker, build_batch_update(&maker->write, assignments));
-    if (!maker->table->is_reference && sets_key(maker))
-        make_move(maker, action, assignments);
+    make_update_action(maker, action, assignments);
+    maker->strength = lock_of_update(maker, assignments);
     return list_make1(action);
 }
 
 List *make_delete(Maker *maker)
 {
     identify_rows(maker);
+    maker->strength = LCS_FORUPDATE;
     ModifyAction *action = make_action(CMD_DELETE);
     action->statement = add_statement(maker, build_batch_delete(&maker->write, true));
     return list_make1(action);
@@ -405,6 +403,15 @@ void put_on_top(Maker *maker, PlannedStmt *plan, const Query *query)
     plan->parallelModeNeeded = false;
 }
 
+// True if a plan is no more than the scan of shards, which then runs once.
+bool reads_once(const PlannedStmt *plan)
+{
+    const Plan *top = plan->planTree;
+    if (IsA(top, Result) && top->lefttree != nullptr)
+        top = top->lefttree;
+    return IsA(top, CustomScan) && plan->subplans == NIL;
+}
+
 Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 {
     Query *query = maker->write.query;
@@ -413,18 +420,23 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 
     List *actions = query->commandType == CMD_INSERT   ? make_insert(maker)
                     : query->commandType == CMD_UPDATE ? make_update(maker)
-                                                       : make_delete(maker);
+                    : query->commandType == CMD_DELETE ? make_delete(maker)
+                                                       : make_merge(maker);
     if (maker->write.refusal != nullptr)
         return maker->write.refusal;
     fill_plan(maker, actions);
 
     PlannedRoutes routes;
-    call.query = make_source_query(maker);
-    if (query->commandType != CMD_INSERT)
-        mark_source_target(maker, call.query);
+    call.query =
+        query->commandType == CMD_MERGE ? make_merge_source(maker) : make_source_query(maker);
+    if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) {
+        RangeTblEntry *target = rt_fetch(maker->write.target, call.query->rtable);
+        mark_target(target, maker->strength);
+        target->inFromCl = true;
+    }
     call.cursor_options &= ~(CURSOR_OPT_SCROLL | CURSOR_OPT_PARALLEL_OK);
     *plan = plan_on_router(call, &routes);
-    maker->plan->reads_shards = routes.count > 1;
+    maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan));
     put_on_top(maker, *plan, query);
     return nullptr;
 }
@@ -434,9 +446,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
 {
     Query *query = call.query;
-    if (query->commandType == CMD_MERGE || query->hasModifyingCTE) {
-        *refusal = pstrdup(query->commandType == CMD_MERGE ? "MERGE is not routed."
-                                                           : "It has several writes (WITH).");
+    if (query->hasModifyingCTE) {
+        *refusal = pstrdup("It has several writes (WITH).");
         return nullptr;
     }
     RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);

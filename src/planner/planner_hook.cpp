@@ -10,6 +10,7 @@
 #include "planner/route_planner.hpp"
 #include "planner/router_plan.hpp"
 #include "planner/statement_cache.hpp"
+#include "planner/statement_ids.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -120,7 +121,7 @@ PlannedStmt *plan_query(const PlannerCall &call)
     if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
         return run_next_planner(call);
     Refusal refusal = nullptr;
-    if (is_bulk_insert(call.query))
+    if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE)
         return plan_pull(call, refusal);
     PlannedStmt *plan = plan_statement(call.query, call.params, &refusal);
     if (plan == nullptr)
@@ -142,6 +143,7 @@ void init_planner()
 {
     set_next_planner(planner_hook);
     init_modify_plan();
+    init_statement_ids();
     planner_hook = shardwise_planner;
     init_route();
     init_statement_cache();

@@ -15,18 +15,30 @@ namespace shardwise
 
 static planner_hook_type next_planner = nullptr;
 
-// Adds to a plan what it depends on: privileges are checked on the entries of the range table, and
-// the plan is made anew when a table changes. The cut query no longer shows all of it.
-static void add_dependencies(PlannedStmt *plan, Query *original)
+// What a plan depends on: privileges are checked on the entries of the range table, and the plan is
+// made anew when a table changes.
+struct Dependencies {
+    List *rtable;
+    List *relations;
+    List *items;
+    bool has_row_security;
+};
+
+static Dependencies find_dependencies(Query *query)
 {
-    List *relations = NIL;
-    List *items = NIL;
-    bool has_row_security = false;
-    extract_query_dependencies((Node *)original, &relations, &items, &has_row_security);
-    plan->rtable = list_concat(plan->rtable, flatten_relations(original));
-    plan->relationOids = list_concat_unique_oid(plan->relationOids, relations);
-    plan->invalItems = list_concat(plan->invalItems, items);
-    plan->dependsOnRole |= has_row_security;
+    Dependencies found = {};
+    found.rtable = flatten_relations(query);
+    extract_query_dependencies((Node *)query, &found.relations, &found.items,
+                               &found.has_row_security);
+    return found;
+}
+
+static void add_dependencies(PlannedStmt *plan, const Dependencies &found)
+{
+    plan->rtable = list_concat(plan->rtable, found.rtable);
+    plan->relationOids = list_concat_unique_oid(plan->relationOids, found.relations);
+    plan->invalItems = list_concat(plan->invalItems, found.items);
+    plan->dependsOnRole |= found.has_row_security;
 }
 
 void set_next_planner(planner_hook_type next)
@@ -43,7 +55,8 @@ PlannedStmt *run_next_planner(const PlannerCall &call)
 
 PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
 {
-    Query *original = copy_node(call.query);
+    // The cut query no longer shows all of it.
+    Dependencies dependencies = find_dependencies(call.query);
     PlannedStmt *volatile plan = nullptr;
     *routes = PlannedRoutes{};
     List *rows_before = begin_shard_rows();
@@ -60,7 +73,7 @@ PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
         restore_routes(routes_before);
     }
     PG_END_TRY();
-    add_dependencies(plan, original);
+    add_dependencies(plan, dependencies);
     return plan;
 }
 

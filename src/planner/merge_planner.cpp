@@ -1,0 +1,540 @@
+// MERGE: the deparser cannot print it, so it is always found first and written then. The source
+// joins as PostgreSQL's planner would join, an expression tells which action each row gets, and a
+// second level computes the values of that action alone.
+#include "planner/locked_rows.hpp"
+#include "planner/modify_maker.hpp"
+
+#include "pg/query_tree.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_operator.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Columns of the target's subquery behind those of the table.
+enum PlaceColumn { place_shard = 1, place_tuple, place_table };
+
+int place_attribute(const Maker *maker, PlaceColumn column)
+{
+    return RelationGetDescr(maker->relation)->natts + column;
+}
+
+Var *place_var(const Maker *maker, PlaceColumn column)
+{
+    return makeVar(maker->write.target, place_attribute(maker, column),
+                   column == place_tuple ? TIDOID : CIDOID, -1, InvalidOid, 0);
+}
+
+// ---- the target --------------------------------------------------------------------------------
+
+void add_output(Query *select, Expr *expr, const char *name)
+{
+    int number = list_length(select->targetList) + 1;
+    select->targetList =
+        lappend(select->targetList, makeTargetEntry(expr, number, pstrdup(name), false));
+}
+
+Var *inner_var(Var *var)
+{
+    var->varno = (int)(var->varnosyn = 1);
+    return var;
+}
+
+// SELECT all columns, place FROM target: column numbers stay what they are.
+Query *select_target(Maker *maker, RangeTblEntry *target, List *quals)
+{
+    RangeTblEntry *inner = copy_node(target);
+    inner->inFromCl = true;
+    inner->alias = nullptr;
+    if (maker->strength != LCS_NONE)
+        mark_target(inner, maker->strength);
+    Query *select = make_select_from(inner, make_conjunction(quals));
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (column->attisdropped)
+            add_output(select, (Expr *)makeNullConst(INT4OID, -1, InvalidOid),
+                       psprintf("dropped %d", i + 1));
+        else
+            add_output(select, (Expr *)inner_var(target_var(maker, i + 1)),
+                       NameStr(column->attname));
+    }
+    bool has_place = maker->strength != LCS_NONE;
+    add_output(select,
+               has_place ? (Expr *)inner_var(target_var(maker, shard_attribute))
+                         : (Expr *)makeNullConst(CIDOID, -1, InvalidOid),
+               "place 1");
+    add_output(select, (Expr *)inner_var(target_var(maker, SelfItemPointerAttributeNumber)),
+               "place 2");
+    if (has_place && maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+        add_output(select, (Expr *)inner_var(target_var(maker, remote_table_attribute)), "place 3");
+    return select;
+}
+
+// ---- known keys --------------------------------------------------------------------------------
+
+// The values that a column of an entry can have, if the entry is a list of rows; NIL if it is not.
+List *values_of(RangeTblEntry *rte, int column)
+{
+    List *values = NIL;
+    ListCell *cell;
+    if (rte->rtekind == RTE_VALUES) {
+        foreach (cell, rte->values_lists)
+            values = lappend(values, list_nth((List *)lfirst(cell), column - 1));
+        return values;
+    }
+    if (rte->rtekind != RTE_SUBQUERY || rte->subquery->setOperations != nullptr ||
+        rte->subquery->commandType != CMD_SELECT || rte->subquery->hasAggs ||
+        column > list_length(rte->subquery->targetList))
+        return NIL;
+    Node *expr = (Node *)((TargetEntry *)list_nth(rte->subquery->targetList, column - 1))->expr;
+    if (rte->subquery->jointree->fromlist == NIL)
+        return list_make1(expr);
+    if (!IsA(expr, Var) || ((Var *)expr)->varlevelsup > 0 || ((Var *)expr)->varattno <= 0)
+        return NIL;
+    return values_of(rt_fetch(((Var *)expr)->varno, rte->subquery->rtable),
+                     ((Var *)expr)->varattno);
+}
+
+bool is_constant(Node *expr)
+{
+    return IsA(expr, Const) || (IsA(expr, Param) && ((Param *)expr)->paramkind == PARAM_EXTERN);
+}
+
+// target.column = source.column, with a source of a few known rows: only these rows of the target
+// matter, which finds their shards and an index.
+Node *restrict_target(Maker *maker, Node *clause)
+{
+    constexpr int most_values = 1000;
+    OpExpr *equality = (OpExpr *)clause;
+    if (!IsA(clause, OpExpr) || list_length(equality->args) != 2)
+        return nullptr;
+    Var *left = (Var *)linitial(equality->args);
+    Var *right = (Var *)lsecond(equality->args);
+    Oid operator_id = equality->opno;
+    if (!IsA(left, Var) || !IsA(right, Var) || left->varlevelsup > 0 || right->varlevelsup > 0)
+        return nullptr;
+    if (left->varno != maker->write.target) {
+        std::swap(left, right);
+        operator_id = get_commutator(operator_id);
+    }
+    if (left->varno != maker->write.target || right->varno == maker->write.target ||
+        left->varattno <= 0 || right->varattno <= 0 || !OidIsValid(operator_id) ||
+        !op_mergejoinable(operator_id, left->vartype))
+        return nullptr;
+    List *values = values_of(rt_fetch(right->varno, maker->write.query->rtable), right->varattno);
+    ListCell *cell;
+    foreach (cell, values)
+        if (!is_constant((Node *)lfirst(cell)) || exprType((Node *)lfirst(cell)) != right->vartype)
+            return nullptr;
+    if (values == NIL || list_length(values) > most_values ||
+        !OidIsValid(get_array_type(right->vartype)))
+        return nullptr;
+
+    ArrayExpr *array = makeNode(ArrayExpr);
+    array->element_typeid = right->vartype;
+    array->array_typeid = get_array_type(right->vartype);
+    array->array_collid = right->varcollid;
+    array->elements = (List *)copy_node(values);
+    array->location = -1;
+    ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
+    any->opno = operator_id;
+    any->opfuncid = get_opcode(operator_id);
+    any->useOr = true;
+    any->inputcollid = equality->inputcollid;
+    any->args = list_make2(inner_var(copy_node(left)), array);
+    any->location = -1;
+    return (Node *)any;
+}
+
+List *restrictions_of_target(Maker *maker, Node *condition)
+{
+    List *clauses = NIL;
+    List *parts = condition == nullptr      ? NIL
+                  : is_andclause(condition) ? ((BoolExpr *)condition)->args
+                                            : list_make1(condition);
+    ListCell *cell;
+    foreach (cell, parts) {
+        Node *clause = restrict_target(maker, (Node *)lfirst(cell));
+        if (clause != nullptr)
+            clauses = lappend(clauses, clause);
+    }
+    return clauses;
+}
+
+// ---- the join ----------------------------------------------------------------------------------
+
+Node *reference_to(int varno)
+{
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = varno;
+    return (Node *)reference;
+}
+
+// Adds the columns of one side to a join's entry; returns their numbers in that side.
+List *add_join_columns(Query *query, RangeTblEntry *join, Node *side)
+{
+    int varno =
+        IsA(side, RangeTblRef) ? ((RangeTblRef *)side)->rtindex : ((JoinExpr *)side)->rtindex;
+    List *names, *vars;
+    List *numbers = NIL;
+    ListCell *cell;
+    expandRTE(rt_fetch(varno, query->rtable), varno, 0, -1, false, &names, &vars);
+    foreach (cell, vars)
+        numbers = lappend_int(numbers, ((Var *)lfirst(cell))->varattno);
+    join->eref->colnames = list_concat(join->eref->colnames, names);
+    join->joinaliasvars = list_concat(join->joinaliasvars, vars);
+    return numbers;
+}
+
+// SELECT FROM source [LEFT] JOIN target ON condition, without a target list yet.
+Query *join_source(Maker *maker)
+{
+    const Query *merge = maker->write.query;
+    Query *join = copy_node(merge);
+    RangeTblEntry *target = rt_fetch(maker->write.target, join->rtable);
+    JoinExpr *expr = makeNode(JoinExpr);
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+    join->commandType = CMD_SELECT;
+    join->resultRelation = 0;
+    join->mergeActionList = NIL;
+    join->mergeUseOuterJoin = false;
+    join->cteList = NIL; // the query around it has them
+    join->hasRecursive = false;
+    join->targetList = NIL;
+
+    RangeTblEntry *sub = makeNode(RangeTblEntry);
+    sub->rtekind = RTE_SUBQUERY;
+    sub->subquery =
+        select_target(maker, target, restrictions_of_target(maker, merge->jointree->quals));
+    sub->alias = makeAlias("target", NIL);
+    sub->eref = makeAlias("target", NIL);
+    ListCell *cell;
+    foreach (cell, sub->subquery->targetList)
+        sub->eref->colnames = lappend(sub->eref->colnames,
+                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    sub->inFromCl = true;
+    lfirst(list_nth_cell(join->rtable, maker->write.target - 1)) = sub;
+
+    rte->rtekind = RTE_JOIN;
+    rte->jointype = expr->jointype = merge->mergeUseOuterJoin ? JOIN_LEFT : JOIN_INNER;
+    rte->eref = makeAlias("*MERGE*", NIL);
+    rte->inFromCl = true;
+    join->rtable = lappend(join->rtable, rte);
+    expr->larg = (Node *)linitial(join->jointree->fromlist);
+    expr->rarg = reference_to(maker->write.target);
+    expr->quals = join->jointree->quals;
+    expr->rtindex = list_length(join->rtable);
+    rte->joinleftcols = add_join_columns(join, rte, expr->larg);
+    rte->joinrightcols = add_join_columns(join, rte, expr->rarg);
+    join->jointree = makeFromExpr(list_make1(expr), nullptr);
+    return join;
+}
+
+// ---- actions -----------------------------------------------------------------------------------
+
+Node *make_null_test(Expr *arg, NullTestType type)
+{
+    NullTest *test = makeNode(NullTest);
+    test->arg = arg;
+    test->nulltesttype = type;
+    test->location = -1;
+    return (Node *)test;
+}
+
+Expr *make_int4(int value)
+{
+    return (Expr *)makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(value), false,
+                             true);
+}
+
+Expr *make_case(List *whens, Expr *otherwise)
+{
+    CaseExpr *result = makeNode(CaseExpr);
+    result->casetype = exprType((Node *)otherwise);
+    result->casecollid = exprCollation((Node *)otherwise);
+    result->args = whens;
+    result->defresult = otherwise;
+    result->location = -1;
+    return (Expr *)result;
+}
+
+CaseWhen *make_when(Node *condition, Expr *value)
+{
+    CaseWhen *when = makeNode(CaseWhen);
+    when->expr = (Expr *)condition;
+    when->result = value;
+    when->location = -1;
+    return when;
+}
+
+// The number of the first action whose conditions hold; 0 for none, and for DO NOTHING.
+Expr *choose_action(Maker *maker)
+{
+    List *whens = NIL;
+    int number = 0;
+    ListCell *cell;
+    foreach (cell, maker->write.query->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        Node *condition = make_null_test((Expr *)place_var(maker, place_tuple),
+                                         action->matched ? IS_NOT_NULL : IS_NULL);
+        if (action->qual != nullptr)
+            condition = make_conjunction(list_make2(condition, copy_node((Node *)action->qual)));
+        if (action->commandType != CMD_NOTHING)
+            number++;
+        whens =
+            lappend(whens, make_when(condition,
+                                     make_int4(action->commandType == CMD_NOTHING ? 0 : number)));
+    }
+    return make_case(whens, make_int4(0));
+}
+
+// Where an expression of the user's stands: above the join, whose columns it reads.
+struct Lifting {
+    Maker *maker;
+    int depth;
+};
+
+Node *lift_mutator(Node *node, void *context)
+{
+    Lifting *lifting = (Lifting *)context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        lifting->depth++;
+        Node *query =
+            (Node *)query_tree_mutator((Query *)node, (Node * (*)()) lift_mutator, context, 0);
+        lifting->depth--;
+        return query;
+    }
+    if (!IsA(node, Var) || (int)((Var *)node)->varlevelsup != lifting->depth)
+        return expression_tree_mutator(node, (Node * (*)()) lift_mutator, context);
+    Var *var = copy_node((Var *)node);
+    var->varlevelsup = 0;
+    Query *join = lifting->maker->source;
+    TargetEntry *found = nullptr;
+    ListCell *cell;
+    foreach (cell, join->targetList)
+        if (equal(((TargetEntry *)lfirst(cell))->expr, var))
+            found = (TargetEntry *)lfirst(cell);
+    if (found == nullptr) {
+        add_output(join, (Expr *)var, psprintf("v%d", list_length(join->targetList) + 1));
+        found = (TargetEntry *)llast(join->targetList);
+    }
+    return (Node *)makeVar(1, found->resno, var->vartype, var->vartypmod, var->varcollid,
+                           lifting->depth);
+}
+
+Expr *lift(Maker *maker, Expr *expr)
+{
+    Lifting lifting = {maker, 0};
+    return (Expr *)lift_mutator((Node *)expr, &lifting);
+}
+
+// The join is one level below the CTEs now.
+bool lift_ctes(Node *node, void *context)
+{
+    int *depth = (int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        RangeTblEntry *rte = (RangeTblEntry *)node;
+        if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= *depth)
+            rte->ctelevelsup++;
+        return false;
+    }
+    if (IsA(node, Query)) {
+        (*depth)++;
+        query_tree_walker((Query *)node, (bool (*)())lift_ctes, context, QTW_EXAMINE_RTES_BEFORE);
+        (*depth)--;
+        return false;
+    }
+    return expression_tree_walker(node, (bool (*)())lift_ctes, context);
+}
+
+// The value of an action, computed for the action's rows alone.
+Expr *value_of_action(Maker *maker, int number, Expr *expr)
+{
+    Expr *value = lift(maker, expr);
+    if (IsA(value, Const) || IsA(value, Var))
+        return value;
+    Expr *action = (Expr *)makeVar(1, 1, INT4OID, -1, InvalidOid, 0);
+    OpExpr *test = (OpExpr *)make_opclause(Int4EqualOperator, BOOLOID, false, action,
+                                           make_int4(number), InvalidOid, InvalidOid);
+    set_opfuncid(test);
+    Expr *otherwise = (Expr *)makeNullConst(exprType((Node *)value), exprTypmod((Node *)value),
+                                            exprCollation((Node *)value));
+    return make_case(list_make1(make_when((Node *)test, value)), otherwise);
+}
+
+ModifyAction *make_merge_action(Maker *maker, MergeAction *merge, int number)
+{
+    ModifyAction *action = make_action(merge->commandType);
+    List *assignments = NIL;
+    ListCell *cell;
+    if (merge->commandType == CMD_DELETE) {
+        action->statement = add_statement(maker, build_batch_delete(&maker->write, false));
+        return action;
+    }
+    foreach (cell, merge->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (entry->resjunk) { // SET (a, b) = (SELECT ...)
+            maker->write.refusal = pstrdup("MERGE with a SELECT for several columns.");
+            return action;
+        }
+        assignments = lappend(
+            assignments,
+            assign(entry->resno, add_column(maker, value_of_action(maker, number, entry->expr))));
+    }
+    if (merge->commandType == CMD_INSERT) {
+        set_key(maker, action, assignments);
+        action->statement =
+            add_statement(maker, build_batch_insert(&maker->write, assignments, true));
+    } else {
+        make_update_action(maker, action, assignments);
+    }
+    return action;
+}
+
+// The strongest lock that some action needs; none where rows are only inserted.
+LockClauseStrength lock_of_merge(Maker *maker)
+{
+    LockClauseStrength strength = LCS_NONE;
+    ListCell *cell;
+    foreach (cell, maker->write.query->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        LockClauseStrength needed = LCS_NONE;
+        if (action->commandType == CMD_DELETE)
+            needed = LCS_FORUPDATE;
+        if (action->commandType == CMD_UPDATE) {
+            List *assignments = NIL;
+            ListCell *target;
+            foreach (target, action->targetList)
+                assignments =
+                    lappend(assignments, assign(((TargetEntry *)lfirst(target))->resno, 0));
+            needed = lock_of_update(maker, assignments);
+        }
+        strength = std::max(strength, needed);
+    }
+    return strength;
+}
+
+bool uses_whole_target(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return ((Var *)node)->varno == *(int *)context && ((Var *)node)->varattno <= 0;
+    return expression_tree_walker(node, (bool (*)())uses_whole_target, context);
+}
+
+bool uses_hidden_columns(Maker *maker)
+{
+    const Query *merge = maker->write.query;
+    ListCell *cell;
+    if (uses_whole_target(merge->jointree->quals, &maker->write.target))
+        return true;
+    foreach (cell, merge->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        if (uses_whole_target(action->qual, &maker->write.target) ||
+            uses_whole_target((Node *)action->targetList, &maker->write.target))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+Expr *seen_by_source(Maker *maker, Expr *expr)
+{
+    return maker->source != nullptr ? lift(maker, expr) : expr;
+}
+
+List *make_merge(Maker *maker)
+{
+    Query *merge = maker->write.query;
+    List *actions = NIL;
+    ListCell *cell;
+    if (merge->withCheckOptions != NIL) {
+        maker->write.refusal = pstrdup("MERGE into a table with row-level security.");
+        return NIL;
+    }
+    if (uses_hidden_columns(maker)) {
+        maker->write.refusal = pstrdup("MERGE uses a system column or a whole row of its target.");
+        return NIL;
+    }
+    foreach (cell, merge->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        action->qual = flatten_join_alias_vars(merge, action->qual);
+        action->targetList = (List *)flatten_join_alias_vars(merge, (Node *)action->targetList);
+    }
+
+    maker->strength = lock_of_merge(maker);
+    maker->source = join_source(maker);
+    add_output(maker->source, choose_action(maker), "action");
+    maker->plan->is_once = true;
+    if (maker->strength != LCS_NONE) {
+        maker->plan->nplace = 2;
+        maker->plan->shard_column =
+            add_column(maker, lift(maker, (Expr *)place_var(maker, place_shard)));
+        int tuple = add_column(maker, lift(maker, (Expr *)place_var(maker, place_tuple)));
+        if (!maker->table->is_reference)
+            maker->write.identity = list_make1(assign(SelfItemPointerAttributeNumber, tuple));
+        if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+            !maker->table->is_reference) {
+            maker->plan->nplace = 3;
+            maker->write.identity = lappend(
+                maker->write.identity,
+                assign(TableOidAttributeNumber,
+                       add_column(maker, lift(maker, (Expr *)place_var(maker, place_table)))));
+        }
+        if (maker->table->is_reference)
+            identify_copies(maker);
+    }
+    maker->plan->action_column =
+        add_column(maker, (Expr *)makeVar(1, 1, INT4OID, -1, InvalidOid, 0));
+
+    foreach (cell, merge->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        if (action->commandType != CMD_NOTHING && maker->write.refusal == nullptr)
+            actions = lappend(actions, make_merge_action(maker, action, list_length(actions) + 1));
+    }
+    return actions;
+}
+
+Query *make_merge_source(Maker *maker)
+{
+    const Query *merge = maker->write.query;
+    RangeTblEntry *join = makeNode(RangeTblEntry);
+    join->rtekind = RTE_SUBQUERY;
+    join->subquery = maker->source;
+    int depth = 0;
+    query_tree_walker(join->subquery, (bool (*)())lift_ctes, &depth, QTW_EXAMINE_RTES_BEFORE);
+    join->alias = makeAlias("joined", NIL);
+    join->eref = makeAlias("joined", NIL);
+    ListCell *cell;
+    foreach (cell, maker->source->targetList)
+        join->eref->colnames = lappend(join->eref->colnames,
+                                       makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    join->inFromCl = true;
+    Query *select = make_select_from(join, nullptr);
+    select->targetList = maker->write.source.columns;
+    select->cteList = merge->cteList;
+    select->hasRecursive = merge->hasRecursive;
+    select->hasSubLinks = merge->hasSubLinks;
+    select->hasRowSecurity = merge->hasRowSecurity;
+    return select;
+}
+
+} // namespace shardwise

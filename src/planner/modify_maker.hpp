@@ -1,0 +1,57 @@
+// Pieces of the plans that modify_planner.hpp makes, shared with MERGE.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
+#include "planner/batch_statement.hpp"
+#include "planner/modify_plan.hpp"
+#include "planner/projection.hpp"
+
+namespace shardwise
+{
+
+// A plan in the making.
+struct Maker {
+    BatchWrite write;
+    Relation relation; // the target
+    const Table *table;
+    ModifyPlan *plan;
+    List *statements; // BatchStatement *
+    List *values;
+    Projection projection;       // of RETURNING
+    LockClauseStrength strength; // of the rows that may be changed
+    Query *source;               // MERGE: what finds the rows
+};
+
+Assignment *assign(AttrNumber attribute, int column);
+
+// Adds a column to the source and returns its number (from 0).
+int add_column(Maker *maker, Expr *expr);
+
+Var *target_var(const Maker *maker, AttrNumber attribute);
+
+// Compiles a statement into the plan; -1 where that is not possible.
+int add_statement(Maker *maker, Query *sent);
+
+ModifyAction *make_action(CmdType command);
+
+// The columns of the source that hold a new row's key. A key that gets no value is NULL.
+void set_key(Maker *maker, ModifyAction *action, List *assignments);
+
+// Makes the source yield the key by which the rows of all copies of a reference table are found.
+void identify_copies(Maker *maker);
+
+// An expression over the write's FROM as the source's columns have to say it.
+Expr *seen_by_source(Maker *maker, Expr *expr);
+
+// Makes an action UPDATE; rows may move if it sets the key.
+void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
+
+LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
+
+// MERGE: its actions (ModifyAction *), and the query that finds, for each row, the action and its
+// values.
+List *make_merge(Maker *maker);
+Query *make_merge_source(Maker *maker);
+
+} // namespace shardwise
