@@ -2,6 +2,7 @@
 
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
+#include "transaction/snapshot.hpp"
 
 extern "C" {
 #include "commands/defrem.h"
@@ -138,7 +139,11 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     int n = list_length(sources);
     Stream *streams = static_cast<Stream *>(palloc0((n + 1) * sizeof(Stream)));
     List *connections = NIL;
+    List *shards = NIL;
     ListCell *cell;
+    foreach (cell, sources)
+        shards = lappend_int(shards, static_cast<const CopySource *>(lfirst(cell))->shard);
+    begin_read(shards, true);
     foreach (cell, sources) { // all shards' transactions begin before the first row is sent
         int32 shard = static_cast<const CopySource *>(lfirst(cell))->shard;
         Connection *connection = join_shard(shard, Access::Read, false);

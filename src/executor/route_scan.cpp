@@ -5,6 +5,7 @@
 #include "pg/nesting.hpp"
 #include "planner/shard_statement.hpp"
 #include "transaction/participants.hpp"
+#include "transaction/snapshot.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -115,7 +116,7 @@ RemoteQuery *send(RouteScanState *state, int32 shard)
 }
 
 // Sends the statement; all shards get it before any is waited for.
-void start(RouteScanState *state)
+void send_to_all(RouteScanState *state)
 {
     if (list_length(state->shards) == 1 && !state->route->is_bulk) {
         state->query = send(state, linitial_int(state->shards));
@@ -130,6 +131,33 @@ void start(RouteScanState *state)
     state->gather =
         make_gather(state->route, queries, n, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
     MemoryContextSwitchTo(saved);
+}
+
+void drop_queries(RouteScanState *state)
+{
+    if (state->query != nullptr)
+        end_query(state->query);
+    if (state->gather != nullptr)
+        end_gather(state->gather);
+    state->query = nullptr;
+    state->gather = nullptr;
+}
+
+void start(RouteScanState *state)
+{
+    const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
+    if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL ||
+        state->route->writes) {
+        send_to_all(state);
+        return;
+    }
+    for (;;) {
+        bool alone = begin_read(state->shards, state->route->is_only_scan);
+        send_to_all(state);
+        if (!alone || end_read())
+            return;
+        drop_queries(state);
+    }
 }
 
 // Reads the next row of the one shard into the scan's slot; false at the end.
@@ -222,16 +250,6 @@ bool recheck_tuple(ScanState *, TupleTableSlot *)
 extern "C" TupleTableSlot *exec_scan(CustomScanState *node)
 {
     return ExecScan(&node->ss, (ExecScanAccessMtd)next_tuple, (ExecScanRecheckMtd)recheck_tuple);
-}
-
-void drop_queries(RouteScanState *state)
-{
-    if (state->query != nullptr)
-        end_query(state->query);
-    if (state->gather != nullptr)
-        end_gather(state->gather);
-    state->query = nullptr;
-    state->gather = nullptr;
 }
 
 extern "C" void end_scan(CustomScanState *node)

@@ -171,6 +171,7 @@ void rollback_quietly(Connection *c)
     if (c->settings_in_transaction)
         c->settings_known = false;
     c->settings_in_transaction = false;
+    c->wants_snapshot = false;
     drop_queue(c, 0);
     abandon_exchange(c);
     if (c->pg != nullptr && !c->lost) {

@@ -82,6 +82,8 @@ struct Connection {
     bool copying_in;
     int leading;               // results of queued commands and Parse yet to come
     RemotePrepared *preparing; // its Parse is the last of them
+    bool wants_snapshot;       // the next exchange takes it ahead of the statement
+    int after_snapshot;        // `leading` once the shard's transaction has its snapshot
     RemoteQuery *query;        // who reads the rows; nullptr: nobody, they are dropped
     int exchange_level;        // the nesting level that sent the exchange
     PGresult *error;           // the first error of the exchange
@@ -126,7 +128,8 @@ bool mapping_requires_password(const UserMapping *);
 // wait.cpp
 void create_wait_set(Connection *);
 // Waits until PQgetResult() does not block, serving interrupts and sending what is still unsent.
-void wait_for_result(Connection *);
+// False if the deadline passed before (0: none).
+bool wait_for_result(Connection *, TimestampTz deadline = 0);
 // Waits until everything is sent, reading meanwhile.
 void wait_until_sent(Connection *);
 // Waits until the socket is readable, as for COPY data.
@@ -140,6 +143,9 @@ TimestampTz seconds_from_now(double seconds);
 // exchange.cpp
 void begin_exchange(Connection *, bool pipelined);
 void send_queue(Connection *);
+void send_ahead(Connection *, const char *sql); // one command of the kind, in pipeline mode
+// Makes the shard take the snapshot of its transaction, and say so at once; in pipeline mode.
+void send_snapshot(Connection *);
 void send_failed(Connection *) pg_attribute_noreturn();
 void end_sending(Connection *);
 // Returns the next result that the statement under way delivers, nullptr when the exchange has

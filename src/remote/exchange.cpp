@@ -88,19 +88,25 @@ void begin_exchange(Connection *c, bool pipelined)
     c->copying_in = false;
     c->leading = 0;
     c->preparing = nullptr;
+    c->after_snapshot = 0;
     c->query = nullptr;
     c->exchange_level = GetCurrentTransactionNestLevel();
     if (pipelined && PQenterPipelineMode(c->pg) == 0)
         send_failed(c);
 }
 
+void send_ahead(Connection *c, const char *sql)
+{
+    if (PQsendQueryParams(c->pg, sql, 0, nullptr, nullptr, nullptr, nullptr, 0) == 0)
+        send_failed(c);
+    c->leading++;
+}
+
 // Sends the queued commands; in pipeline mode.
 void send_queue(Connection *c)
 {
     for (QueuedCommand *command = c->queue; command != nullptr; command = command->next) {
-        if (PQsendQueryParams(c->pg, command->sql, 0, nullptr, nullptr, nullptr, nullptr, 0) == 0)
-            send_failed(c);
-        c->leading++;
+        send_ahead(c, command->sql);
         if (command->is_savepoint)
             c->savepoint = command->level;
     }
@@ -183,6 +189,40 @@ static void command_ended(Connection *c)
         PQsetSingleRowMode(c->pg);
 }
 
+// Takes what has arrived; returns it if it is the statement's.
+static PGresult *take_result(Connection *c, bool quiet)
+{
+    PGresult *result = PQgetResult(c->pg);
+    if (result == nullptr) {
+        if (!c->pipelined || PQstatus(c->pg) == CONNECTION_BAD)
+            end_exchange(c, quiet);
+        else
+            command_ended(c);
+        return nullptr;
+    }
+    switch (PQresultStatus(result)) {
+    case PGRES_BAD_RESPONSE:
+    case PGRES_NONFATAL_ERROR:
+    case PGRES_FATAL_ERROR:
+        keep_error(c, result);
+        return nullptr;
+    case PGRES_PIPELINE_SYNC:
+        PQclear(result);
+        if (PQexitPipelineMode(c->pg) == 0)
+            c->lost = true;
+        end_exchange(c, quiet);
+        return nullptr;
+    case PGRES_PIPELINE_ABORTED:
+        PQclear(result);
+        return nullptr;
+    default:
+        if (c->leading == 0)
+            return result;
+        PQclear(result); // of a queued command
+        return nullptr;
+    }
+}
+
 PGresult *next_result(Connection *c, TimestampTz deadline)
 {
     bool quiet = deadline != 0;
@@ -194,38 +234,53 @@ PGresult *next_result(Connection *c, TimestampTz deadline)
         } else if (!wait_for_result_until(c, deadline)) {
             return nullptr;
         }
-
-        PGresult *result = PQgetResult(c->pg);
-        if (result == nullptr) {
-            if (!c->pipelined || PQstatus(c->pg) == CONNECTION_BAD)
-                end_exchange(c, quiet);
-            else
-                command_ended(c);
-            continue;
-        }
-        switch (PQresultStatus(result)) {
-        case PGRES_BAD_RESPONSE:
-        case PGRES_NONFATAL_ERROR:
-        case PGRES_FATAL_ERROR:
-            keep_error(c, result);
-            break;
-        case PGRES_PIPELINE_SYNC:
-            PQclear(result);
-            if (PQexitPipelineMode(c->pg) == 0)
-                c->lost = true;
-            end_exchange(c, quiet);
-            break;
-        case PGRES_PIPELINE_ABORTED:
-            PQclear(result);
-            break;
-        default:
-            if (c->leading == 0)
-                return result;
-            PQclear(result); // of a queued command
-            break;
-        }
+        if (PGresult *result = take_result(c, quiet))
+            return result;
     }
     return nullptr;
+}
+
+// What can be parsed needs a snapshot, and a transaction that keeps its first one has it then.
+// "Flush" lets the answer come before the statement that follows has run.
+void send_snapshot(Connection *c)
+{
+    if (PQsendPrepare(c->pg, "", "SELECT", 0, nullptr) == 0 || PQsendFlushRequest(c->pg) == 0)
+        send_failed(c);
+    c->leading++;
+    c->after_snapshot = 0;
+    c->wants_snapshot = false;
+}
+
+void want_snapshot(Connection *c)
+{
+    c->wants_snapshot = true;
+}
+
+void start_snapshot(Connection *c)
+{
+    make_available(c);
+    begin_exchange(c, true);
+    send_queue(c);
+    send_snapshot(c);
+    end_sending(c);
+}
+
+bool finish_snapshot(Connection *c, TimestampTz deadline)
+{
+    while (c->busy && c->error == nullptr && c->leading > c->after_snapshot) {
+        if (!wait_for_result(c, deadline))
+            return false;
+        (void)take_result(c, false);
+    }
+    return true;
+}
+
+void await_first_result(Connection *c)
+{
+    c->after_snapshot = 0;
+    (void)finish_snapshot(c, 0);
+    if (c->busy && c->error == nullptr)
+        (void)wait_for_result(c);
 }
 
 void drain_exchange(Connection *c)

@@ -5,6 +5,12 @@ namespace shardwise
 {
 
 // A session that was dead before its statement came shows within this time.
+static bool may_always()
+{
+    return true;
+}
+bool (*may_send_read_again)() = may_always;
+
 static constexpr TimestampTz stale_session_time = 200 * 1000;
 
 // The query's memory goes away. Its result may still be on its way: whoever needs the connection
@@ -80,12 +86,19 @@ static void send_query(RemoteQuery *q)
         queue_deallocations(c);
 
     bool parse = prepared != nullptr && !prepared->ready;
-    begin_exchange(c, c->queue != nullptr || parse);
+    bool snapshot = c->wants_snapshot;
+    begin_exchange(c, c->queue != nullptr || parse || snapshot);
+    // Ahead of all that needs a snapshot. The transaction that it is for ends with the exchange.
+    if (snapshot && c->scope == Scope::LoneRead)
+        send_ahead(c, "SET transaction_isolation = 'repeatable read'");
     send_queue(c);
+    if (snapshot)
+        send_snapshot(c);
     if (parse) {
         if (PQsendPrepare(c->pg, prepared->name, s->sql, s->nparams, s->param_types) == 0)
             send_failed(c);
         c->leading++;
+        c->after_snapshot = 1;
         c->preparing = prepared;
     }
 
@@ -149,7 +162,7 @@ static bool may_send_again(RemoteQuery *q)
         else
             forget_prepared(c, q->statement.id);
     }
-    if (q->sent_again || q->row_seen || c->scope == Scope::Transaction)
+    if (q->sent_again || q->row_seen || c->scope == Scope::Transaction || !(*may_send_read_again)())
         return false;
     if (!c->lost)
         return stale;
@@ -185,6 +198,10 @@ bool finish_query(RemoteQuery *q)
         raise_exchange_error(c, &q->statement);
     }
     q->finished = true;
+    if (q->sent_again && !(*may_send_read_again)())
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the snapshot on shard \"%s\" was lost", NameStr(c->shard_name)),
+                        errhint("Retry the transaction.")));
     return true;
 }
 

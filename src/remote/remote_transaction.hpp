@@ -33,6 +33,20 @@ void rollback_to_savepoint(Connection *, int level);
 // True once any part of the transaction has reached the shard.
 bool transaction_was_sent(const Connection *);
 
+// Snapshots of several shards in one step. want_snapshot(): the next statement's exchange takes a
+// snapshot first, which the statement uses. start_snapshot(): the transaction that is queued takes
+// it at once. finish_snapshot() waits until the shard has it, false when the deadline passes (0:
+// none); its error is raised by what reads on. await_first_result(): waits until a statement
+// without such a snapshot has certainly taken its own.
+void want_snapshot(Connection *);
+void start_snapshot(Connection *);
+bool finish_snapshot(Connection *, TimestampTz deadline);
+void await_first_result(Connection *);
+
+// Asked before a lone read that was lost, or has to be prepared anew, is sent a second time, and
+// again before its end is believed.
+extern bool (*may_send_read_again)();
+
 // Reads a query that is under way to its end; its error is raised.
 void finish_statements(Connection *);
 

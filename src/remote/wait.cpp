@@ -57,14 +57,13 @@ static void serve_interrupts(Connection *c)
 }
 
 // Waits for the socket once. Whatever happened, the caller looks again at what it waits for.
-static void wait_for_socket(Connection *c, uint32 events)
+static void wait_for_socket(Connection *c, uint32 events, long timeout = -1)
 {
     if (events != c->waiting_for) {
         ModifyWaitEvent(c->wait_set, socket_event, events, nullptr);
         c->waiting_for = events;
     }
 
-    long timeout = -1;
     if (c->cancel_sent) {
         timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), c->cancel_deadline);
         if (timeout <= 0) {
@@ -85,17 +84,24 @@ static void wait_for_socket(Connection *c, uint32 events)
     }
 }
 
-void wait_for_result(Connection *c)
+bool wait_for_result(Connection *c, TimestampTz deadline)
 {
     while (PQisBusy(c->pg)) {
+        long timeout = -1;
+        if (deadline != 0) {
+            timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+            if (timeout <= 0)
+                return false;
+        }
         if (c->notices != nullptr)
             emit_notices(c);
         serve_interrupts(c);
         uint32 events = WL_SOCKET_READABLE;
         if (PQflush(c->pg) == 1)
             events |= WL_SOCKET_WRITEABLE;
-        wait_for_socket(c, events);
+        wait_for_socket(c, events, timeout);
     }
+    return true;
 }
 
 void wait_until_sent(Connection *c)

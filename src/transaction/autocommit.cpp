@@ -33,23 +33,41 @@ static bool is_simple_protocol(const Portal portal)
     return portal->cplan == nullptr && !portal->visible && portal->name[0] == '\0';
 }
 
-// A portal with one plan and no utility command; rules can make several statements of one.
+// A portal with a plan, no utility command.
 static bool runs_one_statement(const Portal portal)
 {
-    return portal->status == PORTAL_ACTIVE && list_length(portal->stmts) == 1 &&
-           linitial_node(PlannedStmt, portal->stmts)->utilityStmt == nullptr;
+    return linitial_node(PlannedStmt, portal->stmts)->utilityStmt == nullptr;
 }
 
-// Several statements in one simple message are a transaction block too, an implicit one. Other
-// modes than the default need a BEGIN that says so.
-bool is_whole_transaction()
+// Several statements in one simple message are a transaction block too, an implicit one.
+static bool is_alone()
 {
     return !IsTransactionBlock() && GetCurrentTransactionNestLevel() == 1 && executor_depth <= 1 &&
-           utility_depth == 0 && (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 &&
-           XactIsoLevel <= XACT_READ_COMMITTED && !XactReadOnly &&
-           whereToSendOutput == DestRemote && ActivePortal != nullptr &&
-           runs_one_statement(ActivePortal) &&
+           (MyXactFlags & XACT_FLAGS_PIPELINING) == 0 && ActivePortal != nullptr &&
+           ActivePortal->status == PORTAL_ACTIVE && list_length(ActivePortal->stmts) == 1;
+}
+
+// Other modes than the default need a BEGIN that says so.
+bool is_whole_transaction()
+{
+    return is_alone() && utility_depth == 0 && XactIsoLevel <= XACT_READ_COMMITTED &&
+           !XactReadOnly && whereToSendOutput == DestRemote && runs_one_statement(ActivePortal) &&
            (is_simple_protocol(ActivePortal) || sync_comes_next());
+}
+
+// A command that runs a query, itself and once.
+static bool runs_a_query(const Node *command)
+{
+    return IsA(command, CopyStmt) || IsA(command, ExplainStmt) || IsA(command, ExecuteStmt) ||
+           IsA(command, CreateTableAsStmt) || IsA(command, RefreshMatViewStmt);
+}
+
+bool reads_as_one_statement()
+{
+    if (!is_alone())
+        return false;
+    const Node *command = linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt;
+    return command != nullptr ? utility_depth == 1 && runs_a_query(command) : utility_depth == 0;
 }
 
 } // namespace shardwise

@@ -1,6 +1,7 @@
 // The shards' transactions follow the router's: commit, rollback, subtransactions.
 #include "transaction/participants_internal.hpp"
 
+#include "transaction/commit_window.hpp"
 #include "transaction/recovery.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
@@ -58,6 +59,7 @@ static void leave_shards()
         rollback_quietly(lone_connections[i]);
     rollback_prepared();
     forget_participants();
+    forget_snapshots();
     release_held_cancel();
 }
 
@@ -90,8 +92,11 @@ extern "C" {
 
 static void transaction_callback(XactEvent event, void *)
 {
-    if (participant_count == 0 && lone_count == 0)
+    if (participant_count == 0 && lone_count == 0) {
+        if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+            forget_snapshots();
         return;
+    }
     switch (event) {
     case XACT_EVENT_PRE_COMMIT:
         before_commit();
@@ -113,6 +118,8 @@ static void transaction_callback(XactEvent event, void *)
 
 static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        leave_window();
     if (participant_count == 0)
         return;
     if (event == SUBXACT_EVENT_COMMIT_SUB)
@@ -127,6 +134,7 @@ void init_transaction()
     init_shared();
     init_recovery_worker();
     init_stop_points();
+    init_snapshots();
     RegisterXactCallback(transaction_callback, nullptr);
     RegisterSubXactCallback(subtransaction_callback, nullptr);
 }

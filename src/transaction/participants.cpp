@@ -47,7 +47,7 @@ static Participant *add_participant(int32 shard_id, Connection *connection)
     return p;
 }
 
-static Connection *connect_to_shard(int32 shard_id)
+Connection *connect_to_shard(int32 shard_id)
 {
     const Shard *shard = find_shard(shard_id);
     if (!OidIsValid(shard->server))
@@ -103,25 +103,22 @@ static void check_may_write()
                         errmsg("cannot write on a shard in a read-only transaction")));
 }
 
-static const char *isolation_clause()
+static const char *isolation_clause(bool keeps_snapshot)
 {
-    switch (XactIsoLevel) {
-    case XACT_REPEATABLE_READ:
-        return " ISOLATION LEVEL REPEATABLE READ";
-    case XACT_SERIALIZABLE:
+    if (XactIsoLevel == XACT_SERIALIZABLE)
         return " ISOLATION LEVEL SERIALIZABLE";
-    default:
-        return ""; // sessions on shards default to READ COMMITTED
-    }
+    if (XactIsoLevel == XACT_REPEATABLE_READ || keeps_snapshot)
+        return " ISOLATION LEVEL REPEATABLE READ";
+    return ""; // sessions on shards default to READ COMMITTED
 }
 
 // READ ONLY that a subtransaction set is not the whole transaction's.
-static void queue_begin(Participant *p)
+static void queue_begin(Participant *p, bool keeps_snapshot)
 {
     bool read_only = XactReadOnly && GetCurrentTransactionNestLevel() == 1;
     char sql[96];
-    snprintf(sql, sizeof(sql), "BEGIN%s%s%s", isolation_clause(), read_only ? " READ ONLY" : "",
-             XactDeferrable ? " DEFERRABLE" : "");
+    snprintf(sql, sizeof(sql), "BEGIN%s%s%s", isolation_clause(keeps_snapshot),
+             read_only ? " READ ONLY" : "", XactDeferrable ? " DEFERRABLE" : "");
     queue_command_at(p->connection, sql, 1);
     p->level = 1;
     p->read_only_level = read_only ? 1 : 0;
@@ -139,18 +136,26 @@ static void follow_router(Participant *p)
     }
 }
 
-static Participant *join_transaction(int32 shard_id, Connection *connection)
+static Participant *join_transaction(int32 shard_id, Connection *connection,
+                                     bool keeps_snapshot = false)
 {
     Participant *p = add_participant(shard_id, connection);
     set_scope(connection, Scope::Transaction);
-    queue_begin(p);
+    queue_begin(p, keeps_snapshot);
     return p;
+}
+
+Connection *join_with_snapshot(int32 shard_id)
+{
+    return join_transaction(shard_id, connect_to_shard(shard_id), true)->connection;
 }
 
 static Connection *join_alone(Connection *connection, Access access)
 {
     set_scope(connection, access == Access::Read ? Scope::LoneRead : Scope::LoneWrite);
     lone_connections[lone_count++] = connection;
+    if (read_is_guarded())
+        want_snapshot(connection);
     return connection;
 }
 
@@ -190,8 +195,11 @@ static Participant *join(int32 shard_id)
     if (p != nullptr)
         check_session(p);
     Connection *connection = connect_to_shard(shard_id);
-    if (p == nullptr)
+    if (p == nullptr) {
+        if (IsolationUsesXactSnapshot())
+            check_has_snapshot(shard_id);
         return join_transaction(shard_id, connection);
+    }
     check_same_user(p, connection);
     return p;
 }
@@ -208,6 +216,9 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
     if (lone_count > 0)
         end_lone_statements();
 
+    // One statement that is all of its transaction needs the shards it uses, and no other.
+    if (!alone || !reads_as_one_statement())
+        begin_block_snapshots();
     Participant *p = join(shard_id);
     if (access == Access::Write)
         note_write(p);

@@ -43,10 +43,25 @@ void prepare_writers();
 void commit_prepared();
 void rollback_prepared();
 
+// Opens the connection to a shard that has nothing in doubt.
+Connection *connect_to_shard(int32 shard_id);
+// Makes a shard take part in a transaction that keeps its first snapshot, whatever the router's.
+Connection *join_with_snapshot(int32 shard_id);
+
+// snapshot.cpp: where the isolation level keeps one snapshot for the whole transaction, takes it on
+// all shards ahead of the first statement; a shard that was not reached then cannot join later.
+void begin_block_snapshots();
+void check_has_snapshot(int32 shard_id);
+bool read_is_guarded(); // lone reads take their snapshot ahead of the statement
+void forget_snapshots();
+void init_snapshots();
+
 // Forgets all participants, at the end of the transaction.
 void forget_participants();
 
 // True where the client command that is running is certain to be its whole transaction.
 bool is_whole_transaction();
+// The same for one that reads, at any isolation level, also inside of COPY, EXPLAIN and the like.
+bool reads_as_one_statement();
 
 } // namespace shardwise

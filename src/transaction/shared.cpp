@@ -1,5 +1,7 @@
 #include "transaction/shared.hpp"
 
+#include "transaction/commit_window.hpp"
+
 extern "C" {
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -184,6 +186,7 @@ static void request_shared_memory()
     if (next_request_hook != nullptr)
         next_request_hook();
     RequestAddinShmemSpace(shared_size());
+    RequestAddinShmemSpace(commit_window_size());
     RequestAddinShmemSpace(hash_estimate_size(max_shards, sizeof(SharedShard)));
     RequestNamedLWLockTranche("shardwise_transactions", 1);
 }
@@ -203,6 +206,10 @@ static void make_shared_memory()
         for (int i = 0; i < MaxBackends; i++)
             pg_atomic_init_u64(&shared->live[i], 0);
     }
+    void *window = ShmemInitStruct("shardwise commit window", commit_window_size(), &found);
+    if (!found)
+        memset(window, 0, commit_window_size());
+    make_commit_window(window, found);
     HASHCTL control = {};
     control.keysize = sizeof(ShardKey);
     control.entrysize = sizeof(SharedShard);

@@ -5,6 +5,7 @@
 // rolled back otherwise; docs/internals.md goes through the crashes.
 #include "transaction/participants_internal.hpp"
 
+#include "transaction/commit_window.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
@@ -149,11 +150,22 @@ static bool finish_part(const Participant *p, TimestampTz deadline)
     return !p->prepare_sent;
 }
 
+static int count_prepared()
+{
+    int prepared = 0;
+    for (int i = 0; i < participant_count; i++)
+        prepared += participants[i].prepare_sent;
+    return prepared;
+}
+
 // Ends the parts that wait for the router's commit, all at the same time.
 void commit_prepared()
 {
     if (current.decided)
         stop_point("after_decision");
+    bool is_seen_in_parts = count_prepared() > 1;
+    if (is_seen_in_parts)
+        enter_window(Party::Committers);
     for (int i = 0; i < participant_count; i++) {
         const Participant *p = &participants[i];
         if (follows_router(p))
@@ -170,6 +182,8 @@ void commit_prepared()
             finished = finish_part(p, deadline) && finished;
         p->prepare_sent = false;
     }
+    if (is_seen_in_parts)
+        leave_window();
     if (current.decided) {
         end_decision(finished);
         stop_point("after_commits");
