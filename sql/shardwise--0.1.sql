@@ -645,6 +645,61 @@ CREATE VIEW shardwise.in_doubt_transactions AS
      WHERE decision <> 'in progress';
 COMMENT ON VIEW shardwise.in_doubt_transactions
     IS 'transactions that an interrupted commit left prepared on shards, until they are recovered';
+
+-- Counters since the server's start, or stat_reset(). Times in milliseconds.
+CREATE FUNCTION shardwise.shard_counters(
+        OUT server oid, OUT statements bigint, OUT rows bigint, OUT bytes_received bigint,
+        OUT errors bigint, OUT total_response_time float8, OUT max_response_time float8,
+        OUT connections_opened bigint, OUT connections bigint, OUT transactions bigint,
+        OUT two_phase_transactions bigint, OUT last_error timestamptz)
+    RETURNS SETOF record LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardwise_shard_counters';
+COMMENT ON FUNCTION shardwise.shard_counters() IS 'what view stat_shards shows, by foreign server';
+
+CREATE FUNCTION shardwise.query_counters(
+        OUT role oid, OUT queryid bigint, OUT query text, OUT calls bigint, OUT fast_path bigint,
+        OUT single_shard bigint, OUT scatter bigint, OUT pull bigint, OUT total_time float8,
+        OUT min_time float8, OUT max_time float8, OUT rows bigint, OUT shards bigint)
+    RETURNS SETOF record LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardwise_query_counters';
+COMMENT ON FUNCTION shardwise.query_counters() IS 'what view stat_queries shows, by role';
+
+CREATE FUNCTION shardwise.connection_progress(
+        OUT pid int, OUT role oid, OUT server oid, OUT started timestamptz, OUT rows bigint,
+        OUT bytes_received bigint)
+    RETURNS SETOF record LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardwise_connection_progress';
+COMMENT ON FUNCTION shardwise.connection_progress() IS 'what view stat_progress shows, by foreign server';
+
+CREATE FUNCTION shardwise.stat_reset() RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardwise_stat_reset';
+COMMENT ON FUNCTION shardwise.stat_reset() IS
+'Sets the counters of stat_shards and stat_queries of this database to zero; connections that are open
+stay counted. For superusers and whom they grant it.';
+REVOKE EXECUTE ON FUNCTION shardwise.stat_reset() FROM PUBLIC;
+
+CREATE VIEW shardwise.stat_shards AS
+    SELECT s.name AS shard, c.statements, c.rows, c.bytes_received, c.errors, c.total_response_time,
+           c.total_response_time / nullif(c.statements, 0) AS mean_response_time,
+           c.max_response_time, c.connections_opened, c.connections, c.transactions,
+           c.two_phase_transactions, c.last_error
+      FROM shardwise.shards s
+      JOIN pg_catalog.pg_foreign_server f ON f.srvname = s.name
+      JOIN shardwise.shard_counters() c ON c.server = f.oid;
+COMMENT ON VIEW shardwise.stat_shards IS 'what each shard was asked and how it answered';
+
+CREATE VIEW shardwise.stat_queries AS
+    SELECT pg_catalog.pg_get_userbyid(q.role) AS role, q.queryid, q.query, q.calls, q.fast_path,
+           q.single_shard, q.scatter, q.pull, q.total_time, q.total_time / q.calls AS mean_time,
+           q.min_time, q.max_time, q.rows, q.shards
+      FROM shardwise.query_counters() q;
+COMMENT ON VIEW shardwise.stat_queries IS 'normalised queries that shards answered, with their tiers and times';
+
+CREATE VIEW shardwise.stat_progress AS
+    SELECT p.pid, pg_catalog.pg_get_userbyid(p.role) AS role, f.srvname AS shard, p.started,
+           p.rows, p.bytes_received, a.query
+      FROM shardwise.connection_progress() p
+      JOIN pg_catalog.pg_foreign_server f ON f.oid = p.server
+      LEFT JOIN pg_catalog.pg_stat_activity a USING (pid);
+COMMENT ON VIEW shardwise.stat_progress IS 'statements that run on shards now, and what they have brought so far';
+
 CREATE VIEW shardwise.plans AS
     SELECT p.plan_id, p.kind, p.description, p.state,
            pg_catalog.pg_get_userbyid(p.owner) AS owner,
@@ -692,5 +747,6 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
-                shardwise.ghost_ranges, shardwise.plans, shardwise.balance TO PUBLIC;
+                shardwise.ghost_ranges, shardwise.plans, shardwise.balance,
+                shardwise.stat_shards, shardwise.stat_queries, shardwise.stat_progress TO PUBLIC;
 GRANT SELECT ON shardwise.in_doubt_transactions TO pg_monitor;

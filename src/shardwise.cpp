@@ -5,6 +5,7 @@
 #include "ddl/ddl.hpp"
 #include "ddl/utility_hook.hpp"
 #include "executor/executor.hpp"
+#include "monitor/monitor.hpp"
 #include "pg/guard.hpp"
 #include "planner/planner.hpp"
 #include "remote/connection.hpp"
@@ -29,6 +30,7 @@ void _PG_init()
                                 "the server.")));
 
     install_new_handler();
+    init_monitor();
     init_catalog();
     init_remote();
     init_transaction();

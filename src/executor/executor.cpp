@@ -2,6 +2,7 @@
 
 #include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
+#include "executor/statistics.hpp"
 #include "pg/nesting.hpp"
 
 extern "C" {
@@ -16,6 +17,7 @@ namespace
 
 ExecutorRun_hook_type previous_run = nullptr;
 ExecutorFinish_hook_type previous_finish = nullptr;
+ExecutorEnd_hook_type previous_end = nullptr;
 
 extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,
                                        bool once)
@@ -39,6 +41,15 @@ extern "C" void shardwise_executor_finish(QueryDesc *desc)
     });
 }
 
+extern "C" void shardwise_executor_end(QueryDesc *desc)
+{
+    count_execution(desc);
+    if (previous_end != nullptr)
+        previous_end(desc);
+    else
+        standard_ExecutorEnd(desc);
+}
+
 } // namespace
 
 void init_executor()
@@ -47,6 +58,8 @@ void init_executor()
     ExecutorRun_hook = shardwise_executor_run;
     previous_finish = ExecutorFinish_hook;
     ExecutorFinish_hook = shardwise_executor_finish;
+    previous_end = ExecutorEnd_hook;
+    ExecutorEnd_hook = shardwise_executor_end;
     init_route_scan();
     init_modify_scan();
 }

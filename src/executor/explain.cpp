@@ -1,3 +1,4 @@
+#include "executor/explain_shards.hpp"
 #include "executor/route_scan.hpp"
 
 #include "pg/nesting.hpp"
@@ -15,20 +16,6 @@ namespace shardwise
 
 namespace
 {
-
-const char *tier_name(Tier tier)
-{
-    switch (tier) {
-    case Tier::FastPath:
-        return "fast path";
-    case Tier::SingleShard:
-        return "single shard";
-    case Tier::Scatter:
-        return "scatter";
-    default:
-        return "pull";
-    }
-}
 
 bool has_unknown_param(Node *node, void *context)
 {
@@ -60,17 +47,6 @@ bool shards_are_known(RouteScanState *state)
             return false;
     resolve_shards(state);
     return true;
-}
-
-char *shard_names(List *shards)
-{
-    StringInfoData names;
-    initStringInfo(&names);
-    ListCell *cell;
-    foreach (cell, shards)
-        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-                         NameStr(find_shard(lfirst_int(cell))->name));
-    return names.data;
 }
 
 // What EXPLAIN was asked for, as far as the shard's EXPLAIN can do it too.
@@ -186,14 +162,7 @@ void explain_route(CustomScanState *node, List *, ExplainState *es)
     RouteScanState *state = (RouteScanState *)node;
     bool known = shards_are_known(state);
 
-    ExplainPropertyText("Tier", tier_name(state->route->tier), es);
-    const char *label = goes_to_many(state->route) ? "Shards" : "Shard";
-    if (known)
-        ExplainPropertyText(label, shard_names(state->shards), es);
-    else
-        ExplainPropertyText(label, state->route->keyspace_id == 0 ? "any" : "decided by the key",
-                            es);
-    ExplainPropertyText("Remote SQL", state->route->sql, es);
+    explain_shards(state, known, es);
     if (!es->analyze || state->shards == NIL)
         return;
     if (state->remote_plan == nullptr) {

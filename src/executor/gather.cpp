@@ -232,6 +232,11 @@ uint64 gathered_changes(const Gather *gather)
     return OidIsValid(gather->route->reference) ? first : sum;
 }
 
+const RemoteQuery *gathered_query(const Gather *gather, int n)
+{
+    return gather->streams[n].query;
+}
+
 void end_gather(Gather *gather)
 {
     for (int i = 0; i < gather->n; i++)

@@ -26,6 +26,9 @@ uint64 gathered_changes(const Gather *gather);
 // The error of shards that did not change the same number of rows of a reference table.
 void raise_copies_differ(uint64 one, uint64 other) pg_attribute_noreturn();
 
+// The query on the n-th of the shards.
+const RemoteQuery *gathered_query(const Gather *, int n);
+
 // Ends all queries, those that still run included.
 void end_gather(Gather *gather);
 

@@ -2,6 +2,7 @@
 
 #include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
+#include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "planner/shard_statement.hpp"
 #include "transaction/participants.hpp"
@@ -35,6 +36,8 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
     int n = list_length(scan->custom_exprs);
     ListCell *cell;
 
+    if (tracks_queries())
+        INSTR_TIME_SET_CURRENT(state->started);
     state->is_insert = estate->es_plannedstmt->commandType == CMD_INSERT;
     state->nvalues = n;
     state->value_states = (ExprState **)palloc0(sizeof(ExprState *) * (n + 1));
@@ -350,6 +353,13 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     RemoteQuery *query = start_query(join(state, shard), &statement, &values, context);
     MemoryContextSwitchTo(saved);
     return query;
+}
+
+RouteScanState *as_route_scan(PlanState *node)
+{
+    if (!IsA(node, CustomScanState) || ((CustomScanState *)node)->methods != &exec_methods)
+        return nullptr;
+    return (RouteScanState *)node;
 }
 
 void init_route_scan()

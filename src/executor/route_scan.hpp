@@ -9,6 +9,7 @@
 #include "planner/route.hpp"
 
 extern "C" {
+#include "portability/instr_time.h"
 #include "utils/tuplestore.h"
 }
 
@@ -24,6 +25,7 @@ struct RouteScanState {
     bool *nulls;
     List *shards; // numbers; NIL: not chosen yet
     bool is_insert;
+    instr_time started;
     ParameterWriter *parameters;
     RowReader *rows;    // made with the first row
     RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
@@ -38,6 +40,9 @@ struct RouteScanState {
 
 // Checks that the user may call the functions that the shards call for a route. Error: 42501.
 void check_functions(const Route *route);
+
+// The node as a route scan, or nullptr if it is another.
+RouteScanState *as_route_scan(PlanState *node);
 
 // Registers the scan's methods.
 void init_route_scan();

@@ -28,6 +28,7 @@ void send_bulk(RemoteQuery *q)
     drop_queue(c, 0);
     send_simple(c, commands.data);
     c->query = q;
+    start_measuring(&c->meter);
     pfree(commands.data);
 }
 
@@ -103,6 +104,7 @@ static bool read_fields(RemoteQuery *q, bool wait, char **fields, int *length)
             q->copying = false; // what comes next is the outcome
         } else if (find_fields(q, message_length, fields, length)) {
             q->row_seen = true;
+            count_received(&c->meter, 1, *length);
             return true;
         }
     }

@@ -180,16 +180,19 @@ void open_connection(Connection *c, Oid role)
     c->invalidated = false;
     c->lost = false;
     c->max_prepared_transactions = -1;
+    attach_meter(&c->meter, c->server);
     PG_TRY();
     {
         start_session(c, &keywords, mapping);
     }
     PG_CATCH();
     {
+        count_shard_error(&c->meter);
         close_connection(c);
         PG_RE_THROW();
     }
     PG_END_TRY();
+    count_opened(&c->meter);
 }
 
 void reopen_connection(Connection *c)
@@ -216,6 +219,7 @@ void close_connection(Connection *c)
     c->wait_set = nullptr;
     libpqsrv_disconnect(c->pg);
     c->pg = nullptr;
+    detach_meter(&c->meter);
     if (c->context != nullptr)
         MemoryContextDelete(c->context);
     c->context = nullptr;

@@ -13,6 +13,7 @@ namespace shardwise
 {
 
 struct Connection;
+struct Meter;
 
 // Gets the connection to a foreign server as the user whom `role`'s user mapping names, opening it
 // if need be. Errors: 08001 with the server's name; never a password. Serves interrupts.
@@ -20,6 +21,7 @@ Connection *get_connection(Oid server, Oid role);
 
 const char *connection_shard_name(const Connection *);
 Oid connection_server(const Connection *);
+Meter *connection_meter(Connection *);
 
 // True until the socket broke, the server or user mapping changed, or an unfinished exchange had
 // to be abandoned; a dead connection is closed and replaced by the next get_connection().
@@ -72,6 +74,16 @@ bool next_fields(RemoteQuery *, bool wait, char **fields, int *length);
 
 // Rows that the command reported (INSERT, UPDATE, ...), once next_row() returned false.
 uint64 affected_rows(const RemoteQuery *);
+
+// What a query has brought so far, or all in all: rows received or changed, bytes of their values,
+// microseconds until the first answer and until now or the end.
+struct QueryMeasure {
+    uint64 rows;
+    uint64 bytes;
+    double first_answer;
+    double total;
+};
+QueryMeasure measure_query(const RemoteQuery *);
 
 // Ends a query, also early: a read outside of a transaction is cancelled on the shard; within one a
 // cancel would fail the transaction, so that the rest is read and dropped. Raises the shard's

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "monitor/monitor.hpp"
 #include "remote/connection.hpp"
 #include "remote/remote_transaction.hpp"
 
@@ -103,6 +104,7 @@ struct Connection {
 
     Notice *notices;
     Notice *notices_tail;
+    Meter meter;
     char *copy_buffer;
     int copy_unsent;   // bytes that may still be in libpq's buffer
     bool copy_heard;   // the shard said something during a COPY

@@ -15,6 +15,7 @@ static void expect_copy(Connection *c, ExecStatusType expected)
     PGresult *result = next_result(c);
     if (result == nullptr)
         raise_exchange_error(c);
+    count_received(&c->meter, 0, 0);
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
     if (status != expected)
@@ -26,6 +27,7 @@ static void expect_copy(Connection *c, ExecStatusType expected)
 void start_copy_in(Connection *c, const char *sql, uint64 *rows)
 {
     send_command(c, sql);
+    start_measuring(&c->meter);
     expect_copy(c, PGRES_COPY_IN);
     c->copying_in = true;
     c->copy_unsent = 0;
@@ -95,7 +97,9 @@ void send_copy_end(Connection *c)
 bool read_copy_outcome(Connection *c)
 {
     while (PGresult *result = next_result(c)) {
-        *c->copy_rows += strtoul(PQcmdTuples(result), nullptr, 10);
+        uint64 rows = strtoul(PQcmdTuples(result), nullptr, 10);
+        count_received(&c->meter, rows, 0);
+        *c->copy_rows += rows;
         PQclear(result);
     }
     return c->error == nullptr && !c->lost;
@@ -111,6 +115,7 @@ void end_copy_in(Connection *c)
 void send_copy_out(Connection *c, const char *sql)
 {
     send_command(c, sql);
+    start_measuring(&c->meter);
 }
 
 void await_copy_out(Connection *c)
@@ -133,6 +138,8 @@ int try_read_copy_data(Connection *c, const char **data)
     int length = PQgetCopyData(c->pg, &c->copy_buffer, 1);
     if (length >= 0) {
         *data = c->copy_buffer;
+        if (length > 0)
+            count_received(&c->meter, 1, length);
         return length;
     }
     drain_exchange(c);

@@ -148,6 +148,7 @@ static RemoteError take_error(Connection *c)
 
 void raise_exchange_error(Connection *c, const RemoteStatement *statement)
 {
+    count_shard_error(&c->meter);
     // The answer to a cancel request that was passed on: the router's own error says why.
     if (c->cancel_sent && c->error != nullptr && error_has_sqlstate(c->error, "57014")) {
         PQclear(c->error);

@@ -155,6 +155,7 @@ void release_held_cancel()
 static void end_exchange(Connection *c, bool quiet)
 {
     c->busy = false;
+    end_measuring(&c->meter);
     discard_unprepared(c);
     if (PQstatus(c->pg) == CONNECTION_BAD || (c->error != nullptr && error_ends_session(c->error)))
         c->lost = true;

@@ -110,9 +110,12 @@ static void close_all_connections(int, Datum)
 {
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, pool);
-    while (PoolEntry *entry = static_cast<PoolEntry *>(hash_seq_search(&scan)))
-        if (entry->connection != nullptr && entry->connection->pg != nullptr)
-            PQfinish(entry->connection->pg);
+    while (PoolEntry *entry = static_cast<PoolEntry *>(hash_seq_search(&scan))) {
+        if (entry->connection == nullptr || entry->connection->pg == nullptr)
+            continue;
+        PQfinish(entry->connection->pg);
+        detach_meter(&entry->connection->meter);
+    }
 }
 }
 
@@ -149,6 +152,11 @@ Connection *get_connection(Oid server, Oid role)
     if (entry == nullptr)
         static_cast<RoleEntry *>(hash_search(roles, &key, HASH_ENTER, nullptr))->connection = c;
     return c;
+}
+
+Meter *connection_meter(Connection *c)
+{
+    return &c->meter;
 }
 
 const char *connection_shard_name(const Connection *c)

@@ -112,6 +112,7 @@ static void send_query(RemoteQuery *q)
     c->query = q;
     if (!c->pipelined)
         PQsetSingleRowMode(c->pg);
+    start_measuring(&c->meter);
     end_sending(c);
 }
 
@@ -136,6 +137,15 @@ RemoteQuery *start_query(Connection *c, const RemoteStatement *statement,
         copy_statement(q);
     send_query(q);
     return q;
+}
+
+QueryMeasure measure_query(const RemoteQuery *q)
+{
+    const Connection *c = q->connection;
+    if (q->finished || c->query != q)
+        return q->measure;
+    const Meter *meter = &c->meter;
+    return {meter->rows, meter->bytes, meter->response_time, microseconds_since(meter->started)};
 }
 
 // True for an error that a fresh Parse cures: the session lost the statement, or the statement's
@@ -188,6 +198,7 @@ static void send_again(RemoteQuery *q)
 bool finish_query(RemoteQuery *q)
 {
     Connection *c = q->connection;
+    q->measure = measure_query(q);
     c->query = nullptr;
     if (c->error != nullptr || c->lost) {
         if (may_send_again(q)) {
@@ -198,6 +209,8 @@ bool finish_query(RemoteQuery *q)
         raise_exchange_error(c, &q->statement);
     }
     q->finished = true;
+    if (c->scope == Scope::LoneWrite)
+        count_commit(&c->meter, false);
     if (q->sent_again && !(*may_send_read_again)())
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the snapshot on shard \"%s\" was lost", NameStr(c->shard_name)),
@@ -207,9 +220,24 @@ bool finish_query(RemoteQuery *q)
 
 void note_command(RemoteQuery *q, PGresult *result)
 {
+    Meter *meter = &q->connection->meter;
     const char *count = PQcmdTuples(result);
     if (count[0] != '\0')
         q->affected = strtoul(count, nullptr, 10);
+    if (q->affected > meter->rows) // rows that were changed and not returned
+        count_received(meter, q->affected - meter->rows, 0);
+}
+
+static void note_rows(RemoteQuery *q, const PGresult *result)
+{
+    uint64 bytes = 0;
+    int rows = PQntuples(result);
+    int columns = PQnfields(result);
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            bytes += PQgetlength(result, row, column);
+    count_received(&q->connection->meter, rows, bytes);
+    q->row_seen = true;
 }
 
 // The spill file must outlive the subtransaction at hand.
@@ -294,7 +322,7 @@ void store_remaining_rows(RemoteQuery *q)
     do {
         while ((q->incoming = next_result(c)) != nullptr) {
             if (PQntuples(q->incoming) > 0) {
-                q->row_seen = true;
+                note_rows(q, q->incoming);
                 store_result(q, q->incoming);
             } else {
                 note_command(q, q->incoming);
@@ -362,7 +390,7 @@ static bool fetch_rows(RemoteQuery *q)
             continue;
         }
         if (PQntuples(result) > 0) {
-            q->row_seen = true;
+            note_rows(q, result);
             set_result(q, result);
             return true;
         }

@@ -36,7 +36,8 @@ struct RemoteQuery {
     int row;
     int rows;
     uint64 affected;
-    bool finished; // the shard has nothing more to deliver
+    QueryMeasure measure; // once it is finished
+    bool finished;        // the shard has nothing more to deliver
     bool abandoned;
     bool row_seen;
     bool sent_again;

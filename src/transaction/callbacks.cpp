@@ -2,6 +2,7 @@
 #include "transaction/participants_internal.hpp"
 
 #include "transaction/commit_window.hpp"
+#include "monitor/monitor.hpp"
 #include "transaction/recovery.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
@@ -33,9 +34,13 @@ static void commit_shards(bool writers)
     for (int i = 0; i < participant_count; i++)
         if (commits_with(&participants[i], writers))
             send_commit(participants[i].connection);
-    for (int i = 0; i < participant_count; i++)
-        if (commits_with(&participants[i], writers))
+    for (int i = 0; i < participant_count; i++) {
+        if (commits_with(&participants[i], writers)) {
             finish_commit(participants[i].connection);
+            if (writers)
+                count_commit(connection_meter(participants[i].connection), false);
+        }
+    }
 }
 
 // Readers first: their failure (serialization, a lost connection) still undoes everything.

@@ -6,6 +6,7 @@
 #include "transaction/participants_internal.hpp"
 
 #include "transaction/commit_window.hpp"
+#include "monitor/monitor.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
@@ -180,6 +181,8 @@ void commit_prepared()
         Participant *p = &participants[i];
         if (follows_router(p))
             finished = finish_part(p, deadline) && finished;
+        if (p->prepare_sent)
+            count_commit(connection_meter(p->connection), true);
         p->prepare_sent = false;
     }
     if (is_seen_in_parts)

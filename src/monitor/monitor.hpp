@@ -1,0 +1,69 @@
+// Counters in shared memory, for the views stat_shards, stat_queries and stat_progress. All rooms
+// above may count; this one reads nobody.
+#pragma once
+
+#include "pg/pg.hpp"
+
+extern "C" {
+#include "portability/instr_time.h"
+}
+
+namespace shardwise
+{
+
+struct ShardCounters;
+struct Progress;
+
+// What one connection measures. Lives in the connection; zero before attach_meter().
+struct Meter {
+    ShardCounters *shard; // nullptr: more shards than there is room for
+    Progress *progress;   // nullptr: more connections than there is room for
+    bool is_open;
+    bool running;
+    bool answered;
+    instr_time started;
+    uint64 rows;
+    uint64 bytes;
+    double response_time; // microseconds until the first answer
+};
+
+// Finds the place where a connection to the foreign server counts, opened or not yet; gives it
+// back.
+void attach_meter(Meter *, Oid server);
+void count_opened(Meter *);
+void detach_meter(Meter *);
+
+// A statement was sent; rows came; it ended, in an error or not.
+void start_measuring(Meter *);
+void count_received(Meter *, uint64 rows, uint64 bytes);
+void end_measuring(Meter *);
+
+// An error of the shard, or of the connection to it.
+void count_shard_error(Meter *);
+
+// A transaction that wrote on the shard committed there.
+void count_commit(Meter *, bool two_phase);
+
+// Microseconds since `start`.
+double microseconds_since(const instr_time &start);
+
+// One execution of a statement of the user's.
+struct QueryRun {
+    uint64 query_id;
+    const char *text; // the source, of which the statement is the part from `location`
+    int location;     // -1: all
+    int length;       // 0: to the end
+    int tier;         // 0 fast path, 1 single shard, 2 scatter, 3 pull
+    int shards;
+    uint64 rows;
+    double microseconds;
+};
+
+// True if executions are to be counted (setting shardwise.track_queries).
+bool tracks_queries();
+void count_query(const QueryRun &);
+
+// Registers settings and shared memory. From _PG_init, before the other rooms.
+void init_monitor();
+
+} // namespace shardwise

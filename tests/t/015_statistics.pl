@@ -1,0 +1,100 @@
+# Counters over several sessions: progress of what runs, connections, lost shards, commits, and which
+# queries are kept.
+use strict;
+use warnings;
+use lib 'lib';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shardwise::Cluster;
+use Test::More;
+
+my $cluster = Shardwise::Cluster->new(conf => 'log_statement = none');
+my $router = $cluster->router;
+$router->append_conf('postgresql.conf', 'shardwise.max_tracked_queries = 100');
+$router->restart;
+$cluster->sql(<<'SQL');
+CREATE TABLE item (id int PRIMARY KEY, label text);
+INSERT INTO item SELECT i, 'item ' || i FROM generate_series(1, 3000) i;
+SELECT shardwise.distribute_table('item', 'id', 'range', splits => ARRAY['1001', '2001']);
+CREATE ROLE observer;
+SELECT shardwise.stat_reset();
+SQL
+
+# ---- progress: the first rows are here, the rest waits for a lock on the shard
+my $blocker = $cluster->shard('s2')->background_psql('postgres');
+$blocker->query_until(qr/^locked/m, "BEGIN; LOCK TABLE item; SELECT 'locked';\n");
+my $reader = $router->background_psql('postgres', on_error_stop => 0);
+$reader->query_until(qr/^started/m, <<'SQL');
+SELECT 'started';
+SELECT count(*) FROM (SELECT DISTINCT label FROM item UNION ALL SELECT 'x') i;
+SQL
+my $seen = q(SELECT shard, rows > 0 AND bytes_received > 0, role = current_user, pid <> pg_backend_pid(),
+	query LIKE 'SELECT count%', started <= now() FROM shardwise.stat_progress WHERE shard = 's2');
+ok($router->poll_query_until('postgres', $seen, 's2|f|t|t|t|t'), 'a statement that waits on a shard is shown');
+is($cluster->sql('SET ROLE observer; SELECT count(*) FROM shardwise.stat_progress'), '0',
+	'and not shown to others');
+$blocker->query_safe('ROLLBACK');
+$blocker->quit;
+$reader->query_until(qr/^3001$/m, '');
+ok($router->poll_query_until('postgres', 'SELECT count(*) = 0 FROM shardwise.stat_progress'),
+	'it is gone when it has ended');
+
+# ---- rows of a statement that is not read to its end
+$reader->query_until(qr/^fetched/m, <<'SQL');
+BEGIN; DECLARE c CURSOR FOR SELECT * FROM item WHERE id BETWEEN 1 AND 500; FETCH 5 FROM c; SELECT 'fetched';
+SQL
+is($cluster->sql('SELECT shard, rows > 0, bytes_received > 0 FROM shardwise.stat_progress'), 's1|t|t',
+	'an open cursor shows the rows so far');
+$reader->query_safe('ROLLBACK');
+
+# ---- connections come and go
+my $connections = q(SELECT string_agg(shard || ' ' || connections, ', ' ORDER BY shard) FROM shardwise.stat_shards);
+is($cluster->sql($connections), 's1 1, s2 1, s3 1', 'connections of one session are counted');
+$cluster->sql('SELECT count(*) FROM item');
+$reader->quit;
+ok($router->poll_query_until('postgres', $connections, 's1 0, s2 0, s3 0'), 'and no more when sessions end');
+is($cluster->sql('SELECT bool_and(connections_opened = 2) FROM shardwise.stat_shards'), 't',
+	'each that was opened is counted');
+
+# ---- commits in one phase and in two
+$cluster->sql('SELECT shardwise.stat_reset()');
+$cluster->sql("UPDATE item SET label = 'alone' WHERE id = 1");
+$cluster->sql("BEGIN; UPDATE item SET label = 'block' WHERE id = 2; COMMIT");
+$cluster->sql("BEGIN; UPDATE item SET label = 'undone' WHERE id = 2; ROLLBACK");
+$cluster->sql("BEGIN; UPDATE item SET label = 'both' WHERE id IN (3, 1003); SELECT count(*) FROM item; COMMIT");
+is($cluster->sql('SELECT shard, transactions, two_phase_transactions FROM shardwise.stat_shards ORDER BY 1'),
+	"s1|2|1\ns2|0|1\ns3|0|0", 'transactions that wrote are counted where they committed');
+
+# ---- a shard that is away
+$cluster->shard('s3')->stop;
+my (undef, $states) = $cluster->errors('SELECT count(*) FROM item');
+is("@$states", '08001', 'a shard is away');
+is($cluster->sql(q(SELECT errors > 0, last_error > now() - interval '1 hour', connections
+	FROM shardwise.stat_shards WHERE shard = 's3')), 't|t|0', 'which counts as an error of it');
+$cluster->shard('s3')->start;
+is($cluster->sql('SELECT count(*) FROM item'), '3000', 'the shard is back');
+
+# ---- of many queries the least used are dropped
+$cluster->sql('SELECT shardwise.stat_reset()');
+my $often = "SELECT label FROM item WHERE id = 7;\n";
+my $rare = sub { 'SELECT id FROM item WHERE id = 1' . ' AND id > 0' x $_[0] };
+$cluster->sql($often x 20 . join('', map { $rare->($_) . ";\n$often" } 1 .. 150));
+is($cluster->sql(q(SELECT count(*) BETWEEN 50 AND 100,
+		max(calls) FILTER (WHERE query = 'SELECT label FROM item WHERE id = $1'),
+		bool_and(query !~ '= [0-9]')
+	FROM shardwise.stat_queries)), 't|170|t', 'the often used query stays');
+$cluster->sql('SELECT label, id AS latest FROM item WHERE id = 3');
+is($cluster->sql(q(SELECT calls FROM shardwise.stat_queries WHERE query LIKE '%AS latest%')), '1',
+	'and the latest one is there');
+$cluster->sql("SELECT label AS " . '"' . ('ü' x 30) . '"' . ", '" . ('é' x 2000) . "' FROM item WHERE id = 7");
+$cluster->sql("SELECT " . join(', ', map { "label AS \"ü$_\"" } 1 .. 200) . " FROM item WHERE id = 7");
+is($cluster->sql(q(SELECT max(octet_length(query)) IN (1022, 1023) FROM shardwise.stat_queries)), 't',
+	'a long text is cut between characters');
+
+# ---- a second database has counters of its own
+$cluster->sql('CREATE DATABASE other');
+$router->safe_psql('other', 'CREATE EXTENSION shardwise');
+is($router->safe_psql('other', 'SELECT (SELECT count(*) FROM shardwise.stat_shards),
+	(SELECT count(*) FROM shardwise.stat_queries)'), '0|0', 'another database sees nothing of it');
+
+done_testing();
