@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "ddl/statistics.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/keyspace_builder.hpp"
@@ -53,10 +54,14 @@ static void move_to_shards(Relation rel)
     Shipment shipment = {management.targets, list_make1_oid(relid)};
     Table table = *find_table(relid);
     ship_tables(&shipment);
-    copy_rows_out(&table, management.targets);
+    uint64 rows = copy_rows_out(&table, management.targets);
     finish_tables(&shipment);
+    if (rows > 0)
+        run_on_targets(management.targets, psprintf("ANALYZE %s", qualified_table_name(relid)));
     end_management(&management);
     empty_local_table(relid);
+    if (rows > 0)
+        gather_statistics(relid, true);
 }
 
 struct DistributeArguments {

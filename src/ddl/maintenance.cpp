@@ -6,6 +6,7 @@
 #include "ddl/ddl.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/outside.hpp"
+#include "ddl/statistics.hpp"
 #include "ddl/table_definition.hpp"
 #include "transaction/participants.hpp"
 
@@ -61,15 +62,17 @@ static bool may_maintain(Oid relid)
            pg_database_ownercheck(MyDatabaseId, GetUserId());
 }
 
-static void append_table(StringInfo tables, Oid relid, const List *columns)
+static void append_table(StringInfo tables, List **relids, Oid relid, const List *columns)
 {
-    if (OidIsValid(relid) && may_maintain(relid))
-        appendStringInfo(tables, "%s%s%s", tables->len > 0 ? ", " : "", qualified_table_name(relid),
-                         column_list(columns));
+    if (!OidIsValid(relid) || !may_maintain(relid))
+        return;
+    *relids = list_append_unique_oid(*relids, relid);
+    appendStringInfo(tables, "%s%s%s", tables->len > 0 ? ", " : "", qualified_table_name(relid),
+                     column_list(columns));
 }
 
 // The tables of VACUUM or ANALYZE that shards have: all of them if none is named.
-static char *maintained_tables(const VacuumStmt *statement)
+static char *maintained_tables(const VacuumStmt *statement, List **relids)
 {
     StringInfoData tables;
     initStringInfo(&tables);
@@ -78,17 +81,29 @@ static char *maintained_tables(const VacuumStmt *statement)
         const VacuumRelation *rel = lfirst_node(VacuumRelation, cell);
         Oid relid = rel->relation != nullptr ? named_shipped_relation(rel->relation)
                                              : shipped_relation(rel->oid);
-        append_table(&tables, relid, rel->va_cols);
+        append_table(&tables, relids, relid, rel->va_cols);
     }
     if (statement->rels == NIL)
         foreach (cell, list_distributions())
-            append_table(&tables, lfirst_oid(cell), NIL);
+            append_table(&tables, relids, lfirst_oid(cell), NIL);
     return tables.data;
+}
+
+static bool option_is_set(const List *options, const char *name)
+{
+    ListCell *cell;
+    foreach (cell, options) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, name) == 0)
+            return defGetBoolean(option);
+    }
+    return false;
 }
 
 bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement)
 {
-    const char *tables = maintained_tables(statement);
+    List *relids = NIL;
+    const char *tables = maintained_tables(statement, &relids);
     if (tables[0] == '\0')
         return false;
     const char *command = statement->is_vacuumcmd ? "VACUUM" : "ANALYZE";
@@ -102,18 +117,11 @@ bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement)
         change_shards(sql);
     else
         require_outcomes(run_outside_transaction(sql), command, "Repeat the command.");
-    return true;
-}
-
-static bool option_is_set(const List *options, const char *name)
-{
+    bool analyze = !statement->is_vacuumcmd || option_is_set(statement->options, "analyze");
     ListCell *cell;
-    foreach (cell, options) {
-        DefElem *option = lfirst_node(DefElem, cell);
-        if (strcmp(option->defname, name) == 0)
-            return defGetBoolean(option);
-    }
-    return false;
+    foreach (cell, relids)
+        gather_statistics(lfirst_oid(cell), analyze);
+    return true;
 }
 
 static bool is_partitioned(Oid relid)

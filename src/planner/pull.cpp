@@ -6,6 +6,7 @@
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/table_size.hpp"
 
 extern "C" {
 #include "optimizer/cost.h"
@@ -248,6 +249,9 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
     if (previous_rel_pathlist != nullptr)
         previous_rel_pathlist(root, rel, rti, rte);
     if (const ShardRows *rows = find_shard_rows(rte)) {
+        double share = rel->tuples > 0 ? rel->rows / rel->tuples : 1; // that its conditions leave
+        rel->tuples = rows->rows;
+        rel->rows = clamp_row_est(rows->rows * share);
         CustomPath *path = replace_paths(root, rel, &rows_scan_methods, list_make1((void *)rows));
         // Merged rows come in the order that the query above asks for.
         if (rows->is_ordered)
@@ -262,10 +266,6 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
     add_path(rel, &path->path);
 }
 
-// The router's own table is empty, which says nothing of the shards'.
-constexpr double assumed_tuples = 100000;
-constexpr double assumed_reference_tuples = 1000;
-
 extern "C" void shardwise_relation_info(PlannerInfo *root, Oid relid, bool is_parent,
                                         RelOptInfo *rel)
 {
@@ -274,9 +274,9 @@ extern "C" void shardwise_relation_info(PlannerInfo *root, Oid relid, bool is_pa
     const Table *table = extension_exists() ? find_table(relid) : nullptr;
     if (table == nullptr)
         return;
-    double least = table->is_reference ? assumed_reference_tuples : assumed_tuples;
-    rel->tuples = std::max(rel->tuples, least);
-    rel->pages = std::max(rel->pages, (BlockNumber)(rel->tuples / 100));
+    TableSize size = known_size(table);
+    rel->tuples = size.rows;
+    rel->pages = size.pages;
 }
 
 } // namespace

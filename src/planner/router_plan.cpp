@@ -4,6 +4,7 @@
 #include "planner/route_planner.hpp"
 #include "planner/scatter.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/subquery_outputs.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -64,6 +65,7 @@ PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
     PG_TRY();
     {
         mark_locking_clauses(call.query);
+        drop_unused_outputs(call.query);
         scatter_query(call.query);
         plan = run_next_planner(call);
     }

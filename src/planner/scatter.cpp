@@ -7,6 +7,8 @@
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/subquery_outputs.hpp"
+#include "planner/table_size.hpp"
 #include "routing/colocation.hpp"
 
 extern "C" {
@@ -54,17 +56,18 @@ bool yields_many_rows(const Query *remote, const Route *route)
 }
 
 // The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
-RangeTblEntry *send(Query *remote, bool is_ordered)
+// The first `ncolumns` entries of its target list become columns.
+RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
 {
     Shipping shipping = {};
     ListCell *cell;
     foreach (cell, remote->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        entry->resjunk = false;
         entry->resno = foreach_current_index(cell) + 1;
+        entry->resjunk = entry->resno > ncolumns;
         entry->resname = column_name(entry, entry->resno);
     }
-    List *columns = (List *)copy_node(remote->targetList);
+    List *columns = list_truncate((List *)copy_node(remote->targetList), ncolumns);
     if (has_record(columns))
         return nullptr;
 
@@ -80,8 +83,8 @@ RangeTblEntry *send(Query *remote, bool is_ordered)
     route->tier = Tier::Scatter;
     route->writes = route->only_locks = locks;
     route->binary_results = columns_travel_in_binary(columns);
-    route->is_bulk = route->binary_results && yields_many_rows(remote, route);
-    return make_shard_rows(route, values, columns, is_ordered);
+    route->is_bulk = route->binary_results && !locks && yields_many_rows(remote, route);
+    return make_shard_rows(route, values, columns, is_ordered, expected_rows(remote));
 }
 
 Var *column_var(const TargetEntry *entry, int number)
@@ -189,17 +192,40 @@ void sort_route(Route *route, Query *query)
     }
 }
 
+// Puts the entries of the target list that the router needs, to show or to merge by, before those
+// of groups and windows; returns their number.
+int put_columns_first(Query *query)
+{
+    List *needed = NIL, *others = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (!entry->resjunk || entry->ressortgroupref == 0 ||
+            targetIsInSortList(entry, InvalidOid, query->sortClause))
+            needed = lappend(needed, entry);
+        else
+            others = lappend(others, entry);
+    }
+    int n = list_length(needed);
+    query->targetList = list_concat(needed, others);
+    foreach (cell, query->targetList)
+        ((TargetEntry *)lfirst(cell))->resno = foreach_current_index(cell) + 1;
+    return n;
+}
+
 // The shards run the whole query; the router merges and cuts.
 bool scatter_whole(Query *query)
 {
+    int ncolumns = put_columns_first(query);
     Query *remote = copy_node(query);
     bool is_cut = query->limitCount != nullptr || query->limitOffset != nullptr;
     if (is_cut && !push_limit(remote))
         remote->limitCount = remote->limitOffset = nullptr;
 
-    RangeTblEntry *rows = send(remote, query->sortClause != NIL);
+    RangeTblEntry *rows = send(remote, ncolumns, query->sortClause != NIL);
     if (rows == nullptr)
         return false;
+    query->targetList = list_truncate(query->targetList, ncolumns);
     ListCell *cell;
     foreach (cell, query->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
@@ -363,7 +389,8 @@ Query *lower_part(Query *query)
 // Makes the query read the cut's remote part; false if that cannot be sent.
 bool replace_upper_part(Cut *cut, const Query *upper)
 {
-    RangeTblEntry *rows = cut->failed ? nullptr : send(cut->remote, false);
+    RangeTblEntry *rows =
+        cut->failed ? nullptr : send(cut->remote, list_length(cut->remote->targetList), false);
     if (rows == nullptr)
         return false;
     cut->query->targetList = upper->targetList;
@@ -516,19 +543,32 @@ bool shards_answer_alone(Query *query, Colocation *colocation)
 namespace
 {
 
-bool try_scatter(Query *query)
+// Cuts a query that is colocated in the best way.
+bool scatter_as(Query *query, const Colocation *colocation)
 {
-    if (!stands_alone(query))
-        return false;
-    Colocation colocation = find_colocation(query);
-    if (!colocation.found)
-        return false;
-    if (upper_part_is_local(&colocation, query) && scatter_whole(query))
+    if (upper_part_is_local(colocation, query) && scatter_whole(query))
         return true;
     if (upper_part_has_sublinks(query))
         return false;
     bool aggregates = query->hasAggs || query->groupClause != NIL || query->havingQual != nullptr;
     return (aggregates && scatter_aggregates(query)) || scatter_rows(query);
+}
+
+bool try_scatter(Query *query)
+{
+    if (!stands_alone(query))
+        return false;
+    Colocation colocation = find_colocation(query);
+    if (colocation.found)
+        return scatter_as(query, &colocation);
+    Query *exposed = copy_node(query);
+    if (!expose_keys(exposed))
+        return false;
+    colocation = find_colocation(exposed);
+    if (!colocation.found || !scatter_as(exposed, &colocation))
+        return false;
+    *query = *exposed;
+    return true;
 }
 
 bool scatter_inside(Node *node, void *)

@@ -63,10 +63,11 @@ static RangeTblFunction *make_function(int number, List *columns)
     return function;
 }
 
-RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered)
+RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered,
+                               double expected)
 {
     ShardRows *rows = (ShardRows *)palloc(sizeof(ShardRows));
-    *rows = ShardRows{route, values, columns, is_ordered};
+    *rows = ShardRows{route, values, columns, is_ordered, expected};
     RangeTblFunction *function = make_function(list_length(entries), columns);
     entries = lappend(entries, rows);
 

@@ -10,8 +10,9 @@ namespace shardwise
 
 // Makes the entry for a statement whose columns are `columns` (TargetEntry, none junk). It is known
 // until the plan is made. `is_ordered`: the shards sort as the query above does, so that merging
-// their rows sorts them.
-RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered);
+// their rows sorts them. `rows`: how many are expected.
+RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered,
+                               double rows);
 
 // Finds what an entry stands for; false for all others.
 struct ShardRows {
@@ -19,6 +20,7 @@ struct ShardRows {
     List *values;
     List *columns;
     bool is_ordered;
+    double rows;
 };
 const ShardRows *find_shard_rows(const RangeTblEntry *rte);
 

@@ -1,0 +1,66 @@
+#include "planner/table_size.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+}
+
+namespace shardwise
+{
+
+constexpr double assumed_rows = 100000;
+constexpr double assumed_reference_rows = 1000;
+constexpr double rows_of_page = 100;
+
+// What a condition and a grouping leave, as long as nothing better is known.
+constexpr double condition_share = 0.25;
+constexpr double group_share = 0.1;
+
+TableSize known_size(const Table *table)
+{
+    // The router's own table is empty, which says nothing of the shards'.
+    double rows = table->is_reference ? assumed_reference_rows : assumed_rows;
+    TableSize size = {rows, (BlockNumber)(rows / rows_of_page)};
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table->relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", table->relid);
+    Form_pg_class row = (Form_pg_class)GETSTRUCT(tuple);
+    if (row->reltuples > 0)
+        size = {row->reltuples, (BlockNumber)Max(row->relpages, 1)};
+    ReleaseSysCache(tuple);
+    return size;
+}
+
+static bool find_largest(Node *node, void *context)
+{
+    double *rows = (double *)context;
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())find_largest, context);
+    ListCell *cell;
+    foreach (cell, ((Query *)node)->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        if (table != nullptr)
+            *rows = Max(*rows, known_size(table).rows);
+    }
+    return query_tree_walker((Query *)node, (bool (*)())find_largest, context, 0);
+}
+
+double expected_rows(const Query *query)
+{
+    if (query->hasAggs && query->groupClause == NIL)
+        return 1;
+    double rows = 1;
+    find_largest((Node *)query, &rows);
+    if (query->jointree->quals != nullptr)
+        rows *= condition_share;
+    if (query->groupClause != NIL || query->distinctClause != NIL)
+        rows *= group_share;
+    if (query->limitCount != nullptr && IsA(query->limitCount, Const) &&
+        !((Const *)query->limitCount)->constisnull)
+        rows = Min(rows, (double)DatumGetInt64(((Const *)query->limitCount)->constvalue));
+    return clamp_row_est(rows);
+}
+
+} // namespace shardwise

@@ -1,0 +1,21 @@
+// How large tables are on their shards, and what queries over them may yield.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
+
+namespace shardwise
+{
+
+struct TableSize {
+    double rows;
+    BlockNumber pages;
+};
+
+// What ANALYZE found on the shards; without, some size is assumed.
+TableSize known_size(const Table *table);
+
+// A rough guess at the number of rows that all shards together return for a query.
+double expected_rows(const Query *query);
+
+} // namespace shardwise
