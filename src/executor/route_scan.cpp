@@ -99,10 +99,21 @@ Oid *parameter_types(const RouteScanState *state)
     return types;
 }
 
+// Fills in the parameter by which a shard's rows say where they are.
+void tell_shard_number(RouteScanState *state, int32 shard)
+{
+    int number = state->route->shard_param;
+    if (number == 0)
+        return;
+    state->values[number - 1] = CommandIdGetDatum(shard);
+    state->nulls[number - 1] = false;
+}
+
 RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
 {
     MemoryContext context = state->css.ss.ps.state->es_query_cxt;
     RemoteStatement statement = {};
+    tell_shard_number(state, shard);
     statement.is_bulk = true;
     statement.hides_rows = state->route->hides_rows;
     statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
@@ -338,10 +349,7 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     if (state->parameters == nullptr) {
         state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
     }
-    if (route->shard_param > 0) {
-        state->values[route->shard_param - 1] = CommandIdGetDatum(shard);
-        state->nulls[route->shard_param - 1] = false;
-    }
+    tell_shard_number(state, shard);
     RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
