@@ -58,6 +58,7 @@ CREATE TABLE shardwise.distribution (
     relation regclass PRIMARY KEY,
     keyspace_id int,
     key_columns name[],
+    restored boolean NOT NULL DEFAULT false, -- comes from a dump: finish_restore() has to see to it
     CHECK ((keyspace_id IS NULL) = (key_columns IS NULL))
 );
 CREATE INDEX distribution_keyspace ON shardwise.distribution (keyspace_id);
@@ -303,6 +304,14 @@ COMMENT ON FUNCTION shardwise.create_reference_table(regclass) IS
 'Puts a table with all its rows on every shard, where it joins with any table; the router keeps it
 empty. Errors as distribute_table().';
 
+CREATE FUNCTION shardwise.finish_restore(OUT relation regclass, OUT action text, OUT rows bigint)
+    RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'shardwise_finish_restore';
+COMMENT ON FUNCTION shardwise.finish_restore() IS
+'After a dump of a router has been restored: brings the rows that the dump holds of distributed and
+reference tables, and the restore has left in the router''s own tables, in line with the shards.
+Action: "kept" the shards'' rows, no rows in the dump; "dropped" the dump''s rows, as the shards have
+rows; "loaded" them into the shards'' empty tables; "created" the tables on the shards and loaded
+them. Rows: of the dump. Errors: 55000 a table is on some shards only, 42501 not the owner.';
 CREATE FUNCTION shardwise.undistribute_table(relation regclass)
     RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_undistribute_table';
 COMMENT ON FUNCTION shardwise.undistribute_table(regclass) IS
@@ -543,6 +552,11 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwis
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce_relation AFTER INSERT OR UPDATE OR DELETE ON shardwise.distribution
     FOR EACH ROW EXECUTE FUNCTION shardwise.catalog_changed();
+-- The dump says nothing of whether it is being restored.
+CREATE FUNCTION shardwise.mark_restored() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_mark_restored';
+CREATE TRIGGER mark_restored BEFORE INSERT ON shardwise.distribution
+    FOR EACH ROW EXECUTE FUNCTION shardwise.mark_restored();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_function
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 

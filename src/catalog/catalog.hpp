@@ -51,6 +51,7 @@ struct Keyspace {
 struct Table {
     Oid relid;
     bool is_reference;
+    bool restored;            // a dump's metadata: finish_restore() has not been called yet
     const Keyspace *keyspace; // nullptr for a reference table
     int nkeys;
     AttrNumber key_columns[max_key_columns];
@@ -59,9 +60,9 @@ struct Table {
 // True where CREATE EXTENSION shardwise ran in this database.
 bool extension_exists();
 
-// Finds a distributed or reference table; nullptr for local tables. A partition of a distributed
-// partitioned table counts as distributed itself. ereports ERRCODE_UNDEFINED_COLUMN when a key
-// column has gone.
+// Finds a distributed or reference table; nullptr for local tables, and for those that the dump
+// which the session restores has brought. A partition of a distributed partitioned table counts as
+// distributed itself. ereports ERRCODE_UNDEFINED_COLUMN when a key column has gone.
 const Table *find_table(Oid relid);
 
 // Finds a strategy by the name that SQL and the catalog use; false if there is none.

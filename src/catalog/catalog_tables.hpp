@@ -33,7 +33,7 @@ constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_lower_hash = 
                      entry_lower_key = 4, entry_shard = 5;
 constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
 constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2,
-                     distribution_key_columns = 3;
+                     distribution_key_columns = 3, distribution_restored = 4;
 constexpr AttrNumber shipped_function = 1;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2, ghost_lower_hash = 3,
                      ghost_upper_hash = 4, ghost_lower_key = 5, ghost_upper_key = 6,

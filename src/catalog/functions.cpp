@@ -4,6 +4,7 @@
 
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
+#include "pg/restoring.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -51,6 +52,15 @@ static void announce_change(TriggerData *trigger)
     }
 }
 
+static HeapTuple mark_restored(TriggerData *trigger)
+{
+    int column = column::distribution_restored;
+    Datum value = BoolGetDatum(session_restores_dump());
+    bool isnull = false;
+    return heap_modify_tuple_by_cols(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
+                                     1, &column, &value, &isnull);
+}
+
 } // namespace shardwise
 
 // Computes the hash of a key of a distributed table; NULL for a key with a NULL.
@@ -81,4 +91,12 @@ SHARDWISE_FUNCTION(shardwise_catalog_changed)
                         errmsg("function \"catalog_changed\" was not called by a trigger")));
     shardwise::announce_change((TriggerData *)fcinfo->context);
     PG_RETURN_POINTER(nullptr);
+}
+
+SHARDWISE_FUNCTION(shardwise_mark_restored)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("function \"mark_restored\" was not called by a trigger")));
+    PG_RETURN_POINTER(shardwise::mark_restored((TriggerData *)fcinfo->context));
 }

@@ -5,6 +5,7 @@
 #include "catalog/cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
+#include "pg/restoring.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -106,6 +107,7 @@ static Table *load_table(Oid relid, MemoryContext context)
     if (HeapTuple row = next_row(&scan)) {
         table = (Table *)MemoryContextAllocZero(context, sizeof(Table));
         table->relid = relid;
+        table->restored = DatumGetBool(get_column(&scan, row, column::distribution_restored));
         Datum keyspace =
             get_column(&scan, row, column::distribution_keyspace, &table->is_reference);
         if (!table->is_reference) {
@@ -184,12 +186,31 @@ static const Table *look_up_table(Oid relid)
     return table;
 }
 
+// True for a table whose metadata a dump has brought, perhaps not all of it yet: where its rows are
+// is settled once the restore is over.
+static bool is_being_restored(Oid relid)
+{
+    Oid parent = find_parent(relid);
+    if (OidIsValid(parent))
+        return is_being_restored(parent);
+    Snapshot snapshot = take_catalog_snapshot();
+    CatalogScan scan = scan_rows_by_oid(CatalogTable::Distribution, snapshot, relid);
+    HeapTuple row = next_row(&scan);
+    bool restored = HeapTupleIsValid(row) &&
+                    DatumGetBool(get_column(&scan, row, column::distribution_restored));
+    end_scan(&scan);
+    release_catalog_snapshot(snapshot);
+    return restored;
+}
+
 const Table *find_table(Oid relid)
 {
     if (relid < FirstNormalObjectId || !extension_exists())
         return nullptr;
     if (unlikely(!entries))
         make_entries();
+    if (unlikely(session_restores_dump()) && is_being_restored(relid))
+        return nullptr;
     if (TableEntry *entry = find_entry(relid))
         return entry->table;
     return look_up_table(relid);

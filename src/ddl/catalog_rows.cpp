@@ -21,7 +21,8 @@ constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6;
 constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_shard = 5;
 constexpr AttrNumber pin_keyspace = 1, pin_shard = 3;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2;
-constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distribution_columns = 3;
+constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distribution_columns = 3,
+                     distribution_restored = 4;
 constexpr AttrNumber shipped_object = 1;
 } // namespace column
 
@@ -263,8 +264,9 @@ void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *co
         columns = PointerGetDatum(
             construct_array(elements, nkeys, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
     }
-    Datum values[] = {ObjectIdGetDatum(relid), Int32GetDatum(keyspace_id), columns};
-    bool nulls[] = {false, keyspace_id == 0, keyspace_id == 0};
+    Datum values[] = {ObjectIdGetDatum(relid), Int32GetDatum(keyspace_id), columns,
+                      BoolGetDatum(false)};
+    bool nulls[] = {false, keyspace_id == 0, keyspace_id == 0, false};
     insert_row("distribution", values, nulls);
     invalidate_table(relid);
     invalidate_shard_maps();
@@ -379,6 +381,24 @@ void insert_shipped_object(Oid class_id, Oid object_id)
     insert_row(table, values, nulls);
 }
 
+void confirm_distribution(Oid relid)
+{
+    Relation rel = open_catalog("distribution");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_oid(rel, &key, column::distribution_relation, relid);
+    HeapTuple tuple = systable_getnext(scan);
+    int restored = column::distribution_restored;
+    Datum value = BoolGetDatum(false);
+    bool isnull = false;
+    HeapTuple changed =
+        heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, &restored, &value, &isnull);
+    CatalogTupleUpdate(rel, &changed->t_self, changed);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    invalidate_table(relid);
+    CommandCounterIncrement();
+}
+
 void rename_key_column(Oid relid, const char *old_name, const char *new_name)
 {
     Relation rel = open_catalog("distribution");
@@ -399,9 +419,9 @@ void rename_key_column(Oid relid, const char *old_name, const char *new_name)
         namestrcpy(name, new_name);
         names[i] = NameGetDatum(name);
     }
-    Datum values[3] = {};
-    bool nulls[3] = {};
-    bool replaces[3] = {};
+    Datum values[4] = {};
+    bool nulls[4] = {};
+    bool replaces[4] = {};
     values[column::distribution_columns - 1] =
         PointerGetDatum(construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
     replaces[column::distribution_columns - 1] = true;

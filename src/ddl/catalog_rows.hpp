@@ -51,6 +51,9 @@ void insert_shipped_object(Oid class_id, Oid object_id);
 void delete_shipped_object(Oid class_id, Oid object_id);
 bool is_shipped_object(Oid class_id, Oid object_id);
 
+// Notes that a restored table's rows have been seen to.
+void confirm_distribution(Oid relid);
+
 // Follows the new name of a shard key column.
 void rename_key_column(Oid relid, const char *old_name, const char *new_name);
 

@@ -74,6 +74,14 @@ void warn_of_one_sided_key(Node *statement)
                  errhint("Call shardwise.distribute_table() with colocate_with.")));
 }
 
+// In a session that restores a dump: the table whose rows are loaded, if it was distributed before.
+Oid find_loaded_table(Node *statement)
+{
+    if (!IsA(statement, CopyStmt) || !((CopyStmt *)statement)->is_from)
+        return InvalidOid;
+    return find_utility_target(statement);
+}
+
 bool forward(const UtilityCall &call)
 {
     bool forwarded = false;
@@ -95,8 +103,8 @@ void process(const UtilityCall &call)
 {
     Node *statement = call.statement->utilityStmt;
     Oid target = InvalidOid;
-    bool concerns_shards = IsTransactionState() && !IsAbortedTransactionBlockState() &&
-                           extension_exists() && !session_restores_dump();
+    bool may_look = IsTransactionState() && !IsAbortedTransactionBlockState() && extension_exists();
+    bool concerns_shards = may_look && !session_restores_dump();
     // The parts of a command that is forwarded as a whole.
     bool may_forward =
         concerns_shards && (forward_depth == 0 || call.context != PROCESS_UTILITY_SUBCOMMAND);
@@ -104,6 +112,8 @@ void process(const UtilityCall &call)
         target = find_utility_target(statement);
         if (!OidIsValid(target) && utility_depth == 0)
             warn_of_one_sided_key(statement);
+    } else if (may_look) {
+        target = find_loaded_table(statement);
     }
 
     const ExplainStmt *explained_before = explain_analyze;
