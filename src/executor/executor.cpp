@@ -3,6 +3,7 @@
 #include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/statistics.hpp"
+#include "executor/with_scan.hpp"
 #include "pg/nesting.hpp"
 
 extern "C" {
@@ -15,9 +16,19 @@ namespace shardwise
 namespace
 {
 
+ExecutorStart_hook_type previous_start = nullptr;
 ExecutorRun_hook_type previous_run = nullptr;
 ExecutorFinish_hook_type previous_finish = nullptr;
 ExecutorEnd_hook_type previous_end = nullptr;
+
+extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
+{
+    announce_with_rows(desc);
+    if (previous_start != nullptr)
+        previous_start(desc, eflags);
+    else
+        standard_ExecutorStart(desc, eflags);
+}
 
 extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,
                                        bool once)
@@ -54,6 +65,8 @@ extern "C" void shardwise_executor_end(QueryDesc *desc)
 
 void init_executor()
 {
+    previous_start = ExecutorStart_hook;
+    ExecutorStart_hook = shardwise_executor_start;
     previous_run = ExecutorRun_hook;
     ExecutorRun_hook = shardwise_executor_run;
     previous_finish = ExecutorFinish_hook;
@@ -62,6 +75,7 @@ void init_executor()
     ExecutorEnd_hook = shardwise_executor_end;
     init_route_scan();
     init_modify_scan();
+    init_with_scan();
 }
 
 } // namespace shardwise

@@ -11,6 +11,7 @@
 #include "planner/router_plan.hpp"
 #include "planner/statement_cache.hpp"
 #include "planner/statement_ids.hpp"
+#include "planner/with_planner.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -95,17 +96,24 @@ bool changes_shards(const Query *query)
            find_table(rt_fetch(query->resultRelation, query->rtable)->relid) != nullptr;
 }
 
+PlannedStmt *plan_query(const PlannerCall &call);
+
 // Joins and computes on the router what several shards hold, and brings back what is to be written.
 PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
 {
-    if (changes_shards(call.query)) {
+    bool changes = changes_shards(call.query);
+    if (call.query->hasModifyingCTE && (changes || changes_inside((Node *)call.query, nullptr))) {
+        PlannedStmt *plan = plan_with(call, plan_query, &refusal);
+        if (plan == nullptr)
+            refuse(refusal);
+        return plan;
+    }
+    if (changes) {
         PlannedStmt *plan = plan_modify(call, &refusal);
         if (plan == nullptr)
             refuse(refusal);
         return plan;
     }
-    if (changes_inside((Node *)call.query, nullptr))
-        refuse(refusal);
     List *row_marks = name_row_marks(call.query);
     PlannedRoutes routes;
     PlannedStmt *plan = plan_on_router(call, &routes);

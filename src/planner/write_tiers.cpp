@@ -32,7 +32,7 @@ bool insert_is_colocated(Query *insert)
     RangeTblEntry *source = find_source(insert);
     Colocation colocation;
     if (table == nullptr || table->is_reference || source == nullptr || insert->cteList != NIL ||
-        insert->hasModifyingCTE || !shards_answer_alone(source->subquery, &colocation) ||
+        !shards_answer_alone(source->subquery, &colocation) ||
         colocation.keyspace->id != table->keyspace->id)
         return false;
     for (int i = 0; i < table->nkeys; i++) {
@@ -84,7 +84,7 @@ bool depends_on_order(Node *node, void *context)
 
 bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
 {
-    if (analysis->changes_key != nullptr || analysis->changes_reference ||
+    if (sent->hasModifyingCTE || analysis->changes_key != nullptr || analysis->changes_reference ||
         has_volatile_subquery((Node *)sent, nullptr))
         return false;
     if (sent->commandType == CMD_INSERT)

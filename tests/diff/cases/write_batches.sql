@@ -52,6 +52,7 @@ UPDATE customers SET region = customer_id % 5;
 -- Joins and subqueries off the key.
 UPDATE customers c SET name = o.status, balance = c.balance + o.amount FROM orders o WHERE o.order_id = c.customer_id AND o.order_id < 40 RETURNING c.*, o.order_id, o.amount * 2, upper(o.status);
 UPDATE customers SET balance = 0 WHERE customer_id IN (SELECT order_id FROM orders WHERE amount > 50);
+-- compare: sqlstate
 UPDATE customers c SET balance = (SELECT max(amount) FROM orders WHERE item_id = c.region) RETURNING customer_id, balance;
 UPDATE customers SET region = (SELECT count(*) FROM customers) WHERE customer_id < 10 RETURNING customer_id, region;
 UPDATE orders SET amount = c.balance FROM customers c LEFT JOIN items i ON i.item_id = c.region WHERE c.customer_id = orders.order_id AND i.price > 2 RETURNING order_id, amount, i, c.customer_id;

@@ -1,0 +1,179 @@
+#include "executor/with_scan.hpp"
+
+#include "pg/pg.hpp"
+#include "planner/with_planner.hpp"
+
+extern "C" {
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "executor/tstoreReceiver.h"
+#include "nodes/extensible.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+CustomExecMethods exec_methods;
+
+struct WithState {
+    CustomScanState css;
+    PlanState *main;
+    List *parts; // PlannedStmt *
+    List *names; // String *
+    List *rows;  // Tuplestorestate *
+    bool is_done;
+};
+
+extern "C" Node *create_with_state(CustomScan *scan)
+{
+    WithState *state = (WithState *)palloc0(sizeof(WithState));
+    state->css.ss.ps.type = T_CustomScanState;
+    state->css.methods = &exec_methods;
+    state->parts = (List *)linitial(scan->custom_private);
+    state->names = (List *)lsecond(scan->custom_private);
+    return (Node *)state;
+}
+
+extern "C" void begin_with(CustomScanState *node, EState *estate, int eflags)
+{
+    WithState *state = (WithState *)node;
+    CustomScan *scan = (CustomScan *)node->ss.ps.plan;
+    ListCell *cell;
+    foreach (cell, state->names) {
+        EphemeralNamedRelation rows = get_ENR(estate->es_queryEnv, strVal(lfirst(cell)));
+        state->rows = lappend(state->rows, rows->reldata);
+    }
+    state->main = ExecInitNode((Plan *)linitial(scan->custom_plans), estate,
+                               eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+    node->custom_ps = list_make1(state->main);
+}
+
+void run_part(WithState *state, PlannedStmt *part, Tuplestorestate *rows)
+{
+    EState *estate = state->css.ss.ps.state;
+    DestReceiver *receiver = CreateDestReceiver(part->hasReturning ? DestTuplestore : DestNone);
+    if (part->hasReturning)
+        SetTuplestoreDestReceiverParams(receiver, rows, estate->es_query_cxt, false, nullptr,
+                                        nullptr);
+    QueryDesc *desc =
+        CreateQueryDesc(part, estate->es_sourceText, GetActiveSnapshot(), InvalidSnapshot, receiver,
+                        estate->es_param_list_info, estate->es_queryEnv, 0);
+    ExecutorStart(desc, 0);
+    ExecutorRun(desc, ForwardScanDirection, 0, true);
+    ExecutorFinish(desc);
+    ExecutorEnd(desc);
+    FreeQueryDesc(desc);
+    receiver->rDestroy(receiver);
+}
+
+void run_parts(WithState *state)
+{
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    ListCell *part, *rows;
+    forboth(part, state->parts, rows, state->rows)
+        run_part(state, (PlannedStmt *)lfirst(part), (Tuplestorestate *)lfirst(rows));
+    MemoryContextSwitchTo(saved);
+}
+
+TupleTableSlot *next_tuple(ScanState *node)
+{
+    WithState *state = (WithState *)node;
+    TupleTableSlot *slot = node->ss_ScanTupleSlot;
+    if (!state->is_done)
+        run_parts(state);
+    state->is_done = true;
+    ExecClearTuple(slot);
+    TupleTableSlot *row = ExecProcNode(state->main);
+    if (TupIsNull(row))
+        return slot;
+    slot_getallattrs(row);
+    int n = slot->tts_tupleDescriptor->natts;
+    memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * n);
+    memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * n);
+    return ExecStoreVirtualTuple(slot);
+}
+
+bool recheck_tuple(ScanState *, TupleTableSlot *)
+{
+    return true;
+}
+
+extern "C" TupleTableSlot *exec_with(CustomScanState *node)
+{
+    return ExecScan(&node->ss, (ExecScanAccessMtd)next_tuple, (ExecScanRecheckMtd)recheck_tuple);
+}
+
+extern "C" void end_with(CustomScanState *node)
+{
+    WithState *state = (WithState *)node;
+    ListCell *cell;
+    ExecEndNode(state->main);
+    foreach (cell, state->names)
+        unregister_ENR(node->ss.ps.state->es_queryEnv, strVal(lfirst(cell)));
+    foreach (cell, state->rows)
+        tuplestore_end((Tuplestorestate *)lfirst(cell));
+}
+
+extern "C" void rescan_with(CustomScanState *)
+{
+    elog(ERROR, "a write cannot run again");
+}
+
+extern "C" void explain_with(CustomScanState *node, List *, ExplainState *es)
+{
+    WithState *state = (WithState *)node;
+    ListCell *cell;
+    foreach (cell, state->parts)
+        ExplainPropertyText(
+            "Write", get_rel_name(linitial_oid(((PlannedStmt *)lfirst(cell))->relationOids)), es);
+}
+
+CustomScanMethods scan_methods = {with_name, create_with_state};
+
+// Makes the rows of a write known under their name; there are none yet.
+void announce_rows(QueryEnvironment *environment, const char *name, const PlannedStmt *part)
+{
+    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+    // Readers go back to the start on their own.
+    tuplestore_set_eflags(rows, EXEC_FLAG_REWIND);
+    EphemeralNamedRelation relation =
+        (EphemeralNamedRelation)palloc0(sizeof(EphemeralNamedRelationData));
+    relation->md.name = pstrdup(name);
+    relation->md.tupdesc = ExecCleanTypeFromTL(part->planTree->targetlist);
+    relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+    relation->reldata = rows;
+    register_ENR(environment, relation);
+}
+
+} // namespace
+
+void announce_with_rows(QueryDesc *desc)
+{
+    const CustomScan *scan = (const CustomScan *)desc->plannedstmt->planTree;
+    if (scan == nullptr || !IsA(scan, CustomScan) || scan->methods != &scan_methods)
+        return;
+    if (desc->queryEnv == nullptr)
+        desc->queryEnv = create_queryEnv();
+    ListCell *part, *name;
+    forboth(part, (List *)linitial(scan->custom_private), name,
+            (List *)lsecond(scan->custom_private))
+        announce_rows(desc->queryEnv, strVal(lfirst(name)), (PlannedStmt *)lfirst(part));
+}
+
+void init_with_scan()
+{
+    exec_methods.CustomName = with_name;
+    exec_methods.BeginCustomScan = begin_with;
+    exec_methods.ExecCustomScan = exec_with;
+    exec_methods.EndCustomScan = end_with;
+    exec_methods.ReScanCustomScan = rescan_with;
+    exec_methods.ExplainCustomScan = explain_with;
+    RegisterCustomScanMethods(&scan_methods);
+}
+
+} // namespace shardwise
