@@ -11,6 +11,7 @@ namespace
 
 // A batch that is worth a system call.
 constexpr int flush_size = 64 * 1024;
+constexpr int max_kept_buffer = 1024 * 1024;
 
 struct Stream {
     int32 shard_id;
@@ -102,8 +103,12 @@ void write_buffer(ShardCopy *copy, Stream *stream)
     if (stream->buffer.len == 0)
         return;
     write_copy_data(stream->connection, stream->buffer.data, stream->buffer.len);
+    MemoryContext caller = MemoryContextSwitchTo(copy->context);
     resetStringInfo(&stream->buffer);
-    MemoryContext caller = MemoryContextSwitchTo(copy->context); // of the file
+    if (stream->buffer.maxlen > max_kept_buffer) { // for one long row
+        pfree(stream->buffer.data);
+        initStringInfo(&stream->buffer);
+    }
     spill_line_map(&stream->lines);
     MemoryContextSwitchTo(caller);
     stream->unsent = mark_line(&stream->lines);
