@@ -58,4 +58,14 @@ override COMPILER = $(CXX) $(CXXFLAGS)
 
 -include $(SOURCES:.cpp=.d)
 
+# The client program is built by CMake (cmake -B build && make -C build); installed where it is there.
+ifneq ($(wildcard build/shardctl),)
+install: install-shardctl
+install-shardctl:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1'
+	$(INSTALL_PROGRAM) build/shardctl '$(DESTDIR)$(bindir)'
+	$(INSTALL_DATA) docs/shardctl.1 '$(DESTDIR)$(mandir)/man1'
+.PHONY: install-shardctl
+endif
+
 endif

@@ -1,0 +1,174 @@
+#include "cli/watch.hpp"
+#include "cli/progress.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <thread>
+
+namespace shardwise::cli
+{
+
+namespace
+{
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char *moves_sql =
+    "SELECT m.*, extract(epoch FROM m.eta)::float8 AS eta_seconds FROM shardwise.moves m "
+    "WHERE m.plan_id = $1::int ORDER BY m.position";
+
+bool needs_operator(const std::string &state)
+{
+    for (const char *end : {"swapped", "done", "failed", "cancelled", "rolled_back", "paused"})
+        if (state == end)
+            return true;
+    return false;
+}
+
+Exit exit_of(const std::string &state)
+{
+    return state == "failed" ? Exit::Findings : Exit::Success;
+}
+
+// A live picture: each frame is drawn over the last one.
+class Screen
+{
+public:
+    explicit Screen(const Terminal &terminal) : terminal(terminal) {}
+
+    void draw(int plan, const std::string &state, const std::vector<MoveProgress> &moves)
+    {
+        std::vector<std::string> lines = {title(plan, state, moves)};
+        for (const MoveProgress &move : visible(moves))
+            lines.push_back(progress_line(move, terminal));
+        if (moves.size() + 1 > lines.size())
+            lines.push_back("      and " + std::to_string(moves.size() + 1 - lines.size()) +
+                            " more");
+        if (drawn > 0)
+            std::cout << "\033[" << drawn << "A";
+        for (const std::string &line : lines)
+            std::cout << "\r\033[K" << line << '\n';
+        for (size_t i = lines.size(); i < drawn; i++)
+            std::cout << "\r\033[K\n";
+        drawn = std::max(drawn, lines.size());
+        std::cout << std::flush;
+    }
+
+private:
+    std::string title(int plan, const std::string &state, const std::vector<MoveProgress> &moves)
+    {
+        double rows = 0, done = 0, rate = 0, eta = -1;
+        size_t settled = 0;
+        for (const MoveProgress &move : moves) {
+            double weight = std::max(move.rows_total, 1.0);
+            rows += weight;
+            done += weight * done_part(move);
+            rate += move.state == "copying" ? std::max(move.rate, 0.0) : 0;
+            eta = std::max(eta, move.eta_seconds);
+            settled += has_settled(move);
+        }
+        std::string text =
+            "plan " + std::to_string(plan) + "  " + state + "  " + std::to_string(settled) + "/" +
+            std::to_string(moves.size()) + " moves  " +
+            std::to_string(static_cast<int>(rows > 0 ? 100 * done / rows : 100)) + " %";
+        if (rate > 0)
+            text += "  " + short_bytes(rate) + "/s";
+        if (eta >= 0)
+            text += "  copies end in " + short_duration(eta);
+        return terminal.colours ? "\033[1m" + text + "\033[0m" : text;
+    }
+
+    // What fits: moves under way first, in their order.
+    std::vector<MoveProgress> visible(const std::vector<MoveProgress> &moves) const
+    {
+        size_t room = static_cast<size_t>(std::max(terminal.height - 4, 3));
+        if (moves.size() <= room)
+            return moves;
+        auto rank = [](const MoveProgress &move) {
+            return move.state == "planned"                       ? 1
+                   : has_settled(move) && move.state != "failed" ? 2
+                                                                 : 0;
+        };
+        std::vector<MoveProgress> chosen = moves;
+        std::stable_sort(chosen.begin(), chosen.end(),
+                         [&](const auto &a, const auto &b) { return rank(a) < rank(b); });
+        chosen.resize(room);
+        std::sort(chosen.begin(), chosen.end(),
+                  [](const auto &a, const auto &b) { return a.move_id < b.move_id; });
+        return chosen;
+    }
+
+    Terminal terminal;
+    size_t drawn = 0;
+};
+
+// Plain lines: a change of state at once, anything else now and then.
+class Log
+{
+public:
+    void write(int plan, const std::string &state, const std::vector<MoveProgress> &moves)
+    {
+        bool due = Clock::now() - last > std::chrono::seconds(10);
+        for (const MoveProgress &move : moves) {
+            std::string &known = states[move.move_id];
+            if (known != move.state || (due && !has_settled(move) && move.state != "planned"))
+                std::cout << progress_text(move) << std::endl;
+            known = move.state;
+        }
+        if (due)
+            last = Clock::now();
+        if (plan_state != state)
+            std::cout << "plan " << plan << ": " << state << std::endl;
+        plan_state = state;
+    }
+
+private:
+    Clock::time_point last = Clock::now();
+    std::map<int, std::string> states;
+    std::string plan_state;
+};
+
+} // namespace
+
+Exit watch_plan(Context &context, int plan, const WatchOptions &options)
+{
+    const std::string number = std::to_string(plan);
+    Terminal terminal = standard_output();
+    Screen screen(terminal);
+    Log log;
+    Clock::time_point start = Clock::now();
+    while (true) {
+        Rows found = context.session().query(
+            "SELECT state, error FROM shardwise.plans WHERE plan_id = $1::int", {number});
+        if (found.rows.empty())
+            throw Stop(Exit::Failure, "plan " + number + " does not exist");
+        std::string state = found.value(0, "state").value_or("");
+        if (context.json) {
+            Json moves = context.session().query_json(moves_sql, {number});
+            std::cout << Json{{"plan_id", plan}, {"state", state}, {"moves", moves}}.dump()
+                      << std::endl;
+        } else {
+            Rows rows = context.session().query(moves_sql, {number});
+            std::vector<MoveProgress> moves;
+            for (size_t i = 0; i < rows.rows.size(); i++)
+                moves.push_back(read_progress(rows, i));
+            if (terminal.is_terminal)
+                screen.draw(plan, state, moves);
+            else
+                log.write(plan, state, moves);
+        }
+        if (needs_operator(state)) {
+            if (std::optional<std::string> error = found.value(0, "error"); error && !context.json)
+                std::cerr << "plan " << plan << ": " << *error << '\n';
+            return exit_of(state);
+        }
+        std::chrono::duration<double> spent = Clock::now() - start;
+        if (options.timeout > 0 && spent.count() >= options.timeout)
+            return Exit::Timeout;
+        std::this_thread::sleep_for(std::chrono::duration<double>(options.interval));
+    }
+}
+
+} // namespace shardwise::cli
