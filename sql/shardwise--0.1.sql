@@ -515,6 +515,24 @@ COMMENT ON FUNCTION shardwise.finish_plan(int) IS
 'Ends the time in which a plan can be rolled back: the sources'' rows are deleted. Happens by itself
 after shardwise.rollback_window. Errors: 55000 not all moves have swapped.';
 
+CREATE FUNCTION shardwise.verify_move(move_id int)
+    RETURNS TABLE (relation text, shard text, rows bigint, mismatched bigint, missing bigint, extra bigint,
+                   misplaced bigint)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_verify_move';
+COMMENT ON FUNCTION shardwise.verify_move(int) IS
+'Compares every row of a move that is between its copy and its end on both shards, while both are
+written. shard: the one that does not own the rows. Errors: 55000 its rows are not on two shards, 42704,
+42501.';
+
+CREATE FUNCTION shardwise.verify_table(relation regclass)
+    RETURNS TABLE (relation text, shard text, rows bigint, mismatched bigint, missing bigint, extra bigint,
+                   misplaced bigint)
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_verify_table';
+COMMENT ON FUNCTION shardwise.verify_table(regclass) IS
+'Counts the rows of a distributed table on every shard, and how many of them (misplaced) belong to
+another one; rows that moves have under way are left out. Errors: 42809 not a distributed table, 42501
+not the owner.';
+
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_keep_servers';
@@ -714,6 +732,42 @@ CREATE VIEW shardwise.stat_progress AS
       LEFT JOIN pg_catalog.pg_stat_activity a USING (pid);
 COMMENT ON VIEW shardwise.stat_progress IS 'statements that run on shards now, and what they have brought so far';
 
+-- rows and bytes: of the copy; a total is the planner's estimate until the copy is over. rate: bytes a
+-- second since the copy began.
+CREATE VIEW shardwise.moves AS
+    SELECT m.move_id, m.plan_id, m.position, k.tables, s.shard_name AS source, t.shard_name AS target,
+           m.state, c.rows_done,
+           CASE WHEN c.chunks = c.chunks_done AND c.chunks > 0 THEN c.rows_done
+                ELSE greatest(m.estimated_rows::bigint, c.rows_done) END AS rows_total,
+           c.bytes_done,
+           CASE WHEN c.chunks = c.chunks_done AND c.chunks > 0 THEN c.bytes_done
+                ELSE greatest(m.estimated_bytes::bigint, c.bytes_done) END AS bytes_total,
+           c.chunks_done, c.chunks,
+           (c.bytes_done / nullif(extract(epoch FROM coalesce(c.last_at, pg_catalog.clock_timestamp())
+                                                   - c.first_at), 0))::bigint AS rate,
+           CASE WHEN m.state = 'copying' AND c.chunks_done > 0 THEN
+                (pg_catalog.clock_timestamp() - c.first_at) * ((c.chunks - c.chunks_done)::float8 / c.chunks_done)
+                END AS eta,
+           m.lag_bytes, m.verified_rows, m.write_block_ms, m.swap_attempts, m.retries, m.workers,
+           m.leftovers, m.started_at, m.state_since, m.swapped_at, m.finished_at, m.error
+      FROM shardwise.move m
+      JOIN shardwise.keyspaces k USING (keyspace_id)
+      LEFT JOIN shardwise.shard s ON s.shard_id = m.source_shard
+      LEFT JOIN shardwise.shard t ON t.shard_id = m.target_shard,
+           LATERAL (SELECT count(*) AS chunks, count(copied_at) AS chunks_done,
+                           coalesce(sum(rows), 0)::bigint AS rows_done,
+                           coalesce(sum(bytes), 0)::bigint AS bytes_done,
+                           CASE WHEN count(*) = count(copied_at) THEN max(copied_at) END AS last_at,
+                           (SELECT max(e.at) FROM shardwise.move_event e
+                             WHERE e.move_id = m.move_id AND e.event = 'copying') AS first_at
+                      FROM shardwise.move_chunk c WHERE c.move_id = m.move_id) c;
+COMMENT ON VIEW shardwise.moves IS 'moves of all plans: state, progress, and what they have measured';
+
+CREATE VIEW shardwise.move_events AS
+    SELECT e.event_id, m.plan_id, e.move_id, e.at, e.event, e.detail
+      FROM shardwise.move_event e JOIN shardwise.move m USING (move_id);
+COMMENT ON VIEW shardwise.move_events IS 'what happened to moves: changes of state, retries, findings';
+
 CREATE VIEW shardwise.plans AS
     SELECT p.plan_id, p.kind, p.description, p.state,
            pg_catalog.pg_get_userbyid(p.owner) AS owner,
@@ -759,7 +813,8 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
                 shardwise.shipped_type, shardwise.shipped_schema,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
-GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification TO PUBLIC;
+GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification,
+                shardwise.moves, shardwise.move_events TO PUBLIC;
 GRANT SELECT ON shardwise.shards, shardwise.tables, shardwise.keyspaces, shardwise.ranges,
                 shardwise.ghost_ranges, shardwise.plans, shardwise.balance,
                 shardwise.stat_shards, shardwise.stat_queries, shardwise.stat_progress TO PUBLIC;

@@ -84,21 +84,26 @@ void enter_all_gates(int32 keyspace_id)
     }
 }
 
-void check_map_age(const Keyspace *keyspace)
+void check_map_age(const Keyspace *keyspace, Snapshot snapshot)
 {
-    if (!IsolationUsesXactSnapshot() || !FirstSnapshotSet || keyspace->moved_by == 0)
+    if (likely(keyspace->moved_by == 0))
         return;
     // Numbers are used again; what is so old is older than any snapshot.
     constexpr uint64 memory = 1000 * 1000 * 1000;
     uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
     if (next - keyspace->moved_by > memory ||
-        !XidInMVCCSnapshot(static_cast<TransactionId>(keyspace->moved_by),
-                           GetTransactionSnapshot()))
+        !XidInMVCCSnapshot(static_cast<TransactionId>(keyspace->moved_by), snapshot))
         return;
     ereport(ERROR,
             (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
              errmsg("could not serialize access due to a concurrent move of rows between shards"),
              errhint("The transaction might succeed if retried.")));
+}
+
+void check_map_age(const Keyspace *keyspace)
+{
+    if (IsolationUsesXactSnapshot() && FirstSnapshotSet)
+        check_map_age(keyspace, GetTransactionSnapshot());
 }
 
 bool wait_for_older_statements(const List *relations, bool writers_only, TimestampTz deadline)

@@ -26,6 +26,9 @@ void enter_all_gates(int32 keyspace_id);
 // keyspace's map (REPEATABLE READ and above): rows may be on another shard than its snapshots say.
 void check_map_age(const Keyspace *keyspace);
 
+// The same for a statement of several parts, whose snapshots on shards are as old as `snapshot`.
+void check_map_age(const Keyspace *keyspace, Snapshot snapshot);
+
 // The move's side. Waits for transactions that hold a lock on a table of the keyspace taken before
 // the last change of the catalog was committed: all locks, or those of writers alone. False when
 // the deadline has passed.

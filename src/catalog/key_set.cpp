@@ -252,6 +252,51 @@ KeySet *load_key_set(const Keyspace *keyspace, int32 move_id, MemoryContext cont
     return build_set(&loader);
 }
 
+static void take_owned_keys(const KeyIndex *index, int nkeys, int32 shard_id, KeySet *set,
+                            bool except_others)
+{
+    for (int i = 0; i < index->count; i++) {
+        Datum *key = &index->keys[(size_t)i * nkeys];
+        if (index->owners[i] == shard_id)
+            set->keys[set->nkeys++] = key;
+        else if (except_others)
+            set->excepts[set->nexcept++] = key;
+    }
+}
+
+KeySet *owned_key_set(const Keyspace *keyspace, int32 shard_id)
+{
+    const ShardMap *map = keyspace->map;
+    MemoryContext context = CurrentMemoryContext;
+    int n = static_cast<int>(map->count), explicit_keys = map->listed.count + map->pinned.count;
+    KeySet *set = (KeySet *)palloc0(sizeof(KeySet));
+    set->lower_hashes = allocate<int64>(context, n);
+    set->upper_hashes = allocate<int64>(context, n);
+    set->lower_keys = allocate<Datum *>(context, n);
+    set->upper_keys = allocate<Datum *>(context, n);
+    set->keys = allocate<Datum *>(context, explicit_keys);
+    set->excepts = allocate<Datum *>(context, explicit_keys);
+    for (int i = 0; i < n; i++) {
+        if (map->owners[i] != shard_id)
+            continue;
+        bool last = i + 1 == n;
+        int at = set->nranges++;
+        if (uses_hashes(keyspace)) {
+            set->lower_hashes[at] = map->lowers[i];
+            set->upper_hashes[at] = last ? highest_hash : map->lowers[i + 1] - 1;
+        } else {
+            size_t nkeys = keyspace->nkeys;
+            set->lower_keys[at] = i == 0 ? nullptr : &map->bounds[i * nkeys];
+            set->upper_keys[at] = last ? nullptr : &map->bounds[(i + 1) * nkeys];
+        }
+    }
+    bool has_list = keyspace->strategy == Strategy::List;
+    set->is_default = has_list && keyspace->default_shard == shard_id;
+    take_owned_keys(&map->listed, keyspace->nkeys, shard_id, set, set->is_default);
+    take_owned_keys(&map->pinned, keyspace->nkeys, shard_id, set, true);
+    return set;
+}
+
 bool key_set_contains(const Keyspace *keyspace, const KeySet *set, const Datum *values)
 {
     if (is_among(keyspace, set->keys, set->nkeys, values))

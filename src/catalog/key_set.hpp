@@ -26,6 +26,9 @@ struct KeySet {
 // and keys is empty.
 KeySet *load_key_set(const Keyspace *keyspace, int32 move_id, MemoryContext context);
 
+// Makes the set of the keys that a shard owns by the map.
+KeySet *owned_key_set(const Keyspace *keyspace, int32 shard_id);
+
 // True if the set holds a key.
 bool key_set_contains(const Keyspace *keyspace, const KeySet *set, const Datum *values);
 

@@ -4,8 +4,10 @@
 #include "catalog/key_types.hpp"
 
 extern "C" {
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_authid.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/fmgroids.h"
 }
@@ -305,6 +307,14 @@ void insert_move(Move *move)
         lengthof(types), types, values);
     insert_ranges(move);
     CommandCounterIncrement();
+}
+
+char *move_object_prefix()
+{
+    // Of this database on this server, so that several routers may share their shards' servers.
+    uint64 identity = GetSystemIdentifier() ^ (static_cast<uint64>(MyDatabaseId) << 32);
+    uint32 hash = hash_bytes(reinterpret_cast<const unsigned char *>(&identity), sizeof(identity));
+    return psprintf("shardwise_%08x_", hash);
 }
 
 } // namespace shardwise

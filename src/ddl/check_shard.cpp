@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/moves.hpp"
 #include "ddl/check_shard.hpp"
 #include "ddl/schema_drift.hpp"
 #include "ddl/spi.hpp"
@@ -284,6 +285,44 @@ static List *check_facts(List *checks, Session *session, const Facts &router, co
     return check_settings(checks, router, shard);
 }
 
+// A list of numbers as alternatives of a regular expression.
+static char *pipes(char *list)
+{
+    for (char *at = list; *at != '\0'; at++)
+        if (*at == ',')
+            *at = '|';
+    return list;
+}
+
+// Objects of this router's moves belong to moves that are not over.
+static List *check_move_objects(List *checks, Session *session)
+{
+    char *prefix = move_object_prefix();
+    SqlRows active = query_router("SELECT coalesce(string_agg(move_id::text, ','), '') "
+                                  "FROM shardwise.move WHERE leftovers",
+                                  0, nullptr);
+    SessionResult result = run_in_session(
+        session,
+        psprintf("SELECT pg_catalog.string_agg(kind || ' ' || name, ', ') FROM ("
+                 "SELECT 'replication slot' AS kind, slot_name AS name FROM "
+                 "pg_catalog.pg_replication_slots"
+                 " WHERE database = pg_catalog.current_database() "
+                 "UNION ALL SELECT 'publication', pubname FROM pg_catalog.pg_publication "
+                 "UNION ALL SELECT 'subscription', subname FROM pg_catalog.pg_stat_subscription "
+                 "UNION ALL SELECT 'schema', nspname FROM pg_catalog.pg_namespace "
+                 "UNION ALL SELECT 'trigger', tgname FROM pg_catalog.pg_trigger) o "
+                 "WHERE pg_catalog.starts_with(name::text, '%s') AND NOT "
+                 "pg_catalog.substring(name::text from %d)::text COLLATE \"C\" ~ '^(%s)(_.*)?$'",
+                 prefix, static_cast<int>(strlen(prefix)) + 1,
+                 active.values[0][0][0] != '\0' ? pipes(active.values[0][0]) : "none"));
+    const char *names = result.ok && result.values != nullptr ? result.values[0] : nullptr;
+    return add_check(checks, "moves", false, result.ok && names == nullptr,
+                     names != nullptr
+                         ? psprintf("Left behind by moves that are over: %s. Drop them.", names)
+                     : result.ok ? pstrdup("Nothing is left of moves that are over.")
+                                 : result.error);
+}
+
 List *check_shard(const ConnectionOptions &options)
 {
     char *error = nullptr;
@@ -306,6 +345,7 @@ List *check_shard(const ConnectionOptions &options)
     if (answered) {
         checks = check_facts(checks, session, router, shard);
         checks = check_schema(checks, session);
+        checks = check_move_objects(checks, session);
     }
     close_session(session);
     return checks;

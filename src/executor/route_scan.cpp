@@ -1,5 +1,6 @@
 #include "executor/route_scan.hpp"
 
+#include "catalog/gate.hpp"
 #include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
 #include "monitor/monitor.hpp"
@@ -157,6 +158,17 @@ void drop_queries(RouteScanState *state)
     state->gather = nullptr;
 }
 
+// True if rows changed their shard between the choice of the shards and the snapshots there. A
+// writer to the new owner may then be seen on the other shards, but not there. Its commit came
+// after the change's, which this sees.
+bool map_has_moved(const RouteScanState *state)
+{
+    if (!goes_to_many(state->route) || OidIsValid(state->route->reference))
+        return false;
+    AcceptInvalidationMessages();
+    return find_keyspace(state->route->keyspace_id)->moved_by != state->moved_by;
+}
+
 void start(RouteScanState *state)
 {
     const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
@@ -168,9 +180,15 @@ void start(RouteScanState *state)
     for (;;) {
         bool alone = begin_read(state->shards, state->route->is_only_scan);
         send_to_all(state);
-        if (!alone || end_read())
+        bool valid = !alone || end_read();
+        if (valid && !map_has_moved(state))
             return;
         drop_queries(state);
+        if (valid) { // what was sent reads rows where they were
+            list_free(state->shards);
+            state->shards = NIL;
+            resolve_shards(state);
+        }
     }
 }
 
@@ -332,9 +350,13 @@ void resolve_shards(RouteScanState *state)
     RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls, route->writes};
     if (OidIsValid(route->reference))
         state->shards = list_all_shards();
-    else if (goes_to_many(route))
+    else if (goes_to_many(route)) {
         state->shards = choose_shards(keys, route->keyspace_id);
-    else
+        const Keyspace *keyspace = find_keyspace(route->keyspace_id);
+        if (!route->writes && !route->is_only_scan)
+            check_map_age(keyspace, state->css.ss.ps.state->es_snapshot);
+        state->moved_by = keyspace->moved_by;
+    } else
         state->shards = list_make1_int(choose_shard(keys, route->keyspace_id, state->is_insert));
     MemoryContextSwitchTo(saved);
 }

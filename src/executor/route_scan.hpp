@@ -23,7 +23,8 @@ struct RouteScanState {
     ExprState **value_states;
     Datum *values;
     bool *nulls;
-    List *shards; // numbers; NIL: not chosen yet
+    List *shards;    // numbers; NIL: not chosen yet
+    uint64 moved_by; // of the keyspace, when they were chosen
     bool is_insert;
     instr_time started;
     ParameterWriter *parameters;

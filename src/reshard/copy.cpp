@@ -187,6 +187,7 @@ void release_snapshot(const RunningMove *move)
 bool delete_moved_rows(const RunningMove *move, ShardSession *s, uint64 *deleted)
 {
     constexpr int64 pages_a_step = 1000;
+    constexpr uint64 bytes_a_row = 100; // what the rate limit takes a deleted row for
     Throttle throttle = begin_throttle();
     ListCell *cell, *leaf_cell;
     *deleted = 0;
@@ -208,7 +209,7 @@ bool delete_moved_rows(const RunningMove *move, ShardSession *s, uint64 *deleted
                                    leaf, page, page + pages_a_step, table->filter)
                                   .affected;
                 *deleted += rows;
-                throttle_bytes(&throttle, rows > 0 ? pages_a_step * BLCKSZ : 0, rows);
+                throttle_bytes(&throttle, rows * bytes_a_row, rows);
                 for (long pause; (pause = throttle_pause(&throttle)) > 0;)
                     pause_for(pause);
                 CHECK_FOR_INTERRUPTS();

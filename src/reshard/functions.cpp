@@ -96,6 +96,24 @@ void check_choice(const char *argument, const char *value,
                     errmsg("invalid value for argument \"%s\": \"%s\"", argument, value)));
 }
 
+// What would stop the plan halfway stops it here.
+void require_valid(const PlanRow &plan)
+{
+    Rows rows = catalogf("SELECT check_name, detail FROM shardwise.validate_plan(%d) "
+                         "WHERE severity = 'error'",
+                         plan.id);
+    if (rows.count == 0)
+        return;
+    StringInfoData findings;
+    initStringInfo(&findings);
+    for (int i = 0; i < rows.count; i++)
+        appendStringInfo(&findings, "%s%s: %s", i > 0 ? "\n" : "", rows.values[i][0],
+                         rows.values[i][1]);
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("plan %d cannot run", plan.id), errdetail_internal("%s", findings.data),
+                    errhint("shardwise.validate_plan() checks it again.")));
+}
+
 // True while the workers have something to do for the plan.
 bool is_under_way(const char *state, const char *wanted)
 {
@@ -126,6 +144,7 @@ SHARDWISE_FUNCTION(shardwise_start_plan)
     if (!is(plan.state, "planned"))
         refuse(plan, "start",
                is(plan.state, "paused") ? "Use shardwise.resume_plan()." : "Make a new plan.");
+    require_valid(plan);
     catalogf("UPDATE shardwise.plan SET verification = '%s' WHERE plan_id = %d", verification,
              plan.id);
     want(plan, "run", "running");
@@ -185,13 +204,17 @@ SHARDWISE_FUNCTION(shardwise_resume_plan)
     const char *on_mismatch = text_argument(fcinfo, 1);
     bool resumable = is(plan.state, "paused") || is(plan.state, "failed") ||
                      (is(plan.state, "running") && is(plan.wanted, "pause"));
-    if (!resumable || is(plan.wanted, "cancel") || is(plan.wanted, "rollback"))
+    // A rollback that a verification stopped goes on with the choice that is made now.
+    bool rolls_back = is(plan.wanted, "rollback") && on_mismatch != nullptr && !is_over(plan);
+    if (!rolls_back && (!resumable || is(plan.wanted, "cancel") || is(plan.wanted, "rollback")))
         refuse(plan, "resume", is(plan.state, "planned") ? "Use shardwise.start_plan()." : nullptr);
     if (on_mismatch != nullptr) {
         check_choice("on_mismatch", on_mismatch, {"stop", "repair", "force"});
         catalogf("UPDATE shardwise.plan SET on_mismatch = '%s' WHERE plan_id = %d", on_mismatch,
                  plan.id);
     }
+    if (rolls_back)
+        PG_RETURN_VOID();
     // What failed over differences goes on from there; anything else was cleaned up and starts
     // anew.
     catalogf("UPDATE shardwise.move m SET state = CASE WHEN leftovers THEN 'catching_up' ELSE "

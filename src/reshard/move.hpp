@@ -61,7 +61,4 @@ void set_state(RunningMove *, MoveState, const char *detail = nullptr);
 // Records something worth telling the operator: in move_event, and in the server's log.
 void add_event(const RunningMove *, const char *event, const char *detail);
 
-// Prefix of the names of all moves of this router on its shards: shardwise_<8 hex digits>_.
-char *object_prefix();
-
 } // namespace shardwise

@@ -1,15 +1,13 @@
 // A move's rows in the catalog.
 #include "pg/pg.hpp"
 
-#include "catalog/catalog.hpp"
+#include "catalog/moves.hpp"
 #include "reshard/move.hpp"
 #include "reshard/move_tables.hpp"
 
 extern "C" {
-#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "commands/async.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 }
 
@@ -80,14 +78,6 @@ Rows catalogf(const char *format, ...)
     return catalog(sql);
 }
 
-char *object_prefix()
-{
-    // Of this database on this server, so that several routers may share their shards' servers.
-    uint64 identity = GetSystemIdentifier() ^ (static_cast<uint64>(MyDatabaseId) << 32);
-    uint32 hash = hash_bytes(reinterpret_cast<const unsigned char *>(&identity), sizeof(identity));
-    return psprintf("shardwise_%08x_", hash);
-}
-
 static MoveState state_of(const char *name)
 {
     MoveState state;
@@ -127,7 +117,7 @@ RunningMove *load_move(int32 move_id)
     RunningMove *move = (RunningMove *)palloc0(sizeof(RunningMove));
     move->id = move_id;
     fill(move, read_row(move_id).values[0]);
-    move->object = psprintf("%s%d", object_prefix(), move_id);
+    move->object = psprintf("%s%d", move_object_prefix(), move_id);
     move->back = psprintf("%s_back", move->object);
     load_move_tables(move);
     return move;

@@ -88,6 +88,25 @@ Verification compare(RunningMove *move, const Flow *flow)
     return found;
 }
 
+// Compares along a flow, and repairs where the operator allowed it. True if the keys may be handed
+// over; *found says what was seen last.
+bool sides_agree(RunningMove *move, const Flow *flow, Verification *found)
+{
+    *found = compare(move, flow);
+    if (!differs(*found))
+        return true;
+    bool force = strcmp(move->on_mismatch, "force") == 0;
+    if (strcmp(move->on_mismatch, "repair") == 0) {
+        add_event(move, "differences found", describe(*found));
+        int64 repaired = repair_flow(flow);
+        add_event(move, "repaired", psprintf(INT64_FORMAT " rows", repaired));
+        *found = compare(move, flow);
+    }
+    // The choice was made for these differences, not for those to come.
+    catalogf("UPDATE shardwise.plan SET on_mismatch = 'stop' WHERE plan_id = %d", move->plan_id);
+    return force || !differs(*found);
+}
+
 Next verify(RunningMove *move)
 {
     if (strcmp(move->verification, "none") == 0) {
@@ -95,14 +114,8 @@ Next verify(RunningMove *move)
         return Next::Continue;
     }
     Flow flow = forward_flow(move);
-    Verification found = compare(move, &flow);
-    if (differs(found) && strcmp(move->on_mismatch, "repair") == 0) {
-        add_event(move, "differences found", describe(found));
-        int64 repaired = repair_flow(&flow);
-        add_event(move, "repaired", psprintf(INT64_FORMAT " rows", repaired));
-        found = compare(move, &flow);
-    }
-    if (!differs(found) || strcmp(move->on_mismatch, "force") == 0) {
+    Verification found;
+    if (sides_agree(move, &flow, &found)) {
         set_state(move, MoveState::Verified, describe(found));
         return Next::Continue;
     }
@@ -160,11 +173,13 @@ Next roll_back(RunningMove *move)
     Flow back = back_flow(move);
     turn_replication(move);
     if (strcmp(move->verification, "none") != 0) {
-        Verification found = compare(move, &back);
-        if (differs(found) && strcmp(move->on_mismatch, "force") != 0)
-            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                            errmsg("shards differ, so that the move cannot be rolled back"),
-                            errdetail_internal("%s", describe(found))));
+        Verification found;
+        if (!sides_agree(move, &back, &found))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATA_CORRUPTED),
+                     errmsg("verification found differences, so that the move is not rolled back"),
+                     errdetail_internal("%s", describe(found)),
+                     errhint("shardwise.resume_plan() can repair them.")));
         add_event(move, "verified", describe(found));
     }
     prepare_swap(move, &back);

@@ -299,7 +299,7 @@ uint64 relay(ShardSession *from, const char *query, ShardSession *to, const char
 
 // The owner's rows are locked, all their changes have arrived: what the other side has of these
 // keys is replaced.
-int64 repair_table(const Flow *flow, const MoveTable *table, const char *hashes)
+void repair_table(const Flow *flow, const MoveTable *table, const char *hashes)
 {
     char *condition = psprintf("%s AND %s = ANY (%s::pg_catalog.int8[])", table->filter,
                                table->key_hash, quote_literal_cstr(hashes));
@@ -307,15 +307,13 @@ int64 repair_table(const Flow *flow, const MoveTable *table, const char *hashes)
     runf(locker, "BEGIN; SELECT 1 FROM %s WHERE %s FOR SHARE", table->name, condition);
     await(flow, write_marker(flow));
     (void)run(flow->to, "SET session_replication_role = replica");
-    uint64 deleted =
-        runf(flow->to, "BEGIN; DELETE FROM %s WHERE %s", table->name, condition).affected;
-    uint64 copied = relay(
-        locker, format_sql("SELECT %s FROM %s WHERE %s", table->columns, table->name, condition),
-        flow->to, table->name, table->columns);
+    runf(flow->to, "BEGIN; DELETE FROM %s WHERE %s", table->name, condition);
+    (void)relay(locker,
+                format_sql("SELECT %s FROM %s WHERE %s", table->columns, table->name, condition),
+                flow->to, table->name, table->columns);
     (void)run(flow->to, "COMMIT; SET session_replication_role = origin");
     (void)run(locker, "COMMIT");
     close_shard_session(locker);
-    return static_cast<int64>(std::max(deleted, copied));
 }
 
 } // namespace
@@ -361,12 +359,14 @@ int64 repair_flow(const Flow *flow)
     ListCell *cell;
     foreach (cell, flow->move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
-        Rows rows =
-            catalogf("SELECT key_hashes FROM shardwise.move_verification WHERE move_id = %d "
-                     "AND relation = %s AND key_hashes <> '{}'",
-                     flow->move->id, quote_literal_cstr(table->name));
-        if (rows.count > 0)
-            repaired += repair_table(flow, table, rows.values[0][0]);
+        Rows rows = catalogf("SELECT key_hashes, cardinality(key_hashes) FROM "
+                             "shardwise.move_verification WHERE move_id = %d "
+                             "AND relation = %s AND key_hashes <> '{}'",
+                             flow->move->id, quote_literal_cstr(table->name));
+        if (rows.count == 0)
+            continue;
+        repair_table(flow, table, rows.values[0][0]);
+        repaired += strtoll(rows.values[0][1], nullptr, 10);
     }
     return repaired;
 }

@@ -27,7 +27,7 @@ struct Verification {
 Verification verify_flow(const Flow *, bool sampled);
 
 // Copies the rows that the last verification found different from the owner's side to the other.
-// Returns their number.
+// Returns the number of their keys.
 int64 repair_flow(const Flow *);
 
 } // namespace shardwise

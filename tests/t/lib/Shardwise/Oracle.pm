@@ -107,7 +107,7 @@ sub connect
 	{
 		my $pid = open2(my $from, my $to,
 			'psql', '-XqAt', '-d', $self->{router}->connstr('postgres'), '-f', '-', '-v', 'ON_ERROR_STOP=0');
-		$self->{session} = { pid => $pid, from => $from, to => $to };
+		$self->{session} = { pid => $pid, from => $from, to => $to, input => '' };
 		$to->autoflush(1);
 		my ($ok, $lines) = $self->ask('SELECT 1');
 		return if $ok;
@@ -123,6 +123,7 @@ sub disconnect
 	my $session = delete $self->{session} or return;
 	close $session->{to};
 	close $session->{from};
+	kill 'KILL', $session->{pid};
 	waitpid($session->{pid}, 0);
 	return;
 }
@@ -135,9 +136,8 @@ sub ask
 	my @lines;
 	local $SIG{PIPE} = 'IGNORE';
 	print { $session->{to} } "\\set ERROR false\n$sql;\n\\echo =:ERROR :SQLSTATE\n" or return (0, undef);
-	while (defined(my $line = readline $session->{from}))
+	while (defined(my $line = $self->read_line))
 	{
-		chomp $line;
 		if ($line =~ /^=(\w+) (\S+)$/)
 		{
 			$self->{state} = $2;
@@ -146,6 +146,23 @@ sub ask
 		push @lines, $line;
 	}
 	return (0, undef);
+}
+
+# The next line of psql; undef at its end, or when it says nothing for a long time: a client that lost
+# its server does not always notice.
+sub read_line
+{
+	my ($self) = @_;
+	my $session = $self->{session};
+	until ($session->{input} =~ /\n/)
+	{
+		my $bits = '';
+		vec($bits, fileno($session->{from}), 1) = 1;
+		return unless select($bits, undef, undef, 30);
+		return unless sysread($session->{from}, $session->{input}, 65536, length $session->{input});
+	}
+	$session->{input} =~ s/^(.*)\n//;
+	return $1;
 }
 
 # One statement of a random kind: (SQL, {row => value after it, undef: deleted}).

@@ -1,0 +1,108 @@
+# Moves of every strategy and of tables of every kind.
+use strict;
+use warnings;
+use lib 'lib';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shardwise::Cluster;
+use Shardwise::Moves;
+use Test::More;
+
+my $cluster = Shardwise::Cluster->new(conf => $Shardwise::Moves::conf);
+my $router = $cluster->router;
+
+# Moves, checks, moves back by a rollback or finishes; the content never changes.
+sub move_ok
+{
+	my ($name, $call, $tables, $end) = @_;
+	my %before = map { $_ => $cluster->sql("SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $_ t") } @$tables;
+	my $plan = start_plan($cluster, $call);
+	wait_plan_ok($cluster, $plan, 'swapped', "$name: moved");
+	is($cluster->sql("SELECT bool_and(verified_rows > 0 AND rows_done > 0) FROM shardwise.moves WHERE plan_id = $plan"), 't',
+		"$name: rows were copied and compared");
+	$cluster->sql("SELECT shardwise.${end}_plan($plan)");
+	wait_plan_ok($cluster, $plan, $end eq 'finish' ? 'done' : 'rolled_back', "$name: $end");
+	for my $table (@$tables)
+	{
+		is($cluster->sql("SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $table t"), $before{$table},
+			"$name: the content of $table is the same");
+		placed_ok($cluster, $table, (split /\|/, $before{$table})[0], "$name, $table");
+	}
+	leftovers_ok($cluster, $name);
+	return;
+}
+
+# consistent_hash, text keys, large values, all kinds of columns; a child without primary key.
+$cluster->sql(<<'SQL');
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE BETWEEN 0 AND 100);
+CREATE TABLE tenants (tenant text PRIMARY KEY, id bigint GENERATED ALWAYS AS IDENTITY, mood mood, share percent,
+	doc jsonb, tags text[], big text, twice numeric GENERATED ALWAYS AS (share * 2) STORED, at timestamptz, net inet);
+INSERT INTO tenants (tenant, mood, share, doc, tags, big, at, net)
+	SELECT 'tenant ' || i, (ARRAY['sad', 'ok', 'happy'])[1 + i % 3]::mood, i % 100, jsonb_build_object('i', i), ARRAY[i::text, 'x'],
+		(SELECT string_agg(md5((i * 1000 + j)::text), '') FROM generate_series(1, CASE WHEN i % 10 = 0 THEN 300 ELSE 1 END) j),
+		'2026-01-01'::timestamptz + i * interval '1 h', '10.0.0.1' FROM generate_series(1, 600) i;
+CREATE TABLE visits (tenant text NOT NULL, page text, hits int);
+INSERT INTO visits SELECT 'tenant ' || (1 + i % 600), 'page ' || i % 7, i FROM generate_series(1, 1500) i;
+INSERT INTO visits SELECT * FROM visits LIMIT 100;
+SELECT shardwise.distribute_table('tenants', 'tenant', 'consistent_hash', shards => '{s1,s2}');
+SELECT shardwise.distribute_table('visits', 'tenant', colocate_with => 'tenants');
+SQL
+move_ok('a shard joins', "plan_add_shard('s3')", [ 'tenants', 'visits' ], 'finish');
+move_ok('a tenant alone', "plan_move_key('tenants', '" . ($cluster->owner('tenants', "'tenant 7'") eq 's3' ? 's1' : 's3') . "', 'tenant 7')",
+	[ 'tenants', 'visits' ], 'finish');
+move_ok('a shard is drained', "plan_remove_shard('s3')", [ 'tenants', 'visits' ], 'rollback');
+
+# An update that brings a row into the moving range keeps its large value, as do updates that do not
+# touch it.
+my $large = $cluster->sql("SELECT min(tenant) FROM tenants WHERE length(big) > 5000 AND shardwise.locate('tenants', tenant) = 's1'");
+my $key = $cluster->sql("SELECT 'new ' || i FROM generate_series(1, 1000) i WHERE shardwise.locate('tenants', 'new ' || i) = 's1' LIMIT 1");
+my $big = $cluster->on_shard('s1', "SELECT md5(big) FROM tenants WHERE tenant = '$large'");
+my $touched = $cluster->sql("SELECT max(tenant) FROM tenants WHERE length(big) > 5000 AND shardwise.locate('tenants', tenant) = 's1'");
+my $plan = $cluster->sql("SELECT shardwise.plan_move_key('tenants', 's2', '$key')");
+$cluster->sql("SELECT shardwise.start_plan($plan)");
+wait_plan_ok($cluster, $plan, 'swapped', 'an empty key moves');
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+wait_plan_ok($cluster, $plan, 'rolled_back', 'and comes back');
+$router->safe_psql('postgres', "ALTER SYSTEM SET shardwise.move_chunk_size = '64kB'");
+$router->safe_psql('postgres', "ALTER SYSTEM SET shardwise.move_rate_limit = '20kB'");
+$router->reload;
+$plan = $cluster->sql("SELECT shardwise.plan_remove_shard('s1')");
+$cluster->sql("SELECT shardwise.start_plan($plan)");
+ok($router->poll_query_until('postgres', "SELECT count(*) > 0 FROM shardwise.move_chunk JOIN shardwise.move USING (move_id)
+	WHERE plan_id = $plan AND rows > 0 AND state = 'copying'"), 'the copy is under way');
+$cluster->on_shard('s1', "UPDATE tenants SET tenant = '$key' WHERE tenant = '$large'");
+$cluster->sql("UPDATE tenants SET share = 99 WHERE tenant = '$touched'");
+$router->safe_psql('postgres', "ALTER SYSTEM RESET shardwise.move_rate_limit");
+$router->reload;
+wait_plan_ok($cluster, $plan, 'swapped', 'all keys leave a shard');
+is($cluster->sql("SELECT md5(big) FROM tenants WHERE tenant = '$key'"), $big, 'the large value came along');
+is($cluster->sql("SELECT length(big) > 5000 AND share = 99 FROM tenants WHERE tenant = '$touched'"), 't', 'the other too');
+$cluster->sql("SELECT shardwise.finish_plan($plan)");
+wait_plan_ok($cluster, $plan, 'done', 'the shard is empty');
+is($cluster->on_shard('s1', 'SELECT (SELECT count(*) FROM tenants) + (SELECT count(*) FROM visits)'), 0, 'it holds no row');
+is($cluster->sql("SELECT count(*) FROM shardwise.ranges WHERE shard = 's1' AND 'tenants'::regclass = ANY (tables)"), 0, 'and owns no range');
+
+# range, over a composite key and partitions
+$cluster->sql(<<'SQL');
+CREATE TABLE readings (day date, device int, value float8, PRIMARY KEY (day, device)) PARTITION BY RANGE (day);
+CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE readings_2 PARTITION OF readings FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO readings SELECT '2026-01-01'::date + i % 59, i, i / 7.0 FROM generate_series(1, 2000) i;
+SELECT shardwise.distribute_table('readings', ARRAY['day', 'device'], 'range',
+	splits => '{"(2026-01-15,0)","(2026-02-10,500)"}', shards => '{s1,s2,s3}');
+SQL
+move_ok('a range', q{plan_move_range('readings', '(2026-01-10,0)', '(2026-01-15,0)', 's3')}, ['readings'], 'rollback');
+move_ok('a range for good', q{plan_move_range('readings', '(2026-01-20,0)', '(2026-02-03,100)', 's3')}, ['readings'], 'finish');
+move_ok('a pin in a range', q{plan_move_key('readings', 's1', '2026-02-20'::date, 50)}, ['readings'], 'finish');
+
+# list
+$cluster->sql(<<'SQL');
+CREATE TABLE countries (country text, id int, PRIMARY KEY (country, id));
+INSERT INTO countries SELECT (ARRAY['de', 'fr', 'it', 'es'])[1 + i % 4], i FROM generate_series(1, 800) i;
+SELECT shardwise.distribute_table('countries', 'country', 'list', splits => '{de,fr}', default_shard => 's3', shards => '{s1,s2}');
+SQL
+move_ok('a listed key', q{plan_move_range('countries', 'de', 'de', 's2')}, ['countries'], 'finish');
+move_ok('a key of the default', q{plan_move_key('countries', 's1', 'it')}, ['countries'], 'rollback');
+
+done_testing();
