@@ -45,8 +45,8 @@ struct Move {
 
 const char *move_range_kind_name(MoveRangeKind);
 
-// Prefix of the names of all objects that moves of this router make on shards: shardwise_, eight hex
-// digits and an underscore; the move's number follows.
+// Prefix of the names of all objects that moves of this router make on shards: shardwise_, eight
+// hex digits and an underscore; the move's number follows.
 char *move_object_prefix();
 
 // Reads a move with its ranges. Errors: 42704 if there is none.

@@ -312,7 +312,7 @@ static List *check_move_objects(List *checks, Session *session)
                  "UNION ALL SELECT 'schema', nspname FROM pg_catalog.pg_namespace "
                  "UNION ALL SELECT 'trigger', tgname FROM pg_catalog.pg_trigger) o "
                  "WHERE pg_catalog.starts_with(name::text, '%s') AND NOT "
-                 "pg_catalog.substring(name::text from %d)::text COLLATE \"C\" ~ '^(%s)(_.*)?$'",
+                 "pg_catalog.substr(name::text, %d) COLLATE \"C\" ~ '^(%s)(_.*)?$'",
                  prefix, static_cast<int>(strlen(prefix)) + 1,
                  active.values[0][0][0] != '\0' ? pipes(active.values[0][0]) : "none"));
     const char *names = result.ok && result.values != nullptr ? result.values[0] : nullptr;
