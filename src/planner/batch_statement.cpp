@@ -124,6 +124,39 @@ struct Remapping {
     int depth;  // queries entered
 };
 
+struct TargetUse {
+    int target;
+    int depth;
+};
+
+bool uses_target(Node *node, void *context)
+{
+    TargetUse *use = (TargetUse *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return ((Var *)node)->varno == use->target && (int)((Var *)node)->varlevelsup == use->depth;
+    if (IsA(node, Query)) {
+        use->depth++;
+        bool found = query_tree_walker((Query *)node, (bool (*)())uses_target, context, 0);
+        use->depth--;
+        return found;
+    }
+    return expression_tree_walker(node, (bool (*)())uses_target, context);
+}
+
+// A subquery of RETURNING that has one value, whatever becomes of the target's row: the router
+// computes it beforehand, when PostgreSQL's would be computed, too.
+bool is_known_beforehand(const Remapping *remapping, Node *node)
+{
+    if (!IsA(node, SubLink) || remapping->depth > 0 || remapping->source == 0)
+        return false;
+    SubLinkType type = ((SubLink *)node)->subLinkType;
+    TargetUse use = {remapping->write->target, 0};
+    return (type == EXPR_SUBLINK || type == EXISTS_SUBLINK || type == ARRAY_SUBLINK) &&
+           exprType(node) != RECORDOID && !uses_target(node, &use);
+}
+
 Node *remap_mutator(Node *node, void *context)
 {
     Remapping *remapping = (Remapping *)context;
@@ -142,6 +175,9 @@ Node *remap_mutator(Node *node, void *context)
         if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= remapping->depth)
             write->refusal = pstrdup("A subquery of RETURNING reads a CTE.");
     }
+    if (is_known_beforehand(remapping, node))
+        return (Node *)source_value(&write->source, remapping->source,
+                                    find_source_column(&write->source, (Expr *)node));
     if (!IsA(node, Var) || (int)((Var *)node)->varlevelsup != remapping->depth)
         return expression_tree_mutator(node, (Node * (*)()) remap_mutator, context);
 
@@ -429,6 +465,29 @@ static int *take_batch_columns(List *values)
     return columns;
 }
 
+// The statement's rows go to one shard, which cannot answer for the others.
+static bool reads_distributed_table(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
+    Query *query = (Query *)node;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        if (table != nullptr && !table->is_reference)
+            return true;
+    }
+    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
+}
+
+static bool has_foreign_subquery(Query *sent)
+{
+    return query_tree_walker(sent, (bool (*)())reads_distributed_table, nullptr, 0);
+}
+
 bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, List **values,
                    Projection *projection)
 {
@@ -439,6 +498,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     ship_query(sent, &shipping);
     if (write->refusal == nullptr)
         write->refusal = shipping.refusal;
+    if (write->refusal == nullptr && has_foreign_subquery(sent))
+        write->refusal =
+            pstrdup("A subquery of RETURNING or ON CONFLICT reads rows of several shards.");
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
