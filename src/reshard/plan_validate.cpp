@@ -69,27 +69,47 @@ char *pretty_size(double bytes)
 
 // ---- what the router knows ----------------------------------------------------------------------
 
-// Two single keys, or a key and a range, or two ranges of one keyspace have keys in common.
-bool ranges_overlap(const Keyspace *keyspace, const MoveRange *a, const MoveRange *b)
+// True if a key's bound lies below another one, where nullptr as `lower` is MINVALUE and as `upper`
+// MAXVALUE.
+bool key_is_below(const Keyspace *keyspace, ArrayType *lower, ArrayType *upper)
 {
-    if (a->kind != MoveRangeKind::Range || b->kind != MoveRangeKind::Range)
-        return false;
-    if (a->is_hashed)
-        return a->lower_hash <= b->upper_hash && b->lower_hash <= a->upper_hash;
-    auto below = [&](ArrayType *lower, ArrayType *upper) { // lower < upper
-        if (lower == nullptr || upper == nullptr)
-            return true;
-        Datum first[max_key_columns], second[max_key_columns];
-        key_from_text_array(keyspace, lower, first);
-        key_from_text_array(keyspace, upper, second);
-        return compare_keys(keyspace, first, second) < 0;
+    if (lower == nullptr || upper == nullptr)
+        return true;
+    Datum first[max_key_columns], second[max_key_columns];
+    key_from_text_array(keyspace, lower, first);
+    key_from_text_array(keyspace, upper, second);
+    return compare_keys(keyspace, first, second) < 0;
+}
+
+bool begins_below_end(const Keyspace *keyspace, const MoveRange *a, const MoveRange *b)
+{
+    return a->is_hashed ? a->lower_hash <= b->upper_hash
+                        : key_is_below(keyspace, a->lower_key, b->upper_key);
+}
+
+// Ranges of a move are in order, so both lists are walked once.
+bool ranges_overlap(const Keyspace *keyspace, const Move *a, const Move *b)
+{
+    auto is_range = [](const Move *move, int i) {
+        return i < move->nranges && move->ranges[i].kind == MoveRangeKind::Range;
     };
-    return below(a->lower_key, b->upper_key) && below(b->lower_key, a->upper_key);
+    int i = 0, j = 0;
+    while (is_range(a, i) && is_range(b, j)) {
+        CHECK_FOR_INTERRUPTS();
+        const MoveRange *one = &a->ranges[i], *other = &b->ranges[j];
+        bool one_begins = begins_below_end(keyspace, one, other);
+        bool other_begins = begins_below_end(keyspace, other, one);
+        if (one_begins && other_begins)
+            return true;
+        i += one_begins; // it lies below the other
+        j += other_begins;
+    }
+    return false;
 }
 
 bool holds_single_key(const Keyspace *keyspace, const Move *holder, const Move *other)
 {
-    const KeySet *set = load_key_set(keyspace, holder->id, CurrentMemoryContext);
+    const KeySet *set = nullptr;
     for (int i = 0; i < other->nranges; i++) {
         const MoveRange *range = &other->ranges[i];
         ArrayType *text = range->kind == MoveRangeKind::Pin   ? range->pin_key
@@ -99,6 +119,8 @@ bool holds_single_key(const Keyspace *keyspace, const Move *holder, const Move *
         if (text == nullptr)
             continue;
         key_from_text_array(keyspace, text, key);
+        if (set == nullptr)
+            set = load_key_set(keyspace, holder->id, CurrentMemoryContext);
         if (key_set_contains(keyspace, set, key))
             return true;
     }
@@ -116,11 +138,8 @@ bool moves_overlap(const Move *a, const Move *b)
     const Keyspace *keyspace = find_keyspace(a->keyspace_id);
     if (takes_default(a) && takes_default(b))
         return true;
-    for (int i = 0; i < a->nranges; i++)
-        for (int j = 0; j < b->nranges; j++)
-            if (ranges_overlap(keyspace, &a->ranges[i], &b->ranges[j]))
-                return true;
-    return holds_single_key(keyspace, a, b) || holds_single_key(keyspace, b, a);
+    return ranges_overlap(keyspace, a, b) || holds_single_key(keyspace, a, b) ||
+           holds_single_key(keyspace, b, a);
 }
 
 // Moves of other plans in the same keyspaces that are not over, as numbers. Rows are read as the
@@ -134,7 +153,7 @@ List *list_other_moves(int32 plan_id, int32 keyspace_id, MemoryContext context)
     SPI_execute_with_args("SELECT m.move_id FROM shardwise.move m "
                           "WHERE m.plan_id <> $1 AND m.keyspace_id = $2 "
                           "AND m.state NOT IN ('done', 'cancelled', 'rolled_back') "
-                          "ORDER BY m.move_id",
+                          "ORDER BY m.state = 'planned', m.move_id",
                           lengthof(types), const_cast<Oid *>(types), values, nullptr, true, 0);
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool isnull;
@@ -148,26 +167,36 @@ List *list_other_moves(int32 plan_id, int32 keyspace_id, MemoryContext context)
     return ids;
 }
 
+// Tells of a move of another plan that takes keys of this one. Returns whether it does.
+bool report_overlap(Validation *validation, const Move *other)
+{
+    ListCell *cell;
+    foreach (cell, validation->moves) {
+        const Move *move = static_cast<Move *>(lfirst(cell));
+        if (move->keyspace_id != other->keyspace_id || !moves_overlap(move, other))
+            continue;
+        bool active = other->state != MoveState::Planned;
+        add(&validation->findings, active ? "error" : "warning", "overlap",
+            psprintf("Move %d takes keys that move %d of plan %d takes too. %s", move->id,
+                     other->id, other->plan_id,
+                     active ? "Wait until that plan is done, or cancel it."
+                            : "Only one of the two plans can run; cancel the other."));
+        return true;
+    }
+    return false;
+}
+
+// One finding for each other plan is enough.
 void check_overlap(Validation *validation, int32 plan_id)
 {
+    List *reported = NIL; // of plan numbers
     ListCell *cell, *other_cell;
     foreach (cell, list_keyspaces_of(validation->moves)) {
         List *others = list_other_moves(plan_id, lfirst_int(cell), CurrentMemoryContext);
         foreach (other_cell, others) {
             const Move *other = read_move(lfirst_int(other_cell));
-            ListCell *own;
-            foreach (own, validation->moves) {
-                const Move *move = static_cast<Move *>(lfirst(own));
-                if (move->keyspace_id != other->keyspace_id || !moves_overlap(move, other))
-                    continue;
-                bool active = other->state != MoveState::Planned;
-                add(&validation->findings, active ? "error" : "warning", "overlap",
-                    psprintf("Move %d takes keys that move %d of plan %d takes too. %s", move->id,
-                             other->id, other->plan_id,
-                             active ? "Wait until that plan is done, or cancel it."
-                                    : "Only one of the two plans can run; cancel the other."));
-                break;
-            }
+            if (!list_member_int(reported, other->plan_id) && report_overlap(validation, other))
+                reported = lappend_int(reported, other->plan_id);
         }
     }
 }
