@@ -190,6 +190,7 @@ void copy_parsed_rows(CopyIn *in, Node *condition)
     RowStreamOptions options = {};
     options.by_attribute = true;
     options.copied_name = RelationGetRelationName(in->rel);
+    options.context = in->context;
     options.freeze = reader->opts.freeze;
     in->stream = open_row_stream(in->rel, options);
     TupleTableSlot *slot =
@@ -288,6 +289,7 @@ static void add_input_context(void *argument)
 uint64 copy_all_rows(CopyIn *in, Node *condition)
 {
     ErrorContextCallback callback = {error_context_stack, add_input_context, in};
+    in->context = error_context_stack;
     error_context_stack = &callback;
     ErrorData *error = try_read_rows(in, condition);
     error_context_stack = callback.previous;
@@ -312,6 +314,7 @@ void begin_forwarding(CopyIn *in, const char *preamble, int length, uint64 lines
     options.preamble_length = length;
     options.preamble_lines = lines;
     options.copied_name = RelationGetRelationName(in->rel);
+    options.context = in->context;
     in->copy = begin_shard_copy(options);
 }
 

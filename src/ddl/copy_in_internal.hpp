@@ -48,7 +48,8 @@ struct CopyIn {
     int ndefaults;
     bool volatile_defaults;
     CopyKey keys[max_key_columns];
-    bool in_input; // an error now is the input's, not a shard's
+    ErrorContextCallback *context; // around the command
+    bool in_input;                 // an error now is the input's, not a shard's
 };
 
 // Starts forwarding: `preamble` opens every shard's stream, and has `lines` lines.

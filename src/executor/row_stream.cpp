@@ -53,6 +53,7 @@ static ShardCopy *begin_copy(Relation rel, const List *columns, bool binary,
                  options.freeze ? ", FREEZE true" : "");
     copy.management = options.management;
     copy.copied_name = options.copied_name;
+    copy.context = options.context != nullptr ? options.context : error_context_stack;
     if (binary) {
         StringInfo header = makeStringInfo();
         append_binary_header(header);

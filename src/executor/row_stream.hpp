@@ -13,8 +13,9 @@ struct RowStreamOptions {
     bool by_attribute;       // rows are given by all attributes of the table, not by `columns`
     bool management;         // see ShardCopyOptions
     const char *copied_name; // see ShardCopyOptions
-    bool freeze;             // COPY's option
-    const List *shards;      // reference tables: of these shards; NIL: all
+    ErrorContextCallback *context; // see ShardCopyOptions; nullptr: the current one
+    bool freeze;                   // COPY's option
+    const List *shards;            // reference tables: of these shards; NIL: all
 };
 
 struct RowStream;

@@ -6,6 +6,8 @@
 namespace shardwise
 {
 
+struct ShardCopy;
+
 namespace
 {
 
@@ -14,6 +16,7 @@ constexpr int flush_size = 64 * 1024;
 constexpr int max_kept_buffer = 1024 * 1024;
 
 struct Stream {
+    ShardCopy *copy;
     int32 shard_id;
     Connection *connection;
     StringInfoData buffer;
@@ -33,6 +36,7 @@ struct ShardCopy {
     List *streams;
     Stream **by_shard; // by shard id
     int max_shard;
+    bool has_failed; // an error has been raised already
 };
 
 namespace
@@ -55,6 +59,7 @@ Stream *add_stream(ShardCopy *copy, int32 shard_id)
         copy->max_shard = shard_id;
     }
     Stream *stream = static_cast<Stream *>(palloc0(sizeof(Stream)));
+    stream->copy = copy;
     stream->shard_id = shard_id;
     stream->connection = join(copy, shard_id);
     initStringInfo(&stream->buffer);
@@ -72,6 +77,16 @@ Stream *stream_of(ShardCopy *copy, int32 shard_id)
     return add_stream(copy, shard_id);
 }
 
+// The COPY was ended for another statement, and the shard refuses the rows.
+extern "C" {
+static void stream_failed(void *argument)
+{
+    Stream *stream = static_cast<Stream *>(argument);
+    stream->failed = true;
+    fail_shard_copy(stream->copy, nullptr, 0);
+}
+}
+
 // Starts the stream, or starts it again after another statement had the connection.
 void open_stream(ShardCopy *copy, Stream *stream)
 {
@@ -79,7 +94,7 @@ void open_stream(ShardCopy *copy, Stream *stream)
         return;
     // The nesting level and the settings may be others by now.
     stream->connection = join(copy, stream->shard_id);
-    start_copy_in(stream->connection, copy->options.command, &stream->rows);
+    start_copy_in(stream->connection, copy->options.command, &stream->rows, stream_failed, stream);
     stream->opened = true;
     forget_lines_before(&stream->lines, stream->unsent);
     stream->unsent = {0, stream->lines.first_line};
@@ -217,9 +232,14 @@ ShardCopy *begin_shard_copy(const ShardCopyOptions &options)
 void fail_shard_copy(ShardCopy *copy, ErrorData *own, uint64 line)
 {
     Failure first;
-    end_streams(copy);
-    if (!read_outcomes(copy, &first) && (own == nullptr || first.line <= line))
-        raise_waiting_error(first.stream->connection, first.context);
+    if (!copy->has_failed) {
+        end_streams(copy);
+        if (!read_outcomes(copy, &first) && (own == nullptr || first.line <= line)) {
+            copy->has_failed = true;
+            error_context_stack = copy->options.context;
+            raise_waiting_error(first.stream->connection, first.context);
+        }
+    }
     if (own != nullptr)
         ReThrowError(own);
 }
@@ -255,6 +275,9 @@ void open_shard_copy(ShardCopy *copy, int32 shard_id)
 uint64 end_shard_copy(ShardCopy *copy, bool each)
 {
     fail_shard_copy(copy, nullptr, 0);
+    if (copy->has_failed) // and somebody has caught the error
+        ereport(ERROR, (errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+                        errmsg("rows were refused by a shard before the end of the COPY")));
     uint64 rows = 0;
     ListCell *cell;
     foreach (cell, copy->streams) {

@@ -18,6 +18,8 @@ struct ShardCopyOptions {
     // The name in CONTEXT ("COPY name, line 7"), whose line numbers become the input's. nullptr:
     // the user wrote no COPY, and CONTEXT does not speak of one.
     const char *copied_name;
+    // Shards' errors are reported in this context: that of the statement, not of the row.
+    ErrorContextCallback *context;
 };
 
 struct ShardCopy;

@@ -99,8 +99,11 @@ PGresult *run_command(Connection *, const char *sql);
 // wait_for_copy_progress(), and may push the data of other connections meanwhile.
 //
 // Where another statement needs the connection, the COPY is ended for it: copy_in_is_open() is then
-// false, and who has more rows starts it again.
-void start_copy_in(Connection *, const char *sql, uint64 *rows);
+// false, and who has more rows starts it again. If the shard refuses the rows at that moment,
+// `failed(owner)` is called, which raises the error that waits on the connection; nullptr: it is
+// raised as it is.
+void start_copy_in(Connection *, const char *sql, uint64 *rows, void (*failed)(void *) = nullptr,
+                   void *owner = nullptr);
 bool copy_in_is_open(const Connection *);
 void write_copy_data(Connection *, const char *data, int length);
 bool copy_is_backlogged(const Connection *);

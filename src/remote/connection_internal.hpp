@@ -106,8 +106,10 @@ struct Connection {
     Notice *notices_tail;
     Meter meter;
     char *copy_buffer;
-    int copy_unsent;   // bytes that may still be in libpq's buffer
-    bool copy_heard;   // the shard said something during a COPY
+    int copy_unsent;             // bytes that may still be in libpq's buffer
+    bool copy_heard;             // the shard said something during a COPY
+    void (*copy_failed)(void *); // raises the error of a COPY that was ended for another statement
+    void *copy_owner;
     uint64 *copy_rows; // where the COPY under way counts
 };
 
@@ -181,6 +183,10 @@ void queue_deallocations(Connection *);
 // Queues what makes the shard's session share the router session's settings.
 void sync_settings(Connection *);
 void forget_settings(Connection *);
+
+// copy.cpp
+// Ends a COPY into the shard because another statement needs the connection.
+void make_way_for_statement(Connection *);
 
 // command.cpp
 // Sends a command by the simple protocol, after what is queued.

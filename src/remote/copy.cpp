@@ -24,7 +24,8 @@ static void expect_copy(Connection *c, ExecStatusType expected)
                  errmsg("shard \"%s\" did not start the expected COPY", NameStr(c->shard_name))));
 }
 
-void start_copy_in(Connection *c, const char *sql, uint64 *rows)
+void start_copy_in(Connection *c, const char *sql, uint64 *rows, void (*failed)(void *),
+                   void *owner)
 {
     send_command(c, sql);
     start_measuring(&c->meter);
@@ -33,6 +34,8 @@ void start_copy_in(Connection *c, const char *sql, uint64 *rows)
     c->copy_unsent = 0;
     c->copy_heard = false;
     c->copy_rows = rows;
+    c->copy_failed = failed;
+    c->copy_owner = owner;
 }
 
 bool copy_in_is_open(const Connection *c)
@@ -110,6 +113,16 @@ void end_copy_in(Connection *c)
     send_copy_end(c);
     if (!read_copy_outcome(c))
         raise_exchange_error(c);
+}
+
+void make_way_for_statement(Connection *c)
+{
+    send_copy_end(c);
+    if (read_copy_outcome(c))
+        return;
+    if (c->copy_failed != nullptr)
+        c->copy_failed(c->copy_owner);
+    raise_exchange_error(c);
 }
 
 void send_copy_out(Connection *c, const char *sql)

@@ -304,7 +304,7 @@ void make_available(Connection *c)
         if (c->query != nullptr)
             store_remaining_rows(c->query);
         else if (c->copying_in)
-            end_copy_in(c); // who copies starts it again
+            make_way_for_statement(c);
         else
             drain_exchange(c);
     }

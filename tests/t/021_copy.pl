@@ -66,7 +66,10 @@ same_error('CSV over several lines', join('', map { qq($_,1,"one\ntwo\n\nthree"\
 same_error('CSV, ends of DOS', join('', map { qq($_,1,"one\ntwo\r\nthree"\r\n) } 1 .. 500) . "501,x,y\r\n", 'CSV HEADER');
 same_error('encoding', join("\n", @lines[ 0 .. 40 ], "50\t1\t\xff") . "\n", '');
 same_error('condition', text_with(777, "777\tx\ty"), 'WHERE a > 0');
-same_error('condition, far away', text_with(290001, "290001\t1000\ty"), 'WHERE a > 0');
+
+# Rows that were parsed on the way go to the shards in binary, which CONTEXT does not show.
+PostgreSQL::Test::Utils::append_to_file("$dir/parsed", text_with(290001, "290001\t1000\ty"));
+is((copy_error('t', "$dir/parsed", 'WHERE a > 0'))[1], 'COPY t, line 290001', 'condition, far away: the line');
 
 $cluster->sql("COPY (SELECT i::bigint AS k, CASE WHEN i = 99 THEN 1000 ELSE 1 END AS a, 'x'::text AS b
 	FROM generate_series(1, 200) i) TO '$dir/binary' (FORMAT binary)");
@@ -92,6 +95,22 @@ is_deeply([ copy_error("asking (k)", "/dev/null", "") ], [], "no data: no error"
 PostgreSQL::Test::Utils::append_to_file("$dir/again", join('', map { "$_\n" } 51 .. 80, 7));
 is((copy_error('asking (k)', "$dir/again", ''))[1], 'COPY asking, line 31', 'its lines still count');
 is($cluster->sql('SELECT count(*) FROM asking'), 50, 'nothing of it stays');
+
+$cluster->sql(<<'SQL');
+CREATE SEQUENCE drawn;
+CREATE FUNCTION at_times() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint := nextval('drawn');
+BEGIN IF n % 40000 = 0 THEN PERFORM count(*) FROM asked; END IF; RETURN n; END $$;
+CREATE TABLE much (k int PRIMARY KEY, a int CHECK (a > 0), n bigint DEFAULT at_times());
+SELECT shardwise.distribute_table('much', 'k');
+SQL
+$cluster->sql("COPY much (k, a) FROM PROGRAM 'seq 1 300000 | sed \"s/\$/,1/\"' CSV");
+is($cluster->sql('SELECT count(*), sum(k) FROM much'), '300000|45000150000', 'much data, interrupted now and then');
+PostgreSQL::Test::Utils::append_to_file("$dir/much", join('', map { $_ == 590001 ? "$_,0\n" : "$_,1\n" } 300001 .. 620000));
+(my $refusal, $context) = copy_error('much (k, a)', "$dir/much", 'CSV');
+like($refusal, qr/check constraint/, 'a row that a shard refuses when it is interrupted');
+like($context, qr/^COPY much, line 290001: "590001,0/, 'is found by its line');
+is($cluster->sql('SELECT count(*) FROM much'), '300000', 'nothing of it stays');
 
 # In a transaction block, with savepoints, and in a function.
 is($cluster->sql(<<"SQL"), '150', 'savepoints');
