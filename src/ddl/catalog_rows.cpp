@@ -379,6 +379,7 @@ void insert_shipped_object(Oid class_id, Oid object_id)
     Datum values[] = {ObjectIdGetDatum(object_id)};
     bool nulls[] = {false};
     insert_row(table, values, nulls);
+    CacheInvalidateRelcacheByRelid(catalog_table_oid(table)); // functions are cached
 }
 
 void confirm_distribution(Oid relid)

@@ -51,8 +51,12 @@ SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const 
     SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "could not connect to SPI");
-    int code = SPI_execute_with_args(sql, nparams, const_cast<Oid *>(types),
-                                     const_cast<Datum *>(values), nullptr, false, 0);
+    SPIPlanPtr plan = SPI_prepare(sql, nparams, const_cast<Oid *>(types));
+    if (plan == nullptr)
+        elog(ERROR, "could not prepare a catalog query: %s", SPI_result_code_string(SPI_result));
+    // Catalogs as they are, whatever the transaction's snapshot: as PostgreSQL's own caches see them.
+    int code = SPI_execute_snapshot(plan, const_cast<Datum *>(values), nullptr, GetLatestSnapshot(),
+                                    InvalidSnapshot, false, true, 0);
     if (code != SPI_OK_SELECT)
         elog(ERROR, "unexpected result %d of a catalog query", code);
 

@@ -48,6 +48,15 @@ is($writer->query_safe("SELECT twice FROM customers WHERE customer_id = $one"), 
 $writer->quit;
 $changer->quit;
 
+# Repeatable read: DDL looks at the catalogs as they are.
+$writer = $router->background_psql('postgres');
+$writer->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');
+$cluster->sql('ALTER TABLE customers ADD COLUMN fresh int, ADD CONSTRAINT fresh_check CHECK (fresh > 0); CREATE INDEX fresh_index ON customers (fresh)');
+$writer->query_safe('ALTER TABLE customers ALTER fresh SET DEFAULT 5, ADD CONSTRAINT fresh_too CHECK (fresh < 9); COMMIT');
+$writer->quit;
+is(drift(), '', 'also where the transaction is older than they');
+$cluster->sql('ALTER TABLE customers DROP COLUMN fresh');
+
 # A lost shard.
 my $victim = $cluster->shard('s2');
 $victim->stop('immediate');
