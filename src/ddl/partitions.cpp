@@ -12,6 +12,7 @@
 
 extern "C" {
 #include "catalog/objectaddress.h"
+#include "commands/tablecmds.h"
 #include "storage/lmgr.h"
 }
 
@@ -24,24 +25,13 @@ bool is_partition_command(const AlterTableCmd *command)
            command->subtype == AT_DetachPartitionFinalize;
 }
 
-static void copy_rows(const List *targets, Oid relid)
+static void finish_on_shards(Oid relid)
 {
-    Table table = *find_table(relid);
-    copy_rows_out(&table, targets);
-}
-
-static void copy_no_rows(const List *, Oid) {}
-
-// A local table becomes a partition with all its rows, or without any.
-static void ship(Oid relid, bool with_rows)
-{
-    table_tree(relid, AccessExclusiveLock);
+    CommandCounterIncrement();
     check_new_partition(relid);
     Management management = begin_ddl();
-    ship_partition(management.targets, relid, with_rows ? copy_rows : copy_no_rows);
+    finish_partition(management.targets, relid);
     end_management(&management);
-    if (with_rows)
-        empty_local_table(relid);
 }
 
 // Distributed tables can be joined to one if their equal keys are on the same shards.
@@ -71,16 +61,62 @@ static char *bound_sql(Oid relid)
     return rows.values[0][0];
 }
 
-static void attach(const UtilityCall &call, Oid parent, Oid partition)
+static bool has_key_columns(Oid parent, Oid partition)
 {
-    const Table *own = find_table(partition);
-    if (own == nullptr) {
-        run_locally(call);
-        CommandCounterIncrement();
-        ship(partition, true);
-        return;
+    const Table *table = find_table(parent);
+    for (int i = 0; i < table->nkeys; i++) {
+        AttrNumber own = get_attnum(partition, get_attname(parent, table->key_columns[i], false));
+        if (own == InvalidAttrNumber ||
+            get_atttype(partition, own) != get_atttype(parent, table->key_columns[i]))
+            return false;
     }
-    check_same_placement(find_table(parent), own);
+    return true;
+}
+
+// Gives a table the placement of another one.
+static void place_like(Oid relid, Oid model)
+{
+    Table table = *find_table(model);
+    const char *names[max_key_columns];
+    for (int i = 0; i < table.nkeys; i++)
+        names[i] = get_attname(model, table.key_columns[i], false);
+    insert_distribution(relid, table.is_reference ? 0 : table.keyspace->id, table.nkeys, names);
+}
+
+static void distribute_alone(Oid relid, Oid parent)
+{
+    table_tree(relid, AccessExclusiveLock);
+    Relation rel = relation_open(relid, AccessExclusiveLock);
+    CheckTableNotInUse(rel, "ATTACH PARTITION");
+    check_table_is_shippable(rel);
+    relation_close(rel, NoLock);
+    place_like(relid, parent);
+    Table table = *find_table(relid);
+    Management management = begin_ddl();
+    ship_future_partition(management.targets, relid);
+    copy_rows_out(&table, management.targets);
+    end_management(&management);
+    empty_local_table(relid);
+    CommandCounterIncrement();
+}
+
+// The rows of a local table go first: what the router then checks of them, foreign keys for one, it
+// checks on the shards.
+static void attach_local(const UtilityCall &call, Oid parent, Oid partition)
+{
+    bool may_attach = pg_class_ownercheck(parent, GetUserId()) &&
+                      pg_class_ownercheck(partition, GetUserId()) &&
+                      has_key_columns(parent, partition);
+    if (may_attach) // the router raises the error otherwise
+        distribute_alone(partition, parent);
+    run_locally(call);
+    delete_distribution(partition);
+    finish_on_shards(partition);
+}
+
+static void attach_distributed(const UtilityCall &call, Oid parent, Oid partition)
+{
+    check_same_placement(find_table(parent), find_table(partition));
     run_locally(call);
     delete_distribution(partition); // from here on it is its parent's
     change_shards(psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", qualified_table_name(parent),
@@ -89,14 +125,9 @@ static void attach(const UtilityCall &call, Oid parent, Oid partition)
 
 static void detach(const UtilityCall &call, Oid parent, Oid partition)
 {
-    Table table = *find_table(parent);
-    int32 keyspace_id = table.is_reference ? 0 : table.keyspace->id;
-    const char *names[max_key_columns];
-    for (int i = 0; i < table.nkeys; i++)
-        names[i] = get_attname(parent, table.key_columns[i], false);
     run_locally(call);
     CommandCounterIncrement();
-    insert_distribution(partition, keyspace_id, table.nkeys, names);
+    place_like(partition, parent);
     change_shards(psprintf("ALTER TABLE %s DETACH PARTITION %s", qualified_table_name(parent),
                            qualified_table_name(partition)));
 }
@@ -125,7 +156,10 @@ void forward_partition_command(const UtilityCall &call, AlterTableStmt *statemen
         change_shards(psprintf("ALTER INDEX %s ATTACH PARTITION %s", qualified_table_name(relid),
                                qualified_table_name(partition)));
     } else if (part->subtype == AT_AttachPartition) {
-        attach(call, relid, partition);
+        if (find_table(partition) == nullptr)
+            attach_local(call, relid, partition);
+        else
+            attach_distributed(call, relid, partition);
     } else {
         detach(call, relid, partition);
     }
@@ -161,7 +195,11 @@ bool forward_create_partition(const UtilityCall &call, CreateStmt *statement)
     }
     run_locally(call);
     CommandCounterIncrement();
-    ship(RangeVarGetRelid(name, NoLock, false), false);
+    Oid relid = RangeVarGetRelid(name, NoLock, false);
+    Management management = begin_ddl();
+    ship_future_partition(management.targets, relid);
+    end_management(&management);
+    finish_on_shards(relid);
     return true;
 }
 

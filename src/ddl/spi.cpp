@@ -54,7 +54,8 @@ SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const 
     SPIPlanPtr plan = SPI_prepare(sql, nparams, const_cast<Oid *>(types));
     if (plan == nullptr)
         elog(ERROR, "could not prepare a catalog query: %s", SPI_result_code_string(SPI_result));
-    // Catalogs as they are, whatever the transaction's snapshot: as PostgreSQL's own caches see them.
+    // Catalogs as they are, whatever the transaction's snapshot: as PostgreSQL's own caches see
+    // them.
     int code = SPI_execute_snapshot(plan, const_cast<Datum *>(values), nullptr, GetLatestSnapshot(),
                                     InvalidSnapshot, false, true, 0);
     if (code != SPI_OK_SELECT)

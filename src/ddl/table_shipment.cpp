@@ -176,14 +176,17 @@ void finish_tables(const Shipment *shipment)
         finish_access(shipment->targets, lfirst_oid(cell));
 }
 
-void ship_partition(const List *targets, Oid relid, void (*copy_rows)(const List *, Oid))
+void ship_future_partition(const List *targets, Oid relid)
 {
     ship_dependencies(targets, relid);
     ListCell *cell;
     foreach (cell, targets)
         refuse_existing_relations(static_cast<Target *>(lfirst(cell)), relid);
     run_all(targets, partition_creation_sql(relid));
-    copy_rows(targets, relid);
+}
+
+void finish_partition(const List *targets, Oid relid)
+{
     run_all(targets, partition_index_sql(relid));
     run_all(targets, partition_attach_sql(relid));
     run_all(targets, table_foreign_key_sql(relid));

@@ -60,8 +60,10 @@ Oid table_owner(Oid relid);
 // Makes the router's owner of a table its owner on the shards that know the role.
 void give_tables_to_owner(const List *targets, Oid relid);
 
-// Creates a table that is a partition by now and attaches it; `copy_rows` is called in between.
-void ship_partition(const List *targets, Oid relid, void (*copy_rows)(const List *, Oid));
+// Creates a table that is to become a partition, alone; then, once the router has attached it, the
+// rest: indexes, its place in the parent, foreign keys, triggers, rights.
+void ship_future_partition(const List *targets, Oid relid);
+void finish_partition(const List *targets, Oid relid);
 
 // Drops tables on the targets, in one statement so that foreign keys among them do not matter.
 // `cascade` also drops foreign keys of other tables. Missing tables do not matter.

@@ -19,7 +19,7 @@ INSERT INTO s_ref VALUES (0, NULL), (1, 0), (2, 1), (3, 1);
 -- shardwise: SELECT shardwise.distribute_table('"Odd DDL"."The ""Table"', 'Key Col')
 -- shardwise: SELECT shardwise.distribute_table('s_root', ARRAY['a', 'b'])
 CREATE TABLE s_log (tag text);
-CREATE FUNCTION s_note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO s_log VALUES (tg_tag); END $$;
+CREATE FUNCTION s_note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.s_log VALUES (tg_tag); END $$;
 CREATE EVENT TRIGGER s_event ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE INDEX') EXECUTE FUNCTION s_note();
 
 -- test
@@ -70,7 +70,7 @@ SELECT count(*), min(tenant) FROM s_one_x;
 ALTER TABLE s_one_x RENAME TO s_free;
 -- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 ALTER TABLE s_one ATTACH PARTITION s_free FOR VALUES IN (1, 2);
-CREATE TABLE s_tree (tenant int NOT NULL, name text NOT NULL, at date NOT NULL, v bigint, w int) PARTITION BY LIST (tenant);
+CREATE TABLE s_tree (tenant int NOT NULL, name text NOT NULL, at date NOT NULL, v bigint, w int, CONSTRAINT s_root_v_check CHECK (v >= 0)) PARTITION BY LIST (tenant);
 CREATE TABLE s_tree_1 PARTITION OF s_tree FOR VALUES IN (1, 2, 3);
 CREATE TABLE s_tree_2 PARTITION OF s_tree DEFAULT;
 CREATE INDEX ON s_tree (v);
