@@ -47,6 +47,18 @@ void await_first_result(Connection *);
 // again before its end is believed.
 extern bool (*may_send_read_again)();
 
+// The process that serves a connection on its shard.
+int connection_process(const Connection *);
+
+// Told about waits for a shard that last longer than deadlock_timeout: begun (and still going on,
+// after each further deadlock_timeout), and over; in between asked to raise what ends the wait.
+struct WaitHooks {
+    void (*begin)(Connection *);
+    void (*end)();
+    void (*check)();
+};
+extern const WaitHooks *wait_hooks;
+
 // Reads a query that is under way to its end; its error is raised.
 void finish_statements(Connection *);
 

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "pgstat.h"
+#include "storage/proc.h"
 #include "utils/wait_event.h"
 }
 
@@ -56,6 +57,22 @@ static void serve_interrupts(Connection *c)
         CHECK_FOR_INTERRUPTS();
 }
 
+const WaitHooks *wait_hooks = nullptr;
+static bool waits_long = false; // the hooks know about it
+
+int connection_process(const Connection *c)
+{
+    return c->pg != nullptr ? PQbackendPID(c->pg) : 0;
+}
+
+static void end_long_wait()
+{
+    if (!waits_long)
+        return;
+    waits_long = false;
+    wait_hooks->end();
+}
+
 // Waits for the socket once. Whatever happened, the caller looks again at what it waits for.
 static void wait_for_socket(Connection *c, uint32 events, long timeout = -1)
 {
@@ -73,9 +90,17 @@ static void wait_for_socket(Connection *c, uint32 events, long timeout = -1)
         }
     }
 
+    bool watched = timeout < 0 && wait_hooks != nullptr;
+    if (watched)
+        timeout = DeadlockTimeout;
     WaitEvent event;
-    if (WaitEventSetWait(c->wait_set, timeout, &event, 1, PG_WAIT_EXTENSION) == 0)
+    if (WaitEventSetWait(c->wait_set, timeout, &event, 1, PG_WAIT_EXTENSION) == 0) {
+        if (watched) {
+            waits_long = true;
+            wait_hooks->begin(c);
+        }
         return;
+    }
     if (event.events & WL_LATCH_SET)
         ResetLatch(MyLatch);
     else if (event.events & WL_SOCKET_READABLE) {
@@ -100,7 +125,10 @@ bool wait_for_result(Connection *c, TimestampTz deadline)
         if (PQflush(c->pg) == 1)
             events |= WL_SOCKET_WRITEABLE;
         wait_for_socket(c, events, timeout);
+        if (waits_long)
+            wait_hooks->check();
     }
+    end_long_wait();
     return true;
 }
 

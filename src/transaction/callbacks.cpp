@@ -3,9 +3,11 @@
 
 #include "transaction/commit_window.hpp"
 #include "monitor/monitor.hpp"
+#include "transaction/deadlock.hpp"
 #include "transaction/recovery.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
+#include "transaction/wait_table.hpp"
 
 namespace shardwise
 {
@@ -123,8 +125,10 @@ static void transaction_callback(XactEvent event, void *)
 
 static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
-    if (event == SUBXACT_EVENT_ABORT_SUB)
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
         leave_window();
+        end_wait();
+    }
     if (participant_count == 0)
         return;
     if (event == SUBXACT_EVENT_COMMIT_SUB)
@@ -140,6 +144,7 @@ void init_transaction()
     init_recovery_worker();
     init_stop_points();
     init_snapshots();
+    init_deadlock_detection();
     RegisterXactCallback(transaction_callback, nullptr);
     RegisterSubXactCallback(subtransaction_callback, nullptr);
 }

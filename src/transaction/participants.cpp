@@ -3,6 +3,7 @@
 
 #include "catalog/catalog.hpp"
 #include "transaction/recovery.hpp"
+#include "transaction/wait_table.hpp"
 
 namespace shardwise
 {
@@ -19,6 +20,8 @@ void forget_participants()
     participant_count = 0;
     participant_capacity = 0;
     lone_count = 0;
+    end_wait();
+    forget_sessions();
 }
 
 static Participant *find_participant(int32 shard_id)
@@ -141,6 +144,7 @@ static Participant *join_transaction(int32 shard_id, Connection *connection,
 {
     Participant *p = add_participant(shard_id, connection);
     set_scope(connection, Scope::Transaction);
+    note_session({connection_server(connection), connection_process(connection)});
     queue_begin(p, keeps_snapshot);
     return p;
 }

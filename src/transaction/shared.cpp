@@ -1,6 +1,7 @@
 #include "transaction/shared.hpp"
 
 #include "transaction/commit_window.hpp"
+#include "transaction/wait_table.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -18,6 +19,7 @@ namespace shardwise
 // Shards beyond this number are looked at each time they are used.
 static constexpr int max_shards = 4096;
 static constexpr int max_visits = 256;
+static constexpr int max_detectors = 64;
 
 struct ShardKey {
     Oid database;
@@ -28,16 +30,12 @@ struct SharedShard {
     pg_atomic_uint32 doubt; // 0: none; else counts the reasons
 };
 
-struct Visit {
-    Oid database;
-    TimestampTz due;
-};
-
 struct Shared {
     LWLock *lock;              // of the table of shards, and of visits
     pg_atomic_uint32 launcher; // pgprocno + 1
     int nvisits;
     Visit visits[max_visits];
+    Oid detectors[max_detectors];                 // databases where deadlocks are looked for
     pg_atomic_uint64 live[FLEXIBLE_ARRAY_MEMBER]; // by backend
 };
 
@@ -136,22 +134,66 @@ static void wake_launcher()
         SetLatch(&ProcGlobal->allProcs[launcher - 1].procLatch);
 }
 
-void request_visit(Oid database, TimestampTz due)
+static void request(Oid database, Task task, TimestampTz due)
 {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     int i = 0;
-    while (i < shared->nvisits && shared->visits[i].database != database)
+    while (i < shared->nvisits &&
+           (shared->visits[i].database != database || shared->visits[i].task != task))
         i++;
     if (i < shared->nvisits)
         shared->visits[i].due = std::min(shared->visits[i].due, due);
     else if (i < max_visits)
-        shared->visits[shared->nvisits++] = {database, due};
+        shared->visits[shared->nvisits++] = {database, task, due};
     LWLockRelease(shared->lock);
     if (due <= GetCurrentTimestamp())
         wake_launcher();
 }
 
-bool take_due_visit(Oid *database, long *milliseconds)
+void request_visit(Oid database, TimestampTz due)
+{
+    request(database, Task::Recovery, due);
+}
+
+static Oid *find_detector(Oid database)
+{
+    for (int i = 0; i < max_detectors; i++)
+        if (shared->detectors[i] == database)
+            return &shared->detectors[i];
+    return nullptr;
+}
+
+void request_deadlock_detection()
+{
+    LWLockAcquire(shared->lock, LW_SHARED);
+    bool is_running = find_detector(MyDatabaseId) != nullptr;
+    LWLockRelease(shared->lock);
+    if (!is_running)
+        request(MyDatabaseId, Task::Deadlocks, GetCurrentTimestamp());
+}
+
+extern "C" {
+static void end_deadlock_detection(int, Datum)
+{
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    *find_detector(MyDatabaseId) = InvalidOid;
+    LWLockRelease(shared->lock);
+}
+}
+
+bool begin_deadlock_detection()
+{
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    Oid *place = find_detector(MyDatabaseId) == nullptr ? find_detector(InvalidOid) : nullptr;
+    if (place != nullptr)
+        *place = MyDatabaseId;
+    LWLockRelease(shared->lock);
+    if (place != nullptr)
+        before_shmem_exit(end_deadlock_detection, 0);
+    return place != nullptr;
+}
+
+bool take_due_visit(Visit *visit, long *milliseconds)
 {
     TimestampTz now = GetCurrentTimestamp();
     bool found = false;
@@ -160,7 +202,7 @@ bool take_due_visit(Oid *database, long *milliseconds)
     for (int i = 0; i < shared->nvisits && !found; i++) {
         long left = TimestampDifferenceMilliseconds(now, shared->visits[i].due);
         if (shared->visits[i].due <= now) {
-            *database = shared->visits[i].database;
+            *visit = shared->visits[i];
             shared->visits[i] = shared->visits[--shared->nvisits];
             found = true;
         } else if (*milliseconds < 0 || left < *milliseconds) {
@@ -187,6 +229,7 @@ static void request_shared_memory()
         next_request_hook();
     RequestAddinShmemSpace(shared_size());
     RequestAddinShmemSpace(commit_window_size());
+    RequestAddinShmemSpace(wait_table_size());
     RequestAddinShmemSpace(hash_estimate_size(max_shards, sizeof(SharedShard)));
     RequestNamedLWLockTranche("shardwise_transactions", 1);
 }
@@ -210,6 +253,10 @@ static void make_shared_memory()
     if (!found)
         memset(window, 0, commit_window_size());
     make_commit_window(window, found);
+    void *waits = ShmemInitStruct("shardwise waits", wait_table_size(), &found);
+    if (!found)
+        memset(waits, 0, wait_table_size());
+    make_wait_table(waits, found);
     HASHCTL control = {};
     control.keysize = sizeof(ShardKey);
     control.entrysize = sizeof(SharedShard);

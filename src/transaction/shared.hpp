@@ -23,10 +23,21 @@ void mark_in_doubt(int32 shard_id);
 uint32 doubt_generation(int32 shard_id);
 void clear_doubt(int32 shard_id, uint32 generation);
 
-// Databases that recovery has to visit. The launcher takes the next one that is due and says how
-// long until then.
+// Databases that a worker has to visit, and what for. The launcher takes the next visit that is due
+// and says how long until then.
+enum class Task : uint8 { Recovery, Deadlocks };
+struct Visit {
+    Oid database;
+    Task task;
+    TimestampTz due;
+};
 void request_visit(Oid database, TimestampTz due);
-bool take_due_visit(Oid *database, long *milliseconds);
+bool take_due_visit(Visit *visit, long *milliseconds);
+
+// Has a worker look for deadlocks in this database, unless one does already.
+void request_deadlock_detection();
+// Where that worker is: false if there is another one.
+bool begin_deadlock_detection();
 // The launcher, to be woken when a visit is due at once.
 void register_launcher();
 

@@ -1,8 +1,9 @@
-// The processes that recover transactions by themselves. The launcher knows when which database is
-// to be visited, and starts a worker for it that visits it once: a worker that stayed would be in
-// the way of DROP DATABASE.
+// The processes that work by themselves: recovery, deadlocks. The launcher knows when which
+// database is to be visited, and starts a worker for it that visits it once: a worker that stayed
+// would be in the way of DROP DATABASE.
 #include "transaction/recovery.hpp"
 
+#include "transaction/deadlock.hpp"
 #include "transaction/shared.hpp"
 
 extern "C" {
@@ -22,7 +23,7 @@ extern "C" {
 namespace shardwise
 {
 
-static constexpr int max_workers = 4;
+static constexpr int max_workers = 8;
 static constexpr int visit_seconds = 30; // a worker gives up then
 
 static int recovery_interval = 60;
@@ -50,17 +51,25 @@ static void request_all_visits()
     CommitTransactionCommand();
 }
 
-static BackgroundWorkerHandle *start_worker(Oid database)
+// The worker's argument: the database, and above it the task.
+static Datum encode(const Visit *visit)
 {
+    return UInt64GetDatum((static_cast<uint64>(visit->task) << 32) | visit->database);
+}
+
+static BackgroundWorkerHandle *start_worker(const Visit *visit)
+{
+    const char *name =
+        visit->task == Task::Recovery ? "shardwise recovery worker" : "shardwise deadlock detector";
     BackgroundWorker worker = {};
-    snprintf(worker.bgw_name, BGW_MAXLEN, "shardwise recovery worker");
-    snprintf(worker.bgw_type, BGW_MAXLEN, "shardwise recovery worker");
+    snprintf(worker.bgw_name, BGW_MAXLEN, "%s", name);
+    snprintf(worker.bgw_type, BGW_MAXLEN, "%s", name);
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     snprintf(worker.bgw_library_name, BGW_MAXLEN, "shardwise");
     snprintf(worker.bgw_function_name, BGW_MAXLEN, "shardwise_recovery_worker");
-    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    worker.bgw_main_arg = encode(visit);
     worker.bgw_notify_pid = MyProcPid;
     BackgroundWorkerHandle *handle = nullptr;
     return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
@@ -86,12 +95,14 @@ static int count_running(BackgroundWorkerHandle **workers)
 // Starts workers for what is due; returns how long the launcher may sleep, -1: until it is woken.
 static long start_due_workers(BackgroundWorkerHandle **workers)
 {
-    Oid database;
-    long milliseconds;
-    while (count_running(workers) < max_workers && take_due_visit(&database, &milliseconds)) {
-        BackgroundWorkerHandle *handle = start_worker(database);
-        if (handle == nullptr) { // no free slot: later
-            request_visit(database, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000));
+    Visit visit;
+    long milliseconds = -1;
+    while (count_running(workers) < max_workers && take_due_visit(&visit, &milliseconds)) {
+        BackgroundWorkerHandle *handle = start_worker(&visit);
+        if (handle == nullptr) { // no free slot: later; who waits asks again
+            if (visit.task == Task::Recovery)
+                request_visit(visit.database,
+                              TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000));
             continue;
         }
         for (int i = 0; i < max_workers; i++) {
@@ -126,8 +137,18 @@ static void run_launcher()
     }
 }
 
+static void recover()
+{
+    // First: it has to happen also where this visit fails.
+    request_visit(MyDatabaseId, after_interval());
+    pgstat_report_activity(STATE_RUNNING, "recovering prepared transactions");
+    enable_timeout_after(STATEMENT_TIMEOUT, visit_seconds * 1000);
+    recover_all_shards();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+}
+
 // Visits one database. A shard that does not answer is tried again soon.
-static void run_worker(Oid database)
+static void run_worker(Oid database, Task task)
 {
     pqsignal(SIGTERM, die);
     pqsignal(SIGINT, StatementCancelHandler);
@@ -137,14 +158,14 @@ static void run_worker(Oid database)
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
     if (extension_exists()) {
-        // First: it has to happen also where this visit fails.
-        request_visit(database, after_interval());
         PushActiveSnapshot(GetTransactionSnapshot());
-        pgstat_report_activity(STATE_RUNNING, "recovering prepared transactions");
-        enable_timeout_after(STATEMENT_TIMEOUT, visit_seconds * 1000);
-        recover_all_shards();
-        disable_timeout(STATEMENT_TIMEOUT, false);
+        if (task == Task::Recovery)
+            recover();
         PopActiveSnapshot();
+        if (task == Task::Deadlocks && begin_deadlock_detection()) {
+            pgstat_report_activity(STATE_RUNNING, "looking for deadlocks over several servers");
+            detect_deadlocks();
+        }
     }
     CommitTransactionCommand();
 }
@@ -178,8 +199,9 @@ PGDLLEXPORT void shardwise_recovery_launcher(Datum)
     shardwise::run_launcher();
 }
 
-PGDLLEXPORT void shardwise_recovery_worker(Datum database)
+PGDLLEXPORT void shardwise_recovery_worker(Datum argument)
 {
-    shardwise::run_worker(DatumGetObjectId(database));
+    shardwise::run_worker(static_cast<Oid>(DatumGetUInt64(argument)),
+                          static_cast<shardwise::Task>(DatumGetUInt64(argument) >> 32));
 }
 }

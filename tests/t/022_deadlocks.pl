@@ -1,0 +1,107 @@
+# Deadlocks over several servers end with an error for one; timeouts, cancel and termination leave
+# no lock on any shard.
+use strict;
+use warnings;
+use lib 'lib';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shardwise::Cluster;
+use Test::More;
+
+my $cluster = Shardwise::Cluster->new(conf => "deadlock_timeout = '200ms'");
+my $router = $cluster->router;
+$cluster->fill_customers;
+$cluster->sql('CREATE TABLE local_only (id int PRIMARY KEY); INSERT INTO local_only VALUES (1)');
+
+# One key a shard.
+my %key = map { $_ => $cluster->on_shard($_, 'SELECT min(customer_id) FROM customers') }
+  $cluster->shard_names;
+my @keys = map { $key{$_} } sort keys %key;
+
+sub lock_sql { return $_[0] eq 'local' ? 'SELECT FROM local_only FOR UPDATE' : "UPDATE customers SET balance = balance WHERE customer_id = $_[0]"; }
+
+# Each session locks its own, then what the next one has. Returns the SQLSTATEs of all.
+sub circle
+{
+	my (@places) = @_;
+	my @sessions = map { $router->background_psql('postgres', on_error_stop => 0) } @places;
+	for my $i (0 .. $#places)
+	{
+		$sessions[$i]->query("\\set VERBOSITY verbose\nBEGIN; SAVEPOINT a;");
+		$sessions[$i]->query(lock_sql($places[$i]));
+	}
+	for my $i (0 .. $#places)
+	{
+		my $next = lock_sql($places[ ($i + 1) % @places ]);
+		$sessions[$i]->query_until(qr/^started$/m, "\\echo started\n$next;\nCOMMIT;\n");
+	}
+	my @states;
+	my $errors = '';
+	for my $session (@sessions)
+	{
+		$session->query('SELECT 1');
+		push @states, $session->{stderr} =~ /ERROR: +([0-9A-Z]{5}):/ ? $1 : 'ok';
+		$errors .= $session->{stderr};
+		$session->quit;
+	}
+	return (join(' ', sort @states), $errors);
+}
+
+my ($states, $errors) = circle($keys[0], $keys[1]);
+is($states, '40P01 ok', 'two shards: one of two sessions fails');
+like($errors, qr/ERROR: +40P01: deadlock detected\nDETAIL: +Process \d+ waits on shard "s\d" for process \d+\.\nProcess \d+ waits on shard "s\d" for process \d+\./,
+	'its detail names shards and processes');
+($states) = circle(@keys);
+is($states, '40P01 ok ok', 'three shards: one of three');
+($states, $errors) = circle($keys[0], 'local');
+is($states, '40P01 ok', 'a shard and a local table');
+like($errors, qr/waits on the router for process/, 'the detail says so');
+
+# A long wait that is none is left alone.
+my $holder = $router->background_psql('postgres');
+$holder->query_safe('BEGIN');
+$holder->query_safe(lock_sql($keys[0]));
+my $waiting = "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'shardwise' AND wait_event_type = 'Lock'";
+my $shard = $cluster->shard((sort keys %key)[0]);
+
+# Runs a transaction that writes on the second shard, then waits for the first; returns the SQLSTATE.
+sub blocked
+{
+	my ($setting, $act) = @_;
+	my $session = $router->background_psql('postgres', on_error_stop => 0);
+	$session->query("\\set VERBOSITY verbose\n$setting");
+	my $pid = $session->query('SELECT pg_backend_pid()');
+	$session->query('BEGIN; ' . lock_sql($keys[1]));
+	$session->query_until(qr/^started$/m, "\\echo started\n" . lock_sql($keys[0]) . ";\n");
+	if ($act)
+	{
+		$shard->poll_query_until('postgres', $waiting) or die 'does not wait';
+		$act->($pid);
+	}
+	eval { $session->query('SELECT 1'); };
+	my ($state) = $session->{stderr} =~ /(?:ERROR|FATAL): +([0-9A-Z]{5}):/;
+	# Only the holder's transaction is left on the shards, whatever the session does next.
+	my $left = 'SELECT count(*) = %d FROM pg_stat_activity WHERE application_name = \'shardwise\' AND backend_xid IS NOT NULL';
+	ok($cluster->shard('s2')->poll_query_until('postgres', sprintf($left, 0)), 'no lock is left')
+	  if $setting !~ /idle/;
+	eval { $session->quit; };
+	return $state // '';
+}
+
+is(blocked("SET lock_timeout = '300ms'"), '55P03', 'lock_timeout ends a wait on a shard');
+is(blocked("SET statement_timeout = '300ms'"), '57014', 'statement_timeout');
+is(blocked('SELECT 1', sub { $cluster->sql("SELECT pg_cancel_backend($_[0])") }), '57014', 'cancel');
+blocked('SELECT 1', sub { $cluster->sql("SELECT pg_terminate_backend($_[0], 60000)") }); # termination
+is($shard->safe_psql('postgres', $waiting =~ s/= 1/= 0/r), 't', 'nobody waits any more');
+$holder->query_safe('COMMIT');
+is($holder->query_safe('SELECT 2'), 2, 'the holder was not disturbed');
+
+my $idle = $router->background_psql('postgres', on_error_stop => 0);
+$idle->query("SET idle_in_transaction_session_timeout = '300ms'");
+$idle->query("BEGIN; @{[lock_sql($keys[0])]}; @{[lock_sql($keys[1])]};");
+ok($cluster->wait_until_idle, 'idle_in_transaction_session_timeout ends the shards\' transactions');
+is($cluster->sum_on_shards("SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'customers'"),
+	0, 'no lock is left');
+eval { $idle->quit; };
+
+done_testing();
