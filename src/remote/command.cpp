@@ -57,6 +57,8 @@ PGresult *run_command(Connection *c, const char *sql)
 void set_scope(Connection *c, Scope scope)
 {
     c->scope = scope;
+    if (c->pooled)
+        c->settings_known = false;
     if (scope == Scope::Transaction) {
         c->settings_in_transaction = false;
         c->savepoint = 0;

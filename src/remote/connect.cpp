@@ -179,6 +179,7 @@ void open_connection(Connection *c, Oid role)
         AllocSetContextCreate(TopMemoryContext, "shardwise connection", ALLOCSET_SMALL_SIZES);
     c->invalidated = false;
     c->lost = false;
+    c->pooled = server_is_pooled(server);
     c->max_prepared_transactions = -1;
     attach_meter(&c->meter, c->server);
     PG_TRY();

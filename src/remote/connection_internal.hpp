@@ -68,6 +68,7 @@ struct Connection {
     bool lost;        // the socket broke, or the session's state is unknown
     bool invalidated; // server or user mapping changed: replace when idle
     bool used_password;
+    bool pooled; // each transaction may have another session of the shard
     TimestampTz last_use;
     int max_prepared_transactions; // of the shard, -1: not yet known
 
@@ -128,6 +129,7 @@ void check_password_rule(const Connection *, const UserMapping *);
 bool is_server_option(const char *keyword);
 bool is_mapping_option_of_libpq(const char *keyword);
 bool mapping_requires_password(const UserMapping *);
+bool server_is_pooled(const ForeignServer *);
 
 // wait.cpp
 void create_wait_set(Connection *);

@@ -110,6 +110,8 @@ static void raise_unknown_option(const char *name, int place)
             appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "", o->keyword);
     if (place == place_mapping)
         appendStringInfoString(&known, ", password_required");
+    if (place == place_server)
+        appendStringInfoString(&known, ", pooled");
     ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
                     known.len > 0 ? errhint("Valid options in this context are: %s", known.data)
                                   : errhint("There are no valid options in this context.")));
@@ -128,6 +130,10 @@ static void check_option(const DefElem *option, int place)
                                     "may only be created or modified by the superuser.")));
         return;
     }
+    if (place == place_server && strcmp(name, "pooled") == 0) {
+        (void)defGetBoolean(const_cast<DefElem *>(option));
+        return;
+    }
     if ((place_of_keyword(name) & place) == 0)
         raise_unknown_option(name, place);
     if (!is_harmless(name) && !superuser())
@@ -135,6 +141,18 @@ static void check_option(const DefElem *option, int place)
                         errmsg("permission denied to set connection option \"%s\"", name),
                         errdetail("Only a superuser may let a connection use files or identities "
                                   "of the router's own operating system user.")));
+}
+
+// True where a pooler gives each transaction another session: what a session keeps is lost then.
+bool server_is_pooled(const ForeignServer *server)
+{
+    ListCell *cell;
+    foreach (cell, server->options) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, "pooled") == 0)
+            return defGetBoolean(option);
+    }
+    return false;
 }
 
 // Decides whether a role needs a password of its own for this mapping. Without one, the router's

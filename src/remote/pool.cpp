@@ -210,7 +210,7 @@ void init_remote()
 {
     DefineCustomIntVariable("shardwise.max_prepared_statements",
                             "Sets how many statements a connection keeps prepared on its shard.",
-                            nullptr, &max_prepared_statements, 1000, 1, 1000000, PGC_USERSET, 0,
+                            nullptr, &max_prepared_statements, 1000, 0, 1000000, PGC_USERSET, 0,
                             nullptr, nullptr, nullptr);
     pool = create_table("shardwise connections", sizeof(PoolEntry));
     roles = create_table("shardwise roles", sizeof(RoleEntry));

@@ -81,7 +81,8 @@ static void send_query(RemoteQuery *q)
         send_bulk(q);
         return;
     }
-    RemotePrepared *prepared = s->id != 0 ? find_prepared(c, s->id) : nullptr;
+    bool keep = s->id != 0 && !c->pooled && max_prepared_statements > 0;
+    RemotePrepared *prepared = keep ? find_prepared(c, s->id) : nullptr;
     if (c->stale_names != NIL)
         queue_deallocations(c);
 

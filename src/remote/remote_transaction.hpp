@@ -47,7 +47,7 @@ void await_first_result(Connection *);
 // again before its end is believed.
 extern bool (*may_send_read_again)();
 
-// The process that serves a connection on its shard.
+// The process that serves a connection on its shard; 0 behind a pooler.
 int connection_process(const Connection *);
 
 // Told about waits for a shard that last longer than deadlock_timeout: begun (and still going on,

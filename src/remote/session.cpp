@@ -149,7 +149,8 @@ Session *open_session(const ConnectionOptions &options, MemoryContext context, c
         ListCell *cell;
         foreach (cell, list) {
             DefElem *option = lfirst_node(DefElem, cell);
-            if (strcmp(option->defname, "password_required") == 0)
+            if (strcmp(option->defname, "password_required") == 0 ||
+                strcmp(option->defname, "pooled") == 0)
                 continue;
             keywords[count] = option->defname;
             values[count++] = defGetString(option);

@@ -144,10 +144,10 @@ static void remember(Connection *c, int i)
     sent->text = MemoryContextStrdup(c->context, current_text(followed[i]));
 }
 
-static void append_setting(StringInfo sql, const char *name, const char *value)
+static void append_setting(StringInfo sql, const char *name, const char *value, bool local)
 {
-    appendStringInfo(sql, "%spg_catalog.set_config(%s, %s, false)", sql->len > 0 ? ", " : "SELECT ",
-                     quote_literal_cstr(name), quote_literal_cstr(value));
+    appendStringInfo(sql, "%spg_catalog.set_config(%s, %s, %s)", sql->len > 0 ? ", " : "SELECT ",
+                     quote_literal_cstr(name), quote_literal_cstr(value), local ? "true" : "false");
 }
 
 static void queue_changes(Connection *c)
@@ -166,12 +166,12 @@ static void queue_changes(Connection *c)
         bool by_role = other_role && followed[i] == &search_path_setting->gen;
         if (!all && !by_role && is_unchanged(c, i))
             continue;
-        append_setting(&sql, followed_names[i], value_to_send(followed[i]));
+        append_setting(&sql, followed_names[i], value_to_send(followed[i]), c->pooled);
         remember(c, i);
     }
     if (all)
         for (const auto &setting : fixed_settings)
-            append_setting(&sql, setting[0], setting[1]);
+            append_setting(&sql, setting[0], setting[1], c->pooled);
 
     queue_command(c, sql.data);
     pfree(sql.data);
@@ -188,8 +188,11 @@ static bool role_matters(const Connection *c)
            strstr(current_text(&search_path_setting->gen), "$user") != nullptr;
 }
 
+// A pooled session is the transaction's alone: it gets its settings with each.
 void sync_settings(Connection *c)
 {
+    if (c->pooled && c->scope == Scope::Idle)
+        return;
     bool same = c->settings_known && !role_matters(c);
     for (int i = 0; same && i < followed_count; i++)
         same = is_unchanged(c, i);

@@ -62,7 +62,7 @@ static bool waits_long = false; // the hooks know about it
 
 int connection_process(const Connection *c)
 {
-    return c->pg != nullptr ? PQbackendPID(c->pg) : 0;
+    return c->pg != nullptr && !c->pooled ? PQbackendPID(c->pg) : 0; // a pooler makes one up
 }
 
 static void end_long_wait()

@@ -60,6 +60,8 @@ static void take_row()
 
 void note_session(RemoteSession session)
 {
+    if (session.pid == 0)
+        return;
     if (unlikely(own == nullptr))
         take_row();
     SpinLockAcquire(&own->mutex);
@@ -81,6 +83,8 @@ void forget_sessions()
 
 void begin_wait(RemoteSession session)
 {
+    if (session.pid == 0)
+        return;
     if (own == nullptr)
         take_row();
     SpinLockAcquire(&own->mutex);

@@ -7,7 +7,7 @@
 namespace shardwise
 {
 
-// A session on a shard: the foreign server, and the process there.
+// A session on a shard: the foreign server, and the process there, 0 where that is not known.
 struct RemoteSession {
     Oid server;
     int pid;
