@@ -19,11 +19,19 @@ constexpr const char *moves_sql =
     "SELECT m.*, extract(epoch FROM m.eta)::float8 AS eta_seconds FROM shardwise.moves m "
     "WHERE m.plan_id = $1::int ORDER BY m.position";
 
-bool needs_operator(const std::string &state)
+// Seconds after which a failed plan counts as failed although something else was asked of it.
+constexpr double patience = 60;
+
+// True if the plan stays in its state, for `seconds` now, until its operator says something. What
+// was asked of it last may still be under way.
+bool needs_operator(const std::string &state, const std::string &wanted, double seconds)
 {
-    for (const char *end : {"swapped", "done", "failed", "cancelled", "rolled_back", "paused"})
-        if (state == end)
-            return true;
+    if (state == "done" || state == "cancelled" || state == "rolled_back")
+        return true;
+    if (state == "failed" && seconds > patience)
+        return true;
+    if (state == "swapped" || state == "paused" || state == "failed")
+        return wanted != "rollback" && wanted != "finish" && wanted != "cancel";
     return false;
 }
 
@@ -138,10 +146,11 @@ Exit watch_plan(Context &context, int plan, const WatchOptions &options)
     Terminal terminal = standard_output();
     Screen screen(terminal);
     Log log;
-    Clock::time_point start = Clock::now();
+    Clock::time_point start = Clock::now(), since = start;
+    std::string last_state;
     while (true) {
         Rows found = context.session().query(
-            "SELECT state, error FROM shardwise.plans WHERE plan_id = $1::int", {number});
+            "SELECT state, error, wanted FROM shardwise.plan WHERE plan_id = $1::int", {number});
         if (found.rows.empty())
             throw Stop(Exit::Failure, "plan " + number + " does not exist");
         std::string state = found.value(0, "state").value_or("");
@@ -159,7 +168,11 @@ Exit watch_plan(Context &context, int plan, const WatchOptions &options)
             else
                 log.write(plan, state, moves);
         }
-        if (needs_operator(state)) {
+        if (state != last_state)
+            since = Clock::now();
+        last_state = state;
+        std::chrono::duration<double> unchanged = Clock::now() - since;
+        if (needs_operator(state, found.value(0, "wanted").value_or(""), unchanged.count())) {
             if (std::optional<std::string> error = found.value(0, "error"); error && !context.json)
                 std::cerr << "plan " << plan << ": " << *error << '\n';
             return exit_of(state);

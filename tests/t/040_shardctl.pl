@@ -6,12 +6,13 @@ use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Shardwise::Cluster;
+use Shardwise::Moves;
 use Test::More;
 
 my $program = $ENV{SHARDCTL};
 plan skip_all => 'shardctl is not built' unless $program && -x $program;
 
-my $cluster = Shardwise::Cluster->new;
+my $cluster = Shardwise::Cluster->new(conf => $Shardwise::Moves::conf);
 my $router = $cluster->router;
 my ($out, $err);
 
@@ -89,6 +90,36 @@ is(ctl('plans', '--json'), 0, 'plans');
 cmp_ok(scalar(@{ json() }), '>=', 4, 'lists them');
 is(ctl('balance'), 0, 'balance');
 like($out, qr/t +s1 +\d+/, 'by keyspace and shard');
+
+# a plan runs, is watched, goes back, and runs to its end
+is(ctl('plan', 'move-range', '--json', '--', 't', 'MINVALUE', '-4000000000000000000', 's3'), 0, 'plan a move');
+$plan = json()->{plan_id};
+is(ctl('start', $plan, '--watch', '--interval', '0.1'), 0, 'start --watch') or diag($out . $err);
+like($out, qr/^move \d+ s1 -> s3: swapped 100 %, \d+ rows verified/m, 'a line when a move has swapped') or diag($out);
+like($out, qr/^plan $plan: swapped$/m, 'ends when the plan has swapped');
+unlike($out, qr/\033/, 'no bars where there is no terminal');
+is(ctl('verify', 't', '--json'), 0, 'verify') or diag($out . $err);
+is(ctl('rollback', $plan), 2, 'rollback asks');
+is(ctl('rollback', $plan, '--yes', '--watch', '--json'), 0, 'rollback --watch --json') or diag($err);
+is(decode_json((split /\n/, $out)[-1])->{state}, 'rolled_back', 'the last line has the outcome');
+is(ctl('events', $plan), 0, 'events');
+like($out, qr/rolled_back/, 'tell what happened');
+is(ctl('plan', 'move-key', 't', 's3', '7', '--json'), 0, 'plan to isolate a key');
+$plan = json()->{plan_id};
+is(ctl('start', $plan, '-w'), 0, 'start');
+is(ctl('doctor'), 0, 'doctor');
+like($out, qr/plan $plan has swapped and can be rolled back/, 'reminds of finish');
+is(ctl('finish', $plan, '-y', '-w'), 0, 'finish') or diag($out . $err);
+is(ctl('locate', 't', '7'), 0, 'the key');
+is($out, "s3\n", 'is isolated');
+is(ctl('moves', $plan, '--json'), 0, 'moves');
+is(json()->[0]{state}, 'done', 'shows it is done');
+is(ctl('finish', $plan, '-y'), 1, 'what is over cannot be finished');
+is(ctl('watch', 999), 1, 'watch of no plan');
+is(ctl('plan', 'move-key', 't', 's1', '7', '--json'), 0, 'the key goes on');
+$plan = json()->{plan_id};
+is(ctl('start', $plan, '-w'), 0, 'moves');
+is(ctl('finish', $plan, '-y', '-w'), 0, 'and is there');
 
 # what takes away asks; there is no terminal here
 is(ctl('remove-shard', 's3'), 2, 'remove-shard wants a confirmation');
