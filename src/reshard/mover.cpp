@@ -3,6 +3,7 @@
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/fence.hpp"
+#include "reshard/move_tables.hpp"
 #include "reshard/mover.hpp"
 #include "reshard/settings.hpp"
 #include "reshard/swap.hpp"
@@ -46,9 +47,14 @@ char *describe(const Verification &found)
 
 // ---- the steps ---------------------------------------------------------------------------------
 
+// From here on DDL on the tables is refused; what is under way holds the other side of the lock.
 Next begin(RunningMove *move)
 {
-    set_state(move, MoveState::Copying);
+    in_transaction([&] {
+        catalog("LOCK TABLE shardwise.keyspace IN SHARE ROW EXCLUSIVE MODE");
+        set_state(move, MoveState::Copying);
+    });
+    load_move_tables(move);
     return Next::Continue;
 }
 

@@ -51,6 +51,13 @@ replica('s2', "UPDATE items SET value = value + 1 WHERE key = $keys[0]; DELETE F
 	INSERT INTO items VALUES ($stray, 999, 1)");
 $cluster->sql("SELECT shardwise.pause_plan($plan)");
 wait_plan_ok($cluster, $plan, 'paused', 'the plan pauses');
+my (undef, $states) = $cluster->errors('ALTER TABLE items ADD COLUMN more int');
+is_deeply($states, ['55006'], 'DDL on the tables of a move is refused');
+(undef, $states) = $cluster->errors("SELECT shardwise.start_plan($plan); SELECT shardwise.finish_plan($plan);
+	SELECT shardwise.start_plan(-1); SELECT shardwise.verify_move(-1); SELECT shardwise.resume_plan($plan, 'no');
+	SELECT * FROM shardwise.verify_table('pg_class'); CREATE ROLE stranger; SET ROLE stranger; SELECT shardwise.cancel_plan($plan);
+	SELECT * FROM shardwise.verify_table('items')");
+is_deeply($states, [qw(55000 55000 42704 42704 22023 42809 42501 42501)], 'functions refuse what makes no sense');
 set_rate('0');
 $cluster->sql("SELECT shardwise.resume_plan($plan)");
 wait_plan_ok($cluster, $plan, 'failed', 'differences stop the plan');

@@ -109,7 +109,8 @@ sub connect
 			'psql', '-XqAt', '-d', $self->{router}->connstr('postgres'), '-f', '-', '-v', 'ON_ERROR_STOP=0');
 		$self->{session} = { pid => $pid, from => $from, to => $to, input => '' };
 		$to->autoflush(1);
-		my ($ok, $lines) = $self->ask('SELECT 1');
+		# A statement ends before this client gives it up.
+		my ($ok, $lines) = $self->ask("SET statement_timeout = '6s'");
 		return if $ok;
 		$self->disconnect;
 		select(undef, undef, undef, 0.1);
@@ -158,7 +159,7 @@ sub read_line
 	{
 		my $bits = '';
 		vec($bits, fileno($session->{from}), 1) = 1;
-		return unless select($bits, undef, undef, 30);
+		return unless select($bits, undef, undef, 10);
 		return unless sysread($session->{from}, $session->{input}, 65536, length $session->{input});
 	}
 	$session->{input} =~ s/^(.*)\n//;
