@@ -178,7 +178,7 @@ void start(RouteScanState *state)
         return;
     }
     for (;;) {
-        bool alone = begin_read(state->shards, state->route->is_only_scan);
+        bool alone = begin_read(state->shards, state->route->is_only_scan, state->route->is_bulk);
         send_to_all(state);
         bool valid = !alone || end_read();
         if (valid && !map_has_moved(state))

@@ -207,7 +207,7 @@ void check_has_snapshot(int32 shard_id)
                         errhint("Retry the transaction.")));
 }
 
-bool begin_read(const List *shards, bool only_scan)
+bool begin_read(const List *shards, bool only_scan, bool is_bulk)
 {
     if (!is_first_use() || !reads_as_one_statement())
         return false;
@@ -222,6 +222,11 @@ bool begin_read(const List *shards, bool only_scan)
     }
     reads.commits = count_commits(); // before the look whether one is under way
     reads.guarded = reads.attempts > 0 || !commits_are_rare();
+    if (reads.guarded && is_bulk) {
+        reads.guarded = false;
+        take_snapshots(shards, true);
+        return false;
+    }
     if (reads.guarded) {
         list_free(enter_as_reader(connect_all, shards));
         reads.commits = count_commits();

@@ -7,7 +7,8 @@ namespace shardwise
 {
 
 // To be called before a statement sends its first read, where it reads more than one shard (or its
-// transaction may). `shards`: what it reads; `only_scan`: by one statement to each.
+// transaction may). `shards`: what it reads; `only_scan`: by one statement to each; `is_bulk`: one
+// that cannot be pipelined (COPY).
 //
 // Returns true if the reads are to be sent alone now, by join_shard(), and end_read() is to be
 // called then: where that returns false, they have to be dropped and begun anew. Otherwise the
@@ -17,7 +18,7 @@ namespace shardwise
 // they reach it: nothing to be done.
 //
 // Errors: 40001 where commits disturb it again and again; those of join_shard().
-bool begin_read(const List *shards, bool only_scan);
+bool begin_read(const List *shards, bool only_scan, bool is_bulk = false);
 bool end_read();
 
 } // namespace shardwise
