@@ -27,6 +27,7 @@ test:
 	@tests/run
 bench:
 	@tests/bench/run
+	@tests/bench/scatter
 	@tests/bench/moves
 	@tests/bench/bulk
 
