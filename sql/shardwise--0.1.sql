@@ -64,8 +64,9 @@ CREATE TABLE shardwise.distribution (
 CREATE INDEX distribution_keyspace ON shardwise.distribution (keyspace_id);
 
 -- Ranges that may hold rows on a shard which does not own them (a move is under way). Statements that
--- go to several shards leave these rows out. A row must be committed, and all transactions that hold a
--- lock on a table of the keyspace have ended, before rows are copied.
+-- go to several shards leave these rows out. A row without any bound or key, in a keyspace of strategy
+-- list, means all keys that neither an entry nor a pin names. A row must be committed, and all
+-- transactions that hold a lock on a table of the keyspace have ended, before rows are copied.
 CREATE TABLE shardwise.ghost_range (
     keyspace_id int NOT NULL,
     shard_id int NOT NULL,
@@ -660,12 +661,16 @@ CREATE VIEW shardwise.ranges AS
 COMMENT ON VIEW shardwise.ranges IS 'shard maps: who owns which range of the key space';
 
 CREATE VIEW shardwise.ghost_ranges AS
-    SELECT g.keyspace_id, k.tables, s.shard_name AS shard,
-           coalesce(shardwise.show_key(g.pin_key), nullif(g.lower_hash, -9223372036854775808)::text,
-                    shardwise.show_key(g.lower_key), 'MINVALUE') AS lower,
-           coalesce(shardwise.show_key(g.pin_key), nullif(g.upper_hash, 9223372036854775807)::text,
-                    shardwise.show_key(g.upper_key), 'MAXVALUE') AS upper
-      FROM shardwise.ghost_range g
+    SELECT g.keyspace_id, k.tables, s.shard_name AS shard, g.kind,
+           CASE kind WHEN 'range' THEN coalesce(nullif(lower_hash, -9223372036854775808)::text,
+                                                shardwise.show_key(lower_key), 'MINVALUE')
+                     WHEN 'key' THEN shardwise.show_key(coalesce(pin_key, lower_key)) END AS lower,
+           CASE kind WHEN 'range' THEN coalesce(nullif(upper_hash, 9223372036854775807)::text,
+                                                shardwise.show_key(upper_key), 'MAXVALUE')
+                     WHEN 'key' THEN shardwise.show_key(coalesce(pin_key, lower_key)) END AS upper
+      FROM (SELECT g.*, CASE WHEN pin_key IS NOT NULL THEN 'key' WHEN strategy <> 'list' THEN 'range'
+                             WHEN lower_key IS NULL THEN 'default' ELSE 'key' END AS kind
+              FROM shardwise.ghost_range g JOIN shardwise.keyspace USING (keyspace_id)) g
       JOIN shardwise.keyspaces k USING (keyspace_id)
       JOIN shardwise.shard s USING (shard_id);
 COMMENT ON VIEW shardwise.ghost_ranges

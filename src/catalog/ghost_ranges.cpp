@@ -142,12 +142,56 @@ char *outside_key_ranges(const KeySql *key, const GhostRanges *ghosts, int32 sha
     return sql.len > 0 ? sql.data : nullptr;
 }
 
-// ---- both --------------------------------------------------------------------------------------
+// ---- strategy list -----------------------------------------------------------------------------
+
+void append_literals(StringInfo list, const KeyIndex *index, Oid type)
+{
+    for (int i = 0; i < index->count; i++)
+        append_term(list, ", ", literal_sql(type, index->keys[i]));
+}
+
+void append_equals(StringInfo sql, const KeySql *key, const KeyIndex *index)
+{
+    for (int i = 0; i < index->count; i++)
+        append_term(sql, " OR ", equals_sql(key, &index->keys[(size_t)i * key->keyspace->nkeys]));
+}
+
+// Keys that an entry or a pin names. An array of one column's values is hashed by the shard.
+char *named_keys(const KeySql *key)
+{
+    const ShardMap *map = key->keyspace->map;
+    StringInfoData sql;
+    initStringInfo(&sql);
+    if (key->keyspace->nkeys > 1) {
+        append_equals(&sql, key, &map->listed);
+        append_equals(&sql, key, &map->pinned);
+        return sql.len > 0 ? sql.data : pstrdup("false");
+    }
+    Oid type = getBaseType(key->keyspace->key_types[0]);
+    append_literals(&sql, &map->listed, type);
+    append_literals(&sql, &map->pinned, type);
+    return sql.len == 0 ? pstrdup("false")
+                        : psprintf("%s %s ANY (ARRAY[%s])", key->columns[0],
+                                   operator_sql(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr),
+                                   sql.data);
+}
+
+char *outside_default(const KeySql *key, const GhostRanges *ghosts, int32 shard)
+{
+    for (int i = 0; i < ghosts->count; i++)
+        if (ghosts->ranges[i].shard == shard && ghosts->ranges[i].is_default)
+            return named_keys(key);
+    return nullptr;
+}
+
+// ---- all ----------------------------------------------------------------------------------------
 
 char *outside_ranges(const KeySql *key, const GhostRanges *ghosts, int32 shard)
 {
     if (key->keyspace->strategy == Strategy::Range)
         return outside_key_ranges(key, ghosts, shard);
+    if (key->keyspace->strategy == Strategy::List)
+        return outside_default(key, ghosts, shard);
     HashRange *merged = (HashRange *)palloc(sizeof(HashRange) * ghosts->count);
     int n = merged_hash_ranges(ghosts, shard, merged);
     return n > 0 ? outside_hash_ranges(key, merged, n) : nullptr;

@@ -218,6 +218,7 @@ static GhostRanges read_ghosts(const Keyspace *keyspace, Snapshot snapshot, Memo
         ghost->key = read(column::ghost_pin_key);
         if (ghost->key == nullptr && keyspace->strategy == Strategy::List)
             ghost->key = ghost->lower;
+        ghost->is_default = ghost->key == nullptr && keyspace->strategy == Strategy::List;
     }
     end_scan(&scan);
     return ghosts;

@@ -48,7 +48,7 @@ bool write_ghosts(const RunningMove *move, int32 shard_id)
                  "SELECT %d, %d, lower_hash, upper_hash, "
                  "CASE kind WHEN 'range' THEN lower_key END, upper_key, "
                  "CASE kind WHEN 'key' THEN lower_key ELSE pin_key END, move_id "
-                 "FROM shardwise.move_range WHERE move_id = %d AND kind IN ('range', 'key', 'pin')",
+                 "FROM shardwise.move_range WHERE move_id = %d AND kind <> 'except'",
                  move->keyspace_id, shard_id, move->id);
     return wait_for_statements(move);
 }
