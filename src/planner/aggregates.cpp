@@ -22,6 +22,7 @@ enum Rule {
     SumOfSums,       // sum(int8): a sum of numeric
     NumericAverage,  // avg of exact types: sum / count in numeric
     FloatingAverage, // avg(float): sum / count in float8
+    NumericVariance, // variance and stddev of exact types: count, sum, sum of squares in numeric
 };
 
 Aggref *make_aggregate(Oid function, Expr *argument, Oid result)
@@ -98,6 +99,31 @@ int find_rule(const Aggref *aggregate)
         return FloatingAverage;
     case F_SUM_INT8:
         return SumOfSums;
+    case F_VARIANCE_INT2:
+    case F_VARIANCE_INT4:
+    case F_VARIANCE_INT8:
+    case F_VARIANCE_NUMERIC:
+    case F_VAR_SAMP_INT2:
+    case F_VAR_SAMP_INT4:
+    case F_VAR_SAMP_INT8:
+    case F_VAR_SAMP_NUMERIC:
+    case F_VAR_POP_INT2:
+    case F_VAR_POP_INT4:
+    case F_VAR_POP_INT8:
+    case F_VAR_POP_NUMERIC:
+    case F_STDDEV_INT2:
+    case F_STDDEV_INT4:
+    case F_STDDEV_INT8:
+    case F_STDDEV_NUMERIC:
+    case F_STDDEV_SAMP_INT2:
+    case F_STDDEV_SAMP_INT4:
+    case F_STDDEV_SAMP_INT8:
+    case F_STDDEV_SAMP_NUMERIC:
+    case F_STDDEV_POP_INT2:
+    case F_STDDEV_POP_INT4:
+    case F_STDDEV_POP_INT8:
+    case F_STDDEV_POP_NUMERIC:
+        return NumericVariance;
     case F_SUM_NUMERIC:
     case F_SUM_FLOAT4:
     case F_SUM_FLOAT8:
@@ -164,6 +190,93 @@ Expr *sum_of(Var *var)
     }
 }
 
+// ---- variance ----------------------------------------------------------------------------------
+
+Expr *as_numeric(Expr *value)
+{
+    switch (exprType((Node *)value)) {
+    case INT2OID:
+        return cast_to(F_NUMERIC_INT2, value, NUMERICOID);
+    case INT4OID:
+        return cast_to(F_NUMERIC_INT4, value, NUMERICOID);
+    case INT8OID:
+        return cast_to(F_NUMERIC_INT8, value, NUMERICOID);
+    default:
+        return value;
+    }
+}
+
+Expr *numeric_call(Oid function, Expr *left, Expr *right)
+{
+    return call(function, list_make2(copy_node(left), copy_node(right)), NUMERICOID);
+}
+
+// sum(x) or sum(x * x), in numeric.
+Aggref *sum_of_power(const Aggref *aggregate, bool squared)
+{
+    Aggref *sum = with_function(aggregate, F_SUM_NUMERIC, NUMERICOID);
+    TargetEntry *entry = (TargetEntry *)linitial(sum->args);
+    entry->expr = as_numeric(entry->expr);
+    if (squared)
+        entry->expr = numeric_call(F_NUMERIC_MUL, entry->expr, entry->expr);
+    sum->aggargtypes = list_make1_oid(NUMERICOID);
+    return sum;
+}
+
+Expr *case_when(Expr *condition, Expr *result, Expr *otherwise)
+{
+    CaseWhen *when = makeNode(CaseWhen);
+    when->expr = condition;
+    when->result = result;
+    when->location = -1;
+    CaseExpr *choice = makeNode(CaseExpr);
+    choice->casetype = NUMERICOID;
+    choice->args = list_make1(when);
+    choice->defresult = otherwise;
+    choice->location = -1;
+    return (Expr *)choice;
+}
+
+// The square root with as many digits as the variance has, which is what PostgreSQL's stddev shows.
+Expr *square_root(Expr *variance)
+{
+    Expr *root = call(F_SQRT_NUMERIC, list_make1(copy_node(variance)), NUMERICOID);
+    Expr *scale = call(F_SCALE, list_make1(copy_node(variance)), INT4OID);
+    CoalesceExpr *coalesce = makeNode(CoalesceExpr); // NaN has no scale
+    coalesce->coalescetype = NUMERICOID;
+    coalesce->args =
+        list_make2(call(F_ROUND_NUMERIC_INT4, list_make2(root, scale), NUMERICOID), variance);
+    coalesce->location = -1;
+    return (Expr *)coalesce;
+}
+
+// (n * sum(x * x) - sum(x)^2) / (n * (n - 1)), or by n * n; numeric.c takes the same steps, so that
+// digits are the same.
+Expr *finish_variance(const Aggref *aggregate, List *vars)
+{
+    char *name = get_func_name(aggregate->aggfnoid);
+    bool is_population = strstr(name, "_pop") != nullptr;
+    Expr *zero = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(0), NUMERICOID);
+    Expr *one = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(1), NUMERICOID);
+    Expr *n = sum_of((Var *)linitial(vars));
+    Expr *sum = sum_of((Var *)lsecond(vars));
+    Expr *squares = sum_of((Var *)lthird(vars));
+
+    Expr *difference = numeric_call(F_NUMERIC_SUB, numeric_call(F_NUMERIC_MUL, n, squares),
+                                    numeric_call(F_NUMERIC_MUL, sum, sum));
+    Expr *divisor =
+        numeric_call(F_NUMERIC_MUL, n, is_population ? n : numeric_call(F_NUMERIC_SUB, n, one));
+    Expr *value = numeric_call(F_NUMERIC_DIV, difference, divisor);
+    if (strncmp(name, "stddev", 6) == 0)
+        value = square_root(value);
+    // Rounding may leave less than nothing.
+    Expr *vanishes = call(F_NUMERIC_LE, list_make2(difference, copy_node(zero)), BOOLOID);
+    value = case_when(vanishes, copy_node(zero), value);
+    Expr *enough =
+        call(F_NUMERIC_GT, list_make2(copy_node(n), is_population ? zero : one), BOOLOID);
+    return case_when(enough, value, (Expr *)makeNullConst(NUMERICOID, -1, InvalidOid));
+}
+
 Expr *or_zero(Expr *sum)
 {
     CoalesceExpr *coalesce = makeNode(CoalesceExpr);
@@ -186,6 +299,9 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
     if (split->rule == NumericAverage || split->rule == FloatingAverage)
         split->partials =
             list_make2(sum_for_average(aggregate), with_function(aggregate, F_COUNT_ANY, INT8OID));
+    else if (split->rule == NumericVariance)
+        split->partials = list_make3(with_function(aggregate, F_COUNT_ANY, INT8OID),
+                                     sum_of_power(aggregate, false), sum_of_power(aggregate, true));
     else
         split->partials = list_make1(copy_node(aggregate));
     return true;
@@ -201,6 +317,8 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
         return cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID);
     case SumOfSums:
         return sum_of(first);
+    case NumericVariance:
+        return finish_variance(aggregate, vars);
     case NumericAverage:
         return call(
             F_NUMERIC_DIV,

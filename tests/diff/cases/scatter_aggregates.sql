@@ -137,3 +137,8 @@ SELECT product(item_id) FROM orders WHERE order_id % 20 = 0;
 DROP AGGREGATE public.product(numeric);
 DROP AGGREGATE public.numbers(bigint);
 DROP FUNCTION public.concat_numbers(text, bigint);
+SELECT region, variance(v), var_samp(v), var_pop(v), stddev(v), stddev_samp(v), stddev_pop(v), stddev(v) FILTER (WHERE v > 3), variance(n), stddev_pop(n), var_pop(b) FROM (SELECT region, region * customer_id::int AS v, CASE customer_id WHEN 7 THEN 'NaN' WHEN 8 THEN NULL WHEN 9 THEN 123456789012345678901234567890.123456 WHEN 11 THEN 'Infinity' ELSE balance / 7 END AS n, customer_id * 1000000007 AS b FROM customers) x GROUP BY region ORDER BY region;
+SELECT stddev(item_id), variance(item_id::int2), stddev_pop(order_id), stddev(amount) + 1, var_samp(amount) FROM orders WHERE order_id < 2;
+SELECT stddev(item_id), var_pop(amount), variance(order_id), var_pop(order_id) FROM orders WHERE order_id < 0;
+SELECT item_id, stddev(amount), variance(amount * 1e-20), stddev(amount * 1e20) FROM orders GROUP BY item_id HAVING stddev_pop(amount) > 10 ORDER BY stddev(amount), item_id;
+SELECT stddev(1), var_pop(2.50), stddev_samp(0.0001), variance(1e-9) FROM orders;
