@@ -224,4 +224,22 @@ NormalizedQuery normalize_query(Query *query)
     return {state.hash, state.constants};
 }
 
+static Node *restore_mutator(Node *node, void *context)
+{
+    List *constants = (List *)context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query))
+        return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) restore_mutator, context,
+                                          0);
+    if (IsA(node, Param) && ((Param *)node)->paramid >= constant_param_base)
+        return (Node *)list_nth(constants, ((Param *)node)->paramid - constant_param_base);
+    return expression_tree_mutator(node, (Node * (*)()) restore_mutator, context);
+}
+
+Node *restore_constants(Node *node, List *constants)
+{
+    return restore_mutator(node, constants);
+}
+
 } // namespace shardwise

@@ -19,4 +19,7 @@ struct NormalizedQuery {
 // statement means the same with a parameter there. The caller owns the tree.
 NormalizedQuery normalize_query(Query *query);
 
+// A copy of a tree that normalize_query() took `constants` out of, with the constants again.
+Node *restore_constants(Node *node, List *constants);
+
 } // namespace shardwise

@@ -3,12 +3,14 @@
 #include "pg/deparse.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
+#include "planner/normalize.hpp"
 #include "planner/parameters.hpp"
 #include "planner/projection.hpp"
 #include "planner/route.hpp"
 #include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
+#include "planner/statement_ids.hpp"
 #include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
 
@@ -307,6 +309,17 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     route->sql = deparse_query(sent);
     route->query = sent;
     route->functions = shipping.functions;
+    return route;
+}
+
+Route *compile_kept_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
+                          List *constants, List **values)
+{
+    Route *route = compile_route(sent, shipping, analysis, values);
+    if (constants == NIL)
+        return route;
+    *values = (List *)restore_constants((Node *)*values, constants);
+    route->statement_id = find_statement_id(route);
     return route;
 }
 

@@ -3,6 +3,7 @@
 #include "pg/query_tree.hpp"
 #include "planner/aggregates.hpp"
 #include "planner/locked_rows.hpp"
+#include "planner/normalize.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
@@ -50,9 +51,7 @@ bool has_record(List *columns)
 // Could it be many rows? Bulk reads cost more to start: the shard plans them each time.
 bool yields_many_rows(const Query *remote, const Route *route)
 {
-    if (remote->limitCount != nullptr || (remote->hasAggs && remote->groupClause == NIL))
-        return false;
-    return route->nparams == 0 || remote->jointree->quals == nullptr;
+    return !yields_few_rows(remote) && (route->nparams == 0 || remote->jointree->quals == nullptr);
 }
 
 // The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
@@ -75,11 +74,15 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
     if (shipping.refusal != nullptr)
         return nullptr;
     bool locks = lock_marked_rows(remote);
+    // The shards keep the statement prepared for the next one that differs in constants alone.
+    List *constants = NIL;
+    if (yields_few_rows(remote) && !locks)
+        constants = normalize_query(remote).constants;
     KeyAnalysis analysis = analyze_keys(remote);
     if (apply_row_security(remote) != nullptr)
         return nullptr;
     List *values = NIL;
-    Route *route = compile_route(remote, shipping, analysis, &values);
+    Route *route = compile_kept_route(remote, shipping, analysis, constants, &values);
     route->tier = Tier::Scatter;
     route->writes = route->only_locks = locks;
     route->binary_results = columns_travel_in_binary(columns);

@@ -141,19 +141,6 @@ CachedStatement *add_statement(uint64 hash, Query *shape)
 // ---- from the cached plan to the plan of one statement
 // --------------------------------------------
 
-Node *restore_constants(Node *node, void *context)
-{
-    List *constants = (List *)context;
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Query))
-        return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) restore_constants, context,
-                                          0);
-    if (IsA(node, Param) && ((Param *)node)->paramid >= constant_param_base)
-        return (Node *)list_nth(constants, ((Param *)node)->paramid - constant_param_base);
-    return expression_tree_mutator(node, (Node * (*)()) restore_constants, context);
-}
-
 List *restore_list(List *exprs, List *constants)
 {
     List *restored = NIL;

@@ -47,6 +47,11 @@ static bool find_largest(Node *node, void *context)
     return query_tree_walker((Query *)node, (bool (*)())find_largest, context, 0);
 }
 
+bool yields_few_rows(const Query *query)
+{
+    return query->limitCount != nullptr || (query->hasAggs && query->groupClause == NIL);
+}
+
 double expected_rows(const Query *query)
 {
     if (query->hasAggs && query->groupClause == NIL)

@@ -18,4 +18,7 @@ TableSize known_size(const Table *table);
 // A rough guess at the number of rows that all shards together return for a query.
 double expected_rows(const Query *query);
 
+// Whether the form of a query allows but a few rows: LIMIT, aggregates of all rows.
+bool yields_few_rows(const Query *query);
+
 } // namespace shardwise

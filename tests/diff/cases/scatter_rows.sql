@@ -336,3 +336,30 @@ EXECUTE top_orders (1);
 CREATE TEMP TABLE from_prepared AS EXECUTE top_orders (4);
 SELECT * FROM from_prepared;
 DEALLOCATE top_orders;
+
+-- Statements that differ in constants alone are one to the shards, until a definition changes.
+CREATE TABLE kept (k bigint PRIMARY KEY, v int, t text);
+-- shardwise: SELECT shardwise.distribute_table('kept', 'k', strategy => 'range', splits => ARRAY['100', '200'])
+INSERT INTO kept SELECT i, i % 7, 'v' || i FROM generate_series(1, 300) i;
+SELECT count(*), max(v), min(t), string_agg(DISTINCT v::text, ',') FROM kept WHERE k BETWEEN 50 AND 150;
+SELECT count(*), max(v), min(t), string_agg(DISTINCT v::text, ';') FROM kept WHERE k BETWEEN 250 AND 260;
+SELECT count(*), max(v) + 1, 'a' FROM kept WHERE k IN (5, 150, 250) AND t LIKE 'v1%';
+SELECT count(*), max(v) + 2, 'b' FROM kept WHERE k IN (5, 7, 99) AND t LIKE 'v_';
+SELECT count(*) FILTER (WHERE v > 2), sum(v * 2), 'c' FROM kept WHERE k < 3000000000 AND v < 1.5 HAVING count(*) > 1;
+SELECT count(*) FILTER (WHERE v > 1), sum(v * 3), 'd' FROM kept WHERE k < 150.5 AND v < 3 HAVING count(*) > 1000;
+SELECT v, k, 'e' AS c, k + 1 AS n FROM kept WHERE k >= 95 ORDER BY c, n, k % 3 LIMIT 10;
+SELECT v, k, 'f' AS c, k + 2 AS n FROM kept WHERE k >= 195 ORDER BY c, n, k % 4 LIMIT 10 OFFSET 3;
+SELECT DISTINCT ON (v + 1) v + 1, t || 'x' FROM kept WHERE k > 20 ORDER BY v + 1, t || 'x' LIMIT 3;
+SELECT DISTINCT v % 3, 'g' FROM kept WHERE k > 120 ORDER BY v % 3 LIMIT 2;
+SELECT k, sum(v) OVER (PARTITION BY k, v + 1 ORDER BY v + 2 ROWS 1 PRECEDING), coalesce(t, 'none') FROM kept WHERE t > 'v2' ORDER BY k LIMIT 4;
+SELECT v FROM kept WHERE k > 7 ORDER BY k LIMIT 3;
+ALTER TABLE kept ALTER COLUMN v TYPE numeric(10,2);
+SELECT v FROM kept WHERE k > 9 ORDER BY k LIMIT 3;
+SELECT max(v) FROM kept WHERE k > 290;
+BEGIN;
+SELECT max(t) FROM kept WHERE k > 290;
+ALTER TABLE kept ALTER COLUMN t TYPE varchar(20);
+SELECT max(t) FROM kept WHERE k > 291;
+ROLLBACK;
+SELECT max(t) FROM kept WHERE k > 292;
+DROP TABLE kept;
