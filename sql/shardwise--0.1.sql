@@ -547,6 +547,18 @@ CREATE FUNCTION shardwise.shard_rows(part int) RETURNS SETOF record
 COMMENT ON FUNCTION shardwise.shard_rows(int) IS
     'stands for rows of the shards in plans; cannot be called';
 
+-- Merge the states of PostgreSQL's floating-point statistics, of which each shard sends one.
+CREATE AGGREGATE shardwise.merge_variance(state float8[]) (
+    SFUNC = float8_combine, STYPE = float8[], COMBINEFUNC = float8_combine,
+    INITCOND = '{0,0,0}', PARALLEL = SAFE);
+COMMENT ON AGGREGATE shardwise.merge_variance(float8[]) IS
+    'merges count, sum and sum of squared deviations of several shards';
+CREATE AGGREGATE shardwise.merge_regression(state float8[]) (
+    SFUNC = float8_regr_combine, STYPE = float8[], COMBINEFUNC = float8_regr_combine,
+    INITCOND = '{0,0,0,0,0,0}', PARALLEL = SAFE);
+COMMENT ON AGGREGATE shardwise.merge_regression(float8[]) IS
+    'merges count, sums and sums of squared deviations of pairs of several shards';
+
 ------------------------------------------------------------------------------------------------
 -- Views, and functions that read the catalog.
 ------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "planner/aggregates.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/float_statistics.hpp"
 
 extern "C" {
 #include "catalog/pg_aggregate.h"
@@ -23,6 +24,7 @@ enum Rule {
     NumericAverage,  // avg of exact types: sum / count in numeric
     FloatingAverage, // avg(float): sum / count in float8
     NumericVariance, // variance and stddev of exact types: count, sum, sum of squares in numeric
+    FloatStatistic,  // variance, covariance, correlation, regression in float8
 };
 
 Aggref *make_aggregate(Oid function, Expr *argument, Oid result)
@@ -85,6 +87,7 @@ int find_rule(const Aggref *aggregate)
     switch (aggregate->aggfnoid) {
     case F_COUNT_:
     case F_COUNT_ANY:
+    case F_REGR_COUNT:
         return SumOfCounts;
     case F_SUM_INT2:
     case F_SUM_INT4:
@@ -134,8 +137,11 @@ int find_rule(const Aggref *aggregate)
     case F_EVERY:
         return SameAggregate;
     default:
-        return is_min_or_max(aggregate) || is_bit_aggregate(aggregate) ? SameAggregate : -1;
+        break;
     }
+    if (is_min_or_max(aggregate) || is_bit_aggregate(aggregate))
+        return SameAggregate;
+    return is_float_statistic(aggregate) ? FloatStatistic : -1;
 }
 
 Aggref *sum_for_average(const Aggref *aggregate)
@@ -293,8 +299,7 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
     bool order_matters = aggregate->aggorder != NIL || aggregate->aggkind != AGGKIND_NORMAL;
     bool distinct_matters = aggregate->aggdistinct != NIL && !is_min_or_max(aggregate);
     split->rule = find_rule(aggregate);
-    if (split->rule < 0 || order_matters || distinct_matters || aggregate->agglevelsup != 0 ||
-        list_length(aggregate->args) > 1)
+    if (split->rule < 0 || order_matters || distinct_matters || aggregate->agglevelsup != 0)
         return false;
     if (split->rule == NumericAverage || split->rule == FloatingAverage)
         split->partials =
@@ -302,6 +307,8 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
     else if (split->rule == NumericVariance)
         split->partials = list_make3(with_function(aggregate, F_COUNT_ANY, INT8OID),
                                      sum_of_power(aggregate, false), sum_of_power(aggregate, true));
+    else if (split->rule == FloatStatistic)
+        split->partials = list_make1(make_float_state(aggregate));
     else
         split->partials = list_make1(copy_node(aggregate));
     return true;
@@ -319,6 +326,8 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
         return sum_of(first);
     case NumericVariance:
         return finish_variance(aggregate, vars);
+    case FloatStatistic:
+        return finish_float_statistic(aggregate, first);
     case NumericAverage:
         return call(
             F_NUMERIC_DIV,
