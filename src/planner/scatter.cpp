@@ -8,6 +8,7 @@
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/subquery_order.hpp"
 #include "planner/subquery_outputs.hpp"
 #include "planner/table_size.hpp"
 #include "routing/colocation.hpp"
@@ -549,12 +550,16 @@ namespace
 // Cuts a query that is colocated in the best way.
 bool scatter_as(Query *query, const Colocation *colocation)
 {
+    bool aggregates = query->hasAggs || query->groupClause != NIL || query->havingQual != nullptr;
+    // array_agg() over an ordered subquery wants its rows in order: then the subquery is cut alone.
+    bool ordered = reads_ordered_source(query);
+    if (ordered && !aggregates)
+        return false;
     if (upper_part_is_local(colocation, query) && scatter_whole(query))
         return true;
     if (upper_part_has_sublinks(query))
         return false;
-    bool aggregates = query->hasAggs || query->groupClause != NIL || query->havingQual != nullptr;
-    return (aggregates && scatter_aggregates(query)) || scatter_rows(query);
+    return (aggregates && scatter_aggregates(query)) || (!ordered && scatter_rows(query));
 }
 
 bool try_scatter(Query *query)
@@ -593,6 +598,8 @@ void scatter_query(Query *query)
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE ||
         query->commandType == CMD_MERGE || query->rowMarks != NIL)
         return;
+    if (reads_ordered_source(query))
+        (void)inherit_order(query);
     if (!try_scatter(query))
         query_tree_walker(query, (bool (*)())scatter_inside, nullptr, 0);
 }

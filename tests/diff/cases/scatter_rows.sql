@@ -363,3 +363,12 @@ SELECT max(t) FROM kept WHERE k > 291;
 ROLLBACK;
 SELECT max(t) FROM kept WHERE k > 292;
 DROP TABLE kept;
+-- The order of a subquery in FROM is not promised by SQL, but PostgreSQL keeps it.
+SELECT array_agg(name) FROM (SELECT name FROM customers ORDER BY customer_id) s;
+SELECT string_agg(name, ',') FROM (SELECT name FROM customers WHERE customer_id < 50 ORDER BY balance DESC, customer_id) s;
+SELECT json_agg(s) FROM (SELECT customer_id, region FROM customers ORDER BY region DESC, customer_id LIMIT 9) s;
+WITH s AS (SELECT name FROM customers ORDER BY customer_id DESC) SELECT array_agg(name) FROM s;
+SELECT name FROM (SELECT name, balance FROM customers ORDER BY customer_id DESC) s LIMIT 3;
+SELECT * FROM (SELECT * FROM (SELECT name FROM customers ORDER BY customer_id DESC, balance) s WHERE name <> 'x') t LIMIT 4 OFFSET 1;
+SELECT array_agg(n) FROM (SELECT count(*) AS n FROM orders GROUP BY customer_id ORDER BY customer_id) s;
+SELECT array_agg(id) FROM (SELECT customer_id AS id FROM customers UNION ALL SELECT order_id FROM orders ORDER BY id) s;
