@@ -143,6 +143,8 @@ bool forward_ddl(const UtilityCall &call)
         return forward_reassign(call);
     case T_LockStmt:
         return forward_lock(call, (LockStmt *)statement);
+    case T_ConstraintsSetStmt:
+        return forward_set_constraints(call, (ConstraintsSetStmt *)statement);
     case T_VacuumStmt:
         return forward_vacuum(call, (VacuumStmt *)statement);
     case T_ReindexStmt:

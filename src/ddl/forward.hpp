@@ -88,5 +88,6 @@ bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement);
 bool forward_reindex(const UtilityCall &call, ReindexStmt *statement);
 bool forward_cluster(const UtilityCall &call, ClusterStmt *statement);
 bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statement);
+bool forward_set_constraints(const UtilityCall &call, ConstraintsSetStmt *statement);
 
 } // namespace shardwise

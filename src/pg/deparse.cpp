@@ -73,9 +73,27 @@ static void name_output_apart(Query *query)
     }
 }
 
+// An INSERT into a view has the view's own EXCLUDED left in its range table, next to that of the
+// table below; the name must be for the one that is used.
+static void name_excluded_apart(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        name_excluded_apart((Query *)((CommonTableExpr *)lfirst(cell))->ctequery);
+    if (query->onConflict == nullptr)
+        return;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        bool is_used = foreach_current_index(cell) + 1 == query->onConflict->exclRelIndex;
+        if (!is_used && rte->alias != nullptr && strcmp(rte->alias->aliasname, "excluded") == 0)
+            rte->alias = makeAlias("unused", NIL);
+    }
+}
+
 char *deparse_query(Query *query)
 {
     name_output_apart(query);
+    name_excluded_apart(query);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
     // needs no care: transaction abort resets both.

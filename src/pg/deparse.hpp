@@ -7,7 +7,8 @@ namespace shardwise
 {
 
 // Deparses a query into SQL that means the same under any search_path. Params print as $n. The
-// text is palloc'd in the current context. Output columns may be renamed in the tree.
+// text is palloc'd in the current context. Output columns and aliases may be renamed in
+// the tree.
 char *deparse_query(Query *query);
 
 } // namespace shardwise

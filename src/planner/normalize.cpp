@@ -232,8 +232,12 @@ static Node *restore_mutator(Node *node, void *context)
     if (IsA(node, Query))
         return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) restore_mutator, context,
                                           0);
-    if (IsA(node, Param) && ((Param *)node)->paramid >= constant_param_base)
-        return (Node *)list_nth(constants, ((Param *)node)->paramid - constant_param_base);
+    if (IsA(node, Param) && ((Param *)node)->paramid >= constant_param_base) {
+        // A node for each place: the next normalization turns them into Params one by one.
+        Const *own = makeNode(Const);
+        *own = *(Const *)list_nth(constants, ((Param *)node)->paramid - constant_param_base);
+        return (Node *)own;
+    }
     return expression_tree_mutator(node, (Node * (*)()) restore_mutator, context);
 }
 

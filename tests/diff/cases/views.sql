@@ -11,6 +11,10 @@ SELECT * FROM rich_customers WHERE customer_id = 8 AND length(name) > 1;
 SELECT * FROM new_orders WHERE customer_id = 8 ORDER BY order_id;
 INSERT INTO new_orders VALUES (8, 9100, 1, 1, 'new', '2025-01-01 00:00+00') RETURNING *;
 INSERT INTO new_orders VALUES (8, 9101, 1, 1, 'paid', '2025-01-01 00:00+00');
+INSERT INTO new_orders VALUES (8, 9100, 2, 2, 'new', '2025-01-01 00:00+00') ON CONFLICT (customer_id, order_id) DO UPDATE SET amount = EXCLUDED.amount WHERE EXCLUDED.item_id > 1 RETURNING *;
+-- unordered
+INSERT INTO new_orders SELECT customer_id, order_id, item_id, 5, status, ordered_at FROM new_orders WHERE order_id < 40 ON CONFLICT (customer_id, order_id) DO UPDATE SET amount = new_orders.amount + EXCLUDED.amount WHERE EXCLUDED.item_id > 2 RETURNING *;
+INSERT INTO new_orders VALUES (1, 9102, 1, 1, 'new', '2025-01-01 00:00+00'), (8, 9100, 1, 1, 'new', '2025-01-01 00:00+00') ON CONFLICT (customer_id, order_id) DO UPDATE SET status = EXCLUDED.status || '!';
 UPDATE new_orders SET amount = amount + 1 WHERE customer_id = 8 RETURNING order_id, amount;
 UPDATE new_orders SET status = 'paid' WHERE customer_id = 8;
 DELETE FROM new_orders WHERE customer_id = 8 AND order_id = 9100 RETURNING *;

@@ -20,3 +20,6 @@ BEGIN;
 DECLARE k CURSOR FOR SELECT customer_id FROM customers ORDER BY 1 FOR UPDATE;
 FETCH 2 FROM k;
 ROLLBACK;
+-- One constant in two parts, of which one is planned as a statement of its own.
+WITH c AS (UPDATE customers SET region = 3 WHERE customer_id = 4 RETURNING customer_id), l AS (INSERT INTO local_notes VALUES (60 + 4, 'x') RETURNING id) UPDATE by_number SET word = l.id::text FROM l WHERE l.id = n + 60 RETURNING *;
+SELECT * FROM local_notes WHERE id = 64;
