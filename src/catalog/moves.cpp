@@ -2,11 +2,11 @@
 
 #include "catalog/moves.hpp"
 #include "catalog/key_types.hpp"
+#include "pg/server_query.hpp"
 
 extern "C" {
 #include "access/xlog.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_authid.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/fmgroids.h"
@@ -229,17 +229,12 @@ static void insert_row(NewRow *row, CatalogIndexState indexes)
     pfree(row->nulls);
 }
 
-// Runs an INSERT with RETURNING of a number, as the server itself: owners of tables may make plans
-// without rights on our tables. By SQL, because other columns of these tables have defaults.
+// Runs an INSERT with RETURNING of a number. By SQL, because other columns of these tables have
+// defaults.
 static int32 insert_returning(const char *sql, int count, const Oid *types, const Datum *values)
 {
     int nest_level = use_text_settings();
-    Oid user;
-    int security_context;
-    GetUserIdAndSecContext(&user, &security_context);
-    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
-    if (SPI_connect() != SPI_OK_CONNECT)
-        elog(ERROR, "could not connect to SPI");
+    ServerQuery query = begin_server_query();
     int code = SPI_execute_with_args(sql, count, const_cast<Oid *>(types),
                                      const_cast<Datum *>(values), nullptr, false, 0);
     if (code != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
@@ -247,8 +242,7 @@ static int32 insert_returning(const char *sql, int count, const Oid *types, cons
     bool isnull;
     int32 number =
         DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-    SPI_finish();
-    SetUserIdAndSecContext(user, security_context);
+    end_server_query(&query);
     AtEOXact_GUC(true, nest_level);
     return number;
 }

@@ -4,6 +4,7 @@
 #include "ddl/copy_in_internal.hpp"
 #include "executor/row_format.hpp"
 #include "routing/shard_choice.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "commands/copy.h"
@@ -162,9 +163,7 @@ char *shard_command(const CopyIn *in)
     StringInfoData command;
     initStringInfo(&command);
     appendStringInfo(&command, "COPY %s (%s) FROM STDIN WITH (FORMAT %s",
-                     quote_qualified_identifier(get_namespace_name(RelationGetNamespace(in->rel)),
-                                                RelationGetRelationName(in->rel)),
-                     column_names(relid, columns),
+                     qualified_table_name(relid), column_names(relid, columns),
                      options->binary ? "binary" : (options->csv_mode ? "csv" : "text"));
     if (!options->binary) {
         append_character_option(&command, "DELIMITER", options->delim);

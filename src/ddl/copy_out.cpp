@@ -4,6 +4,7 @@
 #include "ddl/copy_out_forward.hpp"
 #include "executor/row_format.hpp"
 #include "routing/shard_choice.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "parser/parse_relation.h"
@@ -36,12 +37,6 @@ void check_privileges(Oid relid, const List *columns)
                         errhint("Try the COPY (SELECT ...) TO variant.")));
 }
 
-char *table_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
-}
-
 // Reference tables are whole on each shard, so one will do.
 List *source_shards(Oid relid)
 {
@@ -54,14 +49,15 @@ char *source_on_shard(Oid relid, int32 shard, const char *columns)
 {
     const char *filter = ghost_filter_sql(find_table(relid), shard);
     if (filter == nullptr)
-        return psprintf("%s (%s)", table_name(relid), columns);
-    return psprintf("(SELECT %s FROM ONLY %s WHERE %s)", columns, table_name(relid), filter);
+        return psprintf("%s (%s)", qualified_table_name(relid), columns);
+    return psprintf("(SELECT %s FROM ONLY %s WHERE %s)", columns, qualified_table_name(relid),
+                    filter);
 }
 
 CopyStmt *as_query(const CopyStmt *statement, Oid relid, const char *columns)
 {
     CopyStmt *other = copy_node(statement);
-    const char *sql = psprintf("SELECT %s FROM ONLY %s", columns, table_name(relid));
+    const char *sql = psprintf("SELECT %s FROM ONLY %s", columns, qualified_table_name(relid));
     other->relation = nullptr;
     other->attlist = NIL;
     other->query = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;

@@ -1,9 +1,9 @@
 #include "pg/pg.hpp"
 
 #include "ddl/spi.hpp"
+#include "pg/server_query.hpp"
 
 extern "C" {
-#include "catalog/pg_authid.h"
 #include "executor/spi.h"
 }
 
@@ -43,14 +43,7 @@ SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const 
 {
     MemoryContext caller = CurrentMemoryContext;
     int nest_level = use_canonical_settings();
-    // The owner of a table may distribute it without rights on shardwise's tables. search_path is
-    // pinned, so nothing of the user's own runs here.
-    Oid user;
-    int security_context;
-    GetUserIdAndSecContext(&user, &security_context);
-    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
-    if (SPI_connect() != SPI_OK_CONNECT)
-        elog(ERROR, "could not connect to SPI");
+    ServerQuery query = begin_server_query();
     SPIPlanPtr plan = SPI_prepare(sql, nparams, const_cast<Oid *>(types));
     if (plan == nullptr)
         elog(ERROR, "could not prepare a catalog query: %s", SPI_result_code_string(SPI_result));
@@ -71,8 +64,7 @@ SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const 
             rows.values[i][j] = SPI_getvalue(SPI_tuptable->vals[i], desc, j + 1);
     }
     MemoryContextSwitchTo(spi);
-    SPI_finish();
-    SetUserIdAndSecContext(user, security_context);
+    end_server_query(&query);
     MemoryContextSwitchTo(caller);
     restore_settings(nest_level);
     return rows;

@@ -420,10 +420,4 @@ char *table_column_list(Relation rel)
     return columns.data;
 }
 
-char *qualified_table_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
-}
-
 } // namespace shardwise

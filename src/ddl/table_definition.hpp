@@ -13,6 +13,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "pg/names.hpp"
 
 namespace shardwise
 {
@@ -54,8 +55,5 @@ Datum roles_of_table(Oid relid);
 
 // The column names that rows have (without generated columns), quoted and separated by commas.
 char *table_column_list(Relation rel);
-
-// The table's qualified, quoted name.
-char *qualified_table_name(Oid relid);
 
 } // namespace shardwise

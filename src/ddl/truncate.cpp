@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
+#include "pg/names.hpp"
 
 namespace shardwise
 {
@@ -18,9 +19,7 @@ static char *truncate_command(const TruncateStmt *statement)
         Oid relid = RangeVarGetRelid((RangeVar *)lfirst(cell), NoLock, false);
         if (find_table(relid) == nullptr)
             continue;
-        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-                         quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                                    get_rel_name(relid)));
+        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", qualified_table_name(relid));
     }
     return psprintf("TRUNCATE %s%s", names.data,
                     statement->behavior == DROP_CASCADE ? " CASCADE" : "");

@@ -1,4 +1,5 @@
 #include "executor/bulk_rows.hpp"
+#include "executor/wire.hpp"
 
 extern "C" {
 #include "port/pg_bswap.h"
@@ -64,27 +65,6 @@ FieldKind kind_of(Oid type)
 {
     ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
                     errmsg("incorrect binary data format in a shard's result")));
-}
-
-uint16 read_2(const char *bytes)
-{
-    uint16 value;
-    memcpy(&value, bytes, sizeof(value));
-    return pg_ntoh16(value);
-}
-
-uint32 read_4(const char *bytes)
-{
-    uint32 value;
-    memcpy(&value, bytes, sizeof(value));
-    return pg_ntoh32(value);
-}
-
-uint64 read_8(const char *bytes)
-{
-    uint64 value;
-    memcpy(&value, bytes, sizeof(value));
-    return pg_ntoh64(value);
 }
 
 void write_native_2(char *bytes, uint16 value)

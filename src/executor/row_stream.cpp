@@ -5,6 +5,7 @@
 #include "catalog/write_locks.hpp"
 #include "executor/shard_copy.hpp"
 #include "routing/shard_choice.hpp"
+#include "pg/names.hpp"
 
 namespace shardwise
 {
@@ -45,12 +46,10 @@ static ShardCopy *begin_copy(Relation rel, const List *columns, bool binary,
                              const RowStreamOptions &options)
 {
     ShardCopyOptions copy = {};
-    copy.command =
-        psprintf("COPY %s (%s) FROM STDIN WITH (FORMAT %s%s)",
-                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-                                            RelationGetRelationName(rel)),
-                 column_names(RelationGetRelid(rel), columns), binary ? "binary" : "text",
-                 options.freeze ? ", FREEZE true" : "");
+    copy.command = psprintf("COPY %s (%s) FROM STDIN WITH (FORMAT %s%s)",
+                            qualified_table_name(RelationGetRelid(rel)),
+                            column_names(RelationGetRelid(rel), columns),
+                            binary ? "binary" : "text", options.freeze ? ", FREEZE true" : "");
     copy.management = options.management;
     copy.copied_name = options.copied_name;
     copy.context = options.context != nullptr ? options.context : error_context_stack;

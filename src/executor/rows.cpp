@@ -1,4 +1,5 @@
 #include "executor/rows.hpp"
+#include "executor/wire.hpp"
 
 extern "C" {
 #include "port/pg_bswap.h"
@@ -31,20 +32,6 @@ struct RowReader {
 
 namespace
 {
-
-uint32 read_4(const char *bytes)
-{
-    uint32 value;
-    memcpy(&value, bytes, sizeof(value));
-    return pg_ntoh32(value);
-}
-
-uint64 read_8(const char *bytes)
-{
-    uint64 value;
-    memcpy(&value, bytes, sizeof(value));
-    return pg_ntoh64(value);
-}
 
 // Length of the binary form of types that are read here; -1 for varying, 0 for all others.
 int decoded_length(Oid type)

@@ -1,5 +1,9 @@
 #include "pg/query_tree.hpp"
 
+extern "C" {
+#include "optimizer/optimizer.h"
+}
+
 namespace shardwise
 {
 
@@ -26,6 +30,33 @@ Query *make_select_from(RangeTblEntry *source, Node *quals)
     reference->rtindex = 1;
     query->jointree = makeFromExpr(list_make1(reference), quals);
     return query;
+}
+
+int find_insert_source(const Query *insert)
+{
+    int varno = 0;
+    ListCell *cell;
+    foreach (cell, insert->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        varno++;
+        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
+            return varno;
+    }
+    return 0;
+}
+
+static bool is_volatile_subquery(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return contain_volatile_functions(node);
+    return expression_tree_walker(node, (bool (*)())is_volatile_subquery, context);
+}
+
+bool has_volatile_subquery(Query *query)
+{
+    return query_tree_walker(query, (bool (*)())is_volatile_subquery, nullptr, 0);
 }
 
 } // namespace shardwise

@@ -14,4 +14,11 @@ Const *make_int8(int64 value);
 // SELECT FROM source WHERE quals: a query over one range table entry, without a target list yet.
 Query *make_select_from(RangeTblEntry *source, Node *quals);
 
+// The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
+int find_insert_source(const Query *insert);
+
+// True if a subquery yields something else each time: it must be evaluated once, not once per
+// shard.
+bool has_volatile_subquery(Query *query);
+
 } // namespace shardwise

@@ -14,20 +14,6 @@ namespace shardwise
 namespace
 {
 
-// The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
-int find_source(Query *query)
-{
-    int varno = 0;
-    ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        varno++;
-        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
-            return varno;
-    }
-    return 0;
-}
-
 // True if the target list just repeats the source's columns.
 bool is_plain(Query *query, int source, int columns)
 {
@@ -148,7 +134,7 @@ void override_identity(Query *query)
 
 static void expand_insert(Query *query)
 {
-    int source = find_source(query);
+    int source = find_insert_source(query);
     if (source > 0) {
         RangeTblEntry *rte = rt_fetch(source, query->rtable);
         if (rte->rtekind == RTE_VALUES) {

@@ -125,20 +125,15 @@ Expr *make_violation(Placer *placer, const WithCheckOption *check)
 // The entry that feeds the INSERT; a single row becomes a VALUES list. Returns its number.
 int make_source(Query *query)
 {
-    int varno = 0;
+    if (find_insert_source(query) > 0)
+        return find_insert_source(query);
     ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        varno++;
-        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
-            return varno;
-    }
     RangeTblEntry *values = makeNode(RangeTblEntry);
     List *row = NIL;
     values->rtekind = RTE_VALUES;
     values->inFromCl = true;
     values->eref = makeAlias("*VALUES*", NIL);
-    varno++;
+    int varno = list_length(query->rtable) + 1;
     foreach (cell, query->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
         Node *expr = (Node *)entry->expr;

@@ -1,6 +1,7 @@
 #include "planner/stands_alone.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
@@ -53,19 +54,6 @@ bool refers_outside(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())refers_outside, context);
 }
 
-// A subquery that yields something else each time must be evaluated once, not once per shard.
-bool has_volatile_subquery(Node *node, void *context)
-{
-    bool inside = context != nullptr;
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Query))
-        return inside
-                   ? contain_volatile_functions(node)
-                   : query_tree_walker((Query *)node, (bool (*)())has_volatile_subquery, node, 0);
-    return expression_tree_walker(node, (bool (*)())has_volatile_subquery, context);
-}
-
 } // namespace
 
 bool stands_alone(Query *query)
@@ -74,7 +62,7 @@ bool stands_alone(Query *query)
     return query->commandType == CMD_SELECT && query->rowMarks == NIL && !query->hasModifyingCTE &&
            !query->hasRecursive && query->setOperations == nullptr && query->jointree != nullptr &&
            !refers_outside((Node *)query, &depth) && !has_local_table((Node *)query, nullptr) &&
-           !has_volatile_subquery((Node *)query, nullptr);
+           !has_volatile_subquery(query);
 }
 
 } // namespace shardwise

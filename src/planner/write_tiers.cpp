@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "planner/scatter.hpp"
 #include "routing/colocation.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -53,18 +54,6 @@ bool insert_is_colocated(Query *insert)
     return true;
 }
 
-bool has_volatile_subquery(Node *node, void *context)
-{
-    bool inside = context != nullptr;
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Query))
-        return inside
-                   ? contain_volatile_functions(node)
-                   : query_tree_walker((Query *)node, (bool (*)())has_volatile_subquery, node, 0);
-    return expression_tree_walker(node, (bool (*)())has_volatile_subquery, context);
-}
-
 // Something in the query (not its target) whose outcome depends on the order of rows.
 bool depends_on_order(Node *node, void *context)
 {
@@ -85,7 +74,7 @@ bool depends_on_order(Node *node, void *context)
 bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
 {
     if (sent->hasModifyingCTE || analysis->changes_key != nullptr || analysis->changes_reference ||
-        has_volatile_subquery((Node *)sent, nullptr))
+        has_volatile_subquery(sent))
         return false;
     if (sent->commandType == CMD_INSERT)
         return insert_is_colocated(sent);

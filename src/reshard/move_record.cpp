@@ -4,9 +4,9 @@
 #include "catalog/moves.hpp"
 #include "reshard/move.hpp"
 #include "reshard/move_tables.hpp"
+#include "pg/server_query.hpp"
 
 extern "C" {
-#include "catalog/pg_authid.h"
 #include "commands/async.h"
 #include "executor/spi.h"
 }
@@ -41,20 +41,14 @@ Rows run_spi(const char *sql)
     int nest_level = NewGUCNestLevel();
     (void)set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
                             GUC_ACTION_SAVE, true, 0, false);
-    Oid user;
-    int security_context;
-    GetUserIdAndSecContext(&user, &security_context);
-    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
-    if (SPI_connect() != SPI_OK_CONNECT)
-        elog(ERROR, "could not connect to SPI");
+    ServerQuery query = begin_server_query();
     int code = SPI_execute(sql, false, 0);
     if (code < 0)
         elog(ERROR, "catalog statement failed: %s", SPI_result_code_string(code));
     MemoryContext spi = MemoryContextSwitchTo(caller);
     Rows rows = copy_spi_rows(code);
     MemoryContextSwitchTo(spi);
-    SPI_finish();
-    SetUserIdAndSecContext(user, security_context);
+    end_server_query(&query);
     AtEOXact_GUC(true, nest_level);
     MemoryContextSwitchTo(caller);
     return rows;

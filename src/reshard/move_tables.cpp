@@ -4,6 +4,7 @@
 #include "catalog/key_set.hpp"
 #include "pg/types.hpp"
 #include "reshard/move_tables.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -17,12 +18,6 @@ namespace shardwise
 
 namespace
 {
-
-char *qualified_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
-}
 
 // Types whose hash function sees every difference that a client can see, and hashes alike on every
 // server. Others are compared as text.
@@ -134,7 +129,7 @@ MoveTable *describe_table(RunningMove *move, Oid relid)
     KeySet *keys = load_key_set(distributed->keyspace, move->id, CurrentMemoryContext);
     MoveTable *table = (MoveTable *)palloc0(sizeof(MoveTable));
     table->relid = relid;
-    table->name = qualified_name(relid);
+    table->name = qualified_table_name(relid);
     table->filter = filter_sql(distributed, keys, "");
     table->old_filter = filter_sql(distributed, keys, "OLD.");
     table->new_filter = filter_sql(distributed, keys, "NEW.");
@@ -146,7 +141,7 @@ MoveTable *describe_table(RunningMove *move, Oid relid)
         Oid child = lfirst_oid(cell);
         move->relations = lappend_oid(move->relations, child);
         if (get_rel_relkind(child) == RELKIND_RELATION)
-            table->leaves = lappend(table->leaves, qualified_name(child));
+            table->leaves = lappend(table->leaves, qualified_table_name(child));
     }
     table_close(relation, AccessShareLock);
     return table;

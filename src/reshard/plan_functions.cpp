@@ -4,6 +4,7 @@
 
 #include "catalog/shard_map.hpp"
 #include "reshard/plan_make.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "tcop/utility.h"
@@ -43,12 +44,6 @@ static const Keyspace *keyspace_of(Oid relid)
                         errmsg("\"%s\" is not a distributed table", get_rel_name(relid)),
                         table ? errdetail("A reference table is whole on every shard.") : 0));
     return table->keyspace;
-}
-
-static const char *table_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
 }
 
 // Drafts for all keyspaces, or for that of one table; checks the privileges on each.
@@ -253,7 +248,7 @@ SHARDWISE_FUNCTION(shardwise_plan_rebalance)
     List *ids = NIL;
     if (what == nullptr) {
         ids = list_make1_int(keyspace_of(PG_GETARG_OID(0))->id);
-        what = psprintf("the keyspace of %s", table_name(PG_GETARG_OID(0)));
+        what = psprintf("the keyspace of %s", qualified_table_name(PG_GETARG_OID(0)));
     } else {
         ids = list_keyspace_ids();
     }
@@ -279,10 +274,10 @@ SHARDWISE_FUNCTION(shardwise_plan_move_range)
     char *lower = PG_ARGISNULL(1) ? pstrdup("MINVALUE") : text_to_cstring(PG_GETARG_TEXT_PP(1));
     char *upper = PG_ARGISNULL(2) ? pstrdup("MAXVALUE") : text_to_cstring(PG_GETARG_TEXT_PP(2));
     const Shard *target = named_shard(PG_GETARG_TEXT_PP(3));
-    PlanDraft draft = {
-        "move_range",
-        psprintf("move a range of %s to shard \"%s\"", table_name(relid), NameStr(target->name)),
-        NIL};
+    PlanDraft draft = {"move_range",
+                       psprintf("move a range of %s to shard \"%s\"", qualified_table_name(relid),
+                                NameStr(target->name)),
+                       NIL};
     Span span = is_hashed(keyspace) ? hash_span(keyspace, lower, upper)
                 : keyspace->strategy == Strategy::Range
                     ? key_span(keyspace, find_table(relid), lower, upper)
@@ -318,10 +313,10 @@ SHARDWISE_FUNCTION(shardwise_plan_move_key)
     const ShardSize *size = find_shard_size(sizes, source);
     double rows = estimate_rows_of_key(sizes, source, key);
     double bytes = size->rows > 0 ? rows * size->bytes / size->rows : 0;
-    PlanDraft draft = {
-        "move_key",
-        psprintf("move one key of %s to shard \"%s\"", table_name(relid), NameStr(target->name)),
-        NIL};
+    PlanDraft draft = {"move_key",
+                       psprintf("move one key of %s to shard \"%s\"", qualified_table_name(relid),
+                                NameStr(target->name)),
+                       NIL};
     add_pin(&draft, keyspace, key_to_text_array(keyspace, key), source, target->id, {rows, bytes});
     PG_RETURN_INT32(write_plan(&draft));
 }

@@ -3,6 +3,7 @@
 #include "reshard/plan_sizes.hpp"
 #include "catalog/key_types.hpp"
 #include "remote/session.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"
@@ -21,15 +22,9 @@ static constexpr const char *session_settings =
     "SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
     "SET lc_monetary = 'C'; SET default_transaction_read_only = on; ";
 
-static const char *qualified_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
-}
-
 static int compare_names(const ListCell *a, const ListCell *b)
 {
-    return strcmp(qualified_name(lfirst_oid(a)), qualified_name(lfirst_oid(b)));
+    return strcmp(qualified_table_name(lfirst_oid(a)), qualified_table_name(lfirst_oid(b)));
 }
 
 List *list_keyspace_tables(int32 keyspace_id)
@@ -118,7 +113,7 @@ static char *size_query(const List *tables)
     appendStringInfoString(&sql, " FROM ");
     foreach (cell, tables) {
         int i = foreach_current_index(cell);
-        const char *name = quote_literal_cstr(qualified_name(lfirst_oid(cell)));
+        const char *name = quote_literal_cstr(qualified_table_name(lfirst_oid(cell)));
         appendStringInfo(
             &sql,
             "%s(SELECT coalesce(sum(CASE WHEN c.reltuples >= 0 AND c.relpages > 0 "
@@ -163,7 +158,7 @@ static char *sample_query(const Inquiry *inquiry)
     double percent = Min(100.0, 100.0 * sampled_blocks / inquiry->largest_blocks);
     return psprintf("SELECT array_agg(key) FROM (SELECT ARRAY[%s] AS key FROM %s TABLESAMPLE "
                     "SYSTEM (%.6f) REPEATABLE (1)) s",
-                    columns.data, qualified_name(inquiry->largest), percent);
+                    columns.data, qualified_table_name(inquiry->largest), percent);
 }
 
 static void read_sample(Inquiry *inquiry, const Keyspace *keyspace)
@@ -231,7 +226,7 @@ double estimate_rows_of_key(const KeyspaceSizes *sizes, int32 shard, const Datum
     ListCell *cell;
     foreach (cell, sizes->tables) {
         Oid relid = lfirst_oid(cell);
-        ask(inquiry, psprintf("EXPLAIN SELECT FROM %s WHERE %s", qualified_name(relid),
+        ask(inquiry, psprintf("EXPLAIN SELECT FROM %s WHERE %s", qualified_table_name(relid),
                               key_condition(find_table(relid), text)));
         char **values = hear(inquiry);
         const char *estimate = values ? strstr(values[0], " rows=") : nullptr;

@@ -6,6 +6,7 @@
 #include "catalog/map_change.hpp"
 #include "remote/session.hpp"
 #include "reshard/plan_make.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -54,12 +55,6 @@ struct Validation {
     List *shards; // of PlanShard *
     List *routes; // of Route *
 };
-
-const char *qualified_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
-}
 
 char *pretty_size(double bytes)
 {
@@ -234,7 +229,7 @@ void check_tables(Validation *validation)
                     psprintf("Table %s has no primary key: its rows are logged whole during the "
                              "move, and changes are applied by reading the table. Add one if it "
                              "is updated often.",
-                             qualified_name(relid)));
+                             qualified_table_name(relid)));
             table_close(rel, NoLock);
         }
     }
@@ -330,7 +325,7 @@ char *signature_query(const List *tables)
     initStringInfo(&sql);
     ListCell *cell;
     foreach (cell, tables) {
-        const char *name = quote_literal_cstr(qualified_name(lfirst_oid(cell)));
+        const char *name = quote_literal_cstr(qualified_table_name(lfirst_oid(cell)));
         appendStringInfo(
             &sql,
             "%s (SELECT string_agg(format('%%s %%s %%s %%s %%s', attname, "
@@ -355,7 +350,7 @@ void check_schema(Validation *validation, const Route *route, const List *tables
     ListCell *cell;
     foreach (cell, tables) {
         int column = 2 * foreach_current_index(cell);
-        const char *name = qualified_name(lfirst_oid(cell));
+        const char *name = qualified_table_name(lfirst_oid(cell));
         bool on_source = source.values[column] != nullptr;
         if (!on_source || target.values[column] == nullptr)
             add(&validation->findings, "error", "schema",
@@ -408,7 +403,8 @@ void check_publication(Validation *validation, const Route *route, const List *t
                          foreach_current_index(cell) > 0 ? ","
                                                          : "CREATE PUBLICATION shardwise_validate "
                                                            "FOR TABLE",
-                         qualified_name(lfirst_oid(cell)), key_set_sql(keyspace, set, columns));
+                         qualified_table_name(lfirst_oid(cell)),
+                         key_set_sql(keyspace, set, columns));
     }
     appendStringInfoString(&sql, " WITH (publish_via_partition_root = true)");
     SessionResult result = try_in_session(route->source->session, sql.data);

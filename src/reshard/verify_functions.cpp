@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "catalog/key_set.hpp"
 #include "reshard/verify.hpp"
+#include "pg/names.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -102,8 +103,7 @@ SHARDWISE_FUNCTION(shardwise_verify_table)
     InitMaterializedSRF(fcinfo, 0);
     LockRelationOid(relid, AccessShareLock);
 
-    const char *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                                  get_rel_name(relid));
+    const char *name = qualified_table_name(relid);
     const Shard *const *shards;
     int n = list_shards(&shards);
     int32 *ids = (int32 *)palloc(sizeof(int32) * (n + 1));
