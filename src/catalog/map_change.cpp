@@ -23,7 +23,8 @@ constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
 constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6, keyspace_map_version = 7;
 } // namespace column
 
-void lock_shard_map(int32 keyspace_id)
+// Serialises changes of one keyspace's map until the end of the transaction; readers go on.
+static void lock_shard_map(int32 keyspace_id)
 {
     LockDatabaseObject(catalog_table_oid("keyspace"), keyspace_id, 0, ExclusiveLock);
 }

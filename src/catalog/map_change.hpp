@@ -10,9 +10,6 @@
 namespace shardwise
 {
 
-// Serialises changes of one keyspace's map until the end of the transaction; readers go on.
-void lock_shard_map(int32 keyspace_id);
-
 // True if a shard owns all that a move takes, as the map is now.
 bool owns_ranges(const Move *move, int32 shard);
 

@@ -30,7 +30,7 @@ constexpr AttrNumber range_move = 1, range_ordinal = 2, range_kind = 3, range_lo
 // In the order of MoveRangeKind.
 static constexpr const char *kind_names[] = {"range", "key", "default", "pin", "except"};
 
-const char *move_range_kind_name(MoveRangeKind kind)
+static const char *move_range_kind_name(MoveRangeKind kind)
 {
     return kind_names[static_cast<int>(kind)];
 }

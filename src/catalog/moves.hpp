@@ -43,8 +43,6 @@ struct Move {
     MoveRange *ranges; // in the order of the key space
 };
 
-const char *move_range_kind_name(MoveRangeKind);
-
 // Prefix of the names of all objects that moves of this router make on shards: shardwise_, eight
 // hex digits and an underscore; the move's number follows.
 char *move_object_prefix();

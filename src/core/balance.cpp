@@ -270,12 +270,6 @@ std::vector<Account> accounts_of(const std::vector<BalancedShard> &shards,
 
 } // namespace
 
-std::vector<double> fair_shares(const std::vector<SizedRange> &ranges,
-                                const std::vector<BalancedShard> &shards)
-{
-    return fair_shares_of(loads_of(ranges, shards), shards);
-}
-
 std::vector<Piece> plan_join(const std::vector<SizedRange> &ranges,
                              const std::vector<BalancedShard> &shards, int32_t newcomer)
 {

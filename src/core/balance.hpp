@@ -45,10 +45,6 @@ enum class Placement {
     Uniform           // every shard gets its exact share
 };
 
-// What a shard should hold: its weight's share of all, in the order of `shards`.
-std::vector<double> fair_shares(const std::vector<SizedRange> &ranges,
-                                const std::vector<BalancedShard> &shards);
-
 // Gives a newcomer (one of `shards`, which owns nothing yet) its fair share; nothing else moves.
 // Each of the others gives what it has beyond its own fair share.
 std::vector<Piece> plan_join(const std::vector<SizedRange> &ranges,

@@ -80,7 +80,8 @@ static void check_key_subcommand(const Table *table, const AlterTableCmd *part)
         refuse_key_change(table, part->name, "The column decides on which shard a row is.");
 }
 
-void check_subcommands(const AlterCommand *command)
+// Refuses what would take the shard key's meaning away, or what shards cannot have.
+static void check_subcommands(const AlterCommand *command)
 {
     const Table *table = find_table(command->table);
     ListCell *cell;

@@ -32,9 +32,6 @@ enum class Concern {
 
 Concern concern_of(const AlterTableCmd *command);
 
-// Refuses what would take the shard key's meaning away, or what shards cannot have.
-void check_subcommands(const AlterCommand *command);
-
 // After the router's part: what needs the session's own settings.
 void prepare_subcommands(AlterCommand *command);
 

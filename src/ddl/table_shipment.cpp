@@ -51,17 +51,6 @@ void end_management(const Management *management)
     restore_settings(management->settings_level);
 }
 
-const Target *find_target(const List *targets, int32 shard_id)
-{
-    ListCell *cell;
-    foreach (cell, targets) {
-        const Target *target = static_cast<const Target *>(lfirst(cell));
-        if (target->shard_id == shard_id)
-            return target;
-    }
-    return nullptr;
-}
-
 void run_on_targets(const List *targets, const char *sql)
 {
     MemoryContext context =

@@ -26,8 +26,6 @@ Management begin_management(const List *shard_ids);
 // Gives all sessions their own settings back, for what follows in the transaction.
 void end_management(const Management *management);
 
-const Target *find_target(const List *targets, int32 shard_id);
-
 // Runs one statement on all targets at once and waits for them.
 void run_on_targets(const List *targets, const char *sql);
 

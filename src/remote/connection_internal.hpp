@@ -136,8 +136,6 @@ void create_wait_set(Connection *);
 // Waits until PQgetResult() does not block, serving interrupts and sending what is still unsent.
 // False if the deadline passed before (0: none).
 bool wait_for_result(Connection *, TimestampTz deadline = 0);
-// Waits until everything is sent, reading meanwhile.
-void wait_until_sent(Connection *);
 // Waits until the socket is readable, as for COPY data.
 void wait_for_input(Connection *);
 // Waits until the socket is readable, or writable, once.

@@ -219,7 +219,8 @@ bool finish_query(RemoteQuery *q)
     return true;
 }
 
-void note_command(RemoteQuery *q, PGresult *result)
+// Notes the number of rows that a command reports.
+static void note_command(RemoteQuery *q, PGresult *result)
 {
     Meter *meter = &q->connection->meter;
     const char *count = PQcmdTuples(result);

@@ -50,8 +50,6 @@ struct RemoteQuery {
 // query.cpp
 // The exchange is over: raises its error, or sends the statement again (then returns false).
 bool finish_query(RemoteQuery *);
-// Notes the number of rows that a command reports.
-void note_command(RemoteQuery *, PGresult *);
 void check_not_abandoned(const RemoteQuery *);
 void start_storing(RemoteQuery *);
 // Adds one row; room for the header of a bytea comes first in `bytes`.

@@ -132,14 +132,6 @@ bool wait_for_result(Connection *c, TimestampTz deadline)
     return true;
 }
 
-void wait_until_sent(Connection *c)
-{
-    while (PQflush(c->pg) == 1) {
-        serve_interrupts(c);
-        wait_for_socket(c, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
-    }
-}
-
 void wait_for_input(Connection *c)
 {
     serve_interrupts(c);

@@ -239,9 +239,10 @@ void check_tables(Validation *validation)
 
 constexpr int min_version = 150000;
 
-void check_server(Validation *validation, const PlanShard *shard)
+// The state of a shard's server as far as moves depend on it, in one row.
+SessionResult read_server(const PlanShard *shard)
 {
-    SessionResult result = run_in_session(
+    return run_in_session(
         shard->session,
         "SELECT current_setting('server_version_num'), pg_is_in_recovery(), "
         "current_setting('wal_level'), "
@@ -256,6 +257,11 @@ void check_server(Validation *validation, const PlanShard *shard)
         "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND backend_xid IS NOT NULL AND xact_start < now() - interval '1 minute') "
         "FROM pg_roles WHERE rolname = current_user");
+}
+
+void check_server(Validation *validation, const PlanShard *shard)
+{
+    SessionResult result = read_server(shard);
     Findings *findings = &validation->findings;
     if (!result.ok || result.values == nullptr) {
         add(findings, "error", "settings",
