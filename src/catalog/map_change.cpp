@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/key_set.hpp"
 #include "catalog/map_change.hpp"
 #include "catalog/shard_map.hpp"
 #include "core/shard_map.hpp"
@@ -352,17 +353,40 @@ static bool owns_range(const Keyspace *keyspace, const MoveRange *range, int32 s
     if (range->kind == MoveRangeKind::Default)
         return keyspace->default_shard == shard;
     if (range->kind == MoveRangeKind::Except)
-        return true;
+        return find_explicit_key(keyspace, &map->pinned, parse_bound(keyspace, range->pin_key)) >=
+               0;
     if (range->kind == MoveRangeKind::Pin)
         return find_owner(keyspace, parse_bound(keyspace, range->pin_key)) == shard;
     int listed = find_explicit_key(keyspace, &map->listed, parse_bound(keyspace, range->lower_key));
     return listed >= 0 && map->listed.owners[listed] == shard;
 }
 
+// True if a key inside of the move's ranges has been pinned since the plan was made: its rows are
+// not where the range's are, and must not be taken for leftovers there.
+static bool has_new_pin(const Keyspace *keyspace, const Move *move)
+{
+    const KeyIndex *pins = &keyspace->map->pinned;
+    if (pins->count == 0)
+        return false;
+    const KeySet *set = load_key_set(keyspace, move->id, CurrentMemoryContext);
+    KeySet ranges = *set, planned = *set;
+    ranges.nkeys = 0;
+    planned.nranges = 0;
+    planned.is_default = false;
+    for (int i = 0; i < pins->count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        const Datum *key = &pins->keys[static_cast<size_t>(i) * keyspace->nkeys];
+        if (key_set_contains(keyspace, &ranges, key) && !key_set_contains(keyspace, &planned, key))
+            return true;
+    }
+    return false;
+}
+
 bool owns_ranges(const Move *move, int32 shard)
 {
     const Keyspace *keyspace = find_keyspace(move->keyspace_id);
-    return std::all_of(move->ranges, move->ranges + move->nranges,
+    return !has_new_pin(keyspace, move) &&
+           std::all_of(move->ranges, move->ranges + move->nranges,
                        [=](const MoveRange &range) { return owns_range(keyspace, &range, shard); });
 }
 

@@ -10,7 +10,8 @@
 namespace shardwise
 {
 
-// True if a shard owns all that a move takes, as the map is now.
+// True if a shard owns all that a move takes, as the map is now, and the pins inside of it are
+// those that the plan knew.
 bool owns_ranges(const Move *move, int32 shard);
 
 // Cuts map entries at the bounds of a move's ranges; owners stay. Does nothing where they are cut.

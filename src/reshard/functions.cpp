@@ -9,6 +9,7 @@
 #include "reshard/worker.hpp"
 
 extern "C" {
+#include "storage/lock.h"
 #include "utils/timestamp.h"
 }
 
@@ -17,6 +18,8 @@ namespace shardwise
 
 namespace
 {
+
+constexpr uint16 start_lock_kind = 43; // see catalog/gate.cpp
 
 struct PlanRow {
     int32 id;
@@ -96,6 +99,14 @@ void check_choice(const char *argument, const char *value,
                     errmsg("invalid value for argument \"%s\": \"%s\"", argument, value)));
 }
 
+// Plans start one after the other: each sees whether it gets in the way of those before it.
+void lock_starts()
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, start_lock_kind);
+    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 // What would stop the plan halfway stops it here.
 void require_valid(const PlanRow &plan)
 {
@@ -144,6 +155,7 @@ SHARDWISE_FUNCTION(shardwise_start_plan)
     if (!is(plan.state, "planned"))
         refuse(plan, "start",
                is(plan.state, "paused") ? "Use shardwise.resume_plan()." : "Make a new plan.");
+    lock_starts();
     require_valid(plan);
     catalogf("UPDATE shardwise.plan SET verification = '%s' WHERE plan_id = %d", verification,
              plan.id);

@@ -1,5 +1,6 @@
 // The workers that see to it that plans go on: one launcher for the server, which lives as long as
 // it, and one runner for each database with work to do, which starts the workers of its moves.
+// Where no worker is free for a runner, the launcher tries again until there is one.
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
@@ -18,6 +19,9 @@ extern "C" {
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 }
 
@@ -36,6 +40,16 @@ struct Orders {
     TransactionId after;
 };
 static_assert(sizeof(Orders) <= BGW_EXTRALEN);
+
+// Runners that found no free worker, for the launcher. Orders beyond `count` wait for a restart of
+// the server or the next call for the same plan, as their callers are told.
+struct MissedRunners {
+    slock_t lock;
+    int count;
+    Orders orders[64];
+};
+
+MissedRunners *missed_runners = nullptr;
 
 struct ActiveMove {
     int32 move_id;
@@ -255,6 +269,51 @@ Orders orders_of(const BackgroundWorker *worker)
     return orders;
 }
 
+bool register_runner(const Orders *orders, BackgroundWorkerHandle **handle)
+{
+    BackgroundWorker worker = describe_worker("shardwise_runner_main", "shardwise plan runner",
+                                              static_cast<Datum>(0), orders->database);
+    memcpy(worker.bgw_extra, orders, sizeof(*orders));
+    worker.bgw_restart_time = 5; // after an error, or the crash of another process
+    worker.bgw_notify_pid = handle != nullptr ? MyProcPid : 0;
+    return RegisterDynamicBackgroundWorker(&worker, handle);
+}
+
+bool leave_to_launcher(const Orders *orders)
+{
+    SpinLockAcquire(&missed_runners->lock);
+    bool has_room = missed_runners->count < (int)lengthof(missed_runners->orders);
+    if (has_room)
+        missed_runners->orders[missed_runners->count++] = *orders;
+    SpinLockRelease(&missed_runners->lock);
+    return has_room;
+}
+
+bool take_missed(Orders *orders)
+{
+    SpinLockAcquire(&missed_runners->lock);
+    bool found = missed_runners->count > 0;
+    if (found)
+        *orders = missed_runners->orders[--missed_runners->count];
+    SpinLockRelease(&missed_runners->lock);
+    return found;
+}
+
+// Starts a runner, with pauses while no worker is free. Databases without plans give theirs back at
+// once, so that the next one need not add to them.
+void start_patiently(const Orders *orders)
+{
+    constexpr long longest_pause_ms = 10000;
+    BackgroundWorkerHandle *handle;
+    for (long pause = 500; !register_runner(orders, &handle);
+         pause = std::min(pause * 2, longest_pause_ms))
+        pause_for(pause);
+    pid_t pid;
+    for (int i = 0; i < 10 && GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED; i++)
+        pause_for(50);
+    pfree(handle);
+}
+
 List *list_databases()
 {
     List *databases = NIL;
@@ -319,20 +378,53 @@ BackgroundWorkerHandle *start_mover(int32 move_id)
 
 void start_runner(Oid database, TransactionId after)
 {
-    BackgroundWorker worker = describe_worker("shardwise_runner_main", "shardwise plan runner",
-                                              static_cast<Datum>(0), database);
     Orders orders = {database, after};
-    memcpy(worker.bgw_extra, &orders, sizeof(orders));
-    worker.bgw_restart_time = 5; // after an error, or the crash of another process
-    if (!RegisterDynamicBackgroundWorker(&worker, nullptr))
-        ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                          errmsg("no background worker is free to run plans"),
-                          errhint("Raise max_worker_processes and restart the router.")));
+    if (register_runner(&orders, nullptr))
+        return;
+    bool later = leave_to_launcher(&orders);
+    ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                      errmsg("no background worker is free to run plans"),
+                      later ? errdetail("The plan goes on as soon as one is free.")
+                            : errdetail("Too many plans wait for one already."),
+                      later ? errhint("Raise max_worker_processes.")
+                            : errhint("Raise max_worker_processes and restart the router.")));
+}
+
+extern "C" {
+
+static shmem_request_hook_type next_request_hook = nullptr;
+static shmem_startup_hook_type next_startup_hook = nullptr;
+
+static void request_launcher_memory()
+{
+    if (next_request_hook != nullptr)
+        next_request_hook();
+    RequestAddinShmemSpace(MAXALIGN(sizeof(MissedRunners)));
+}
+
+static void make_launcher_memory()
+{
+    if (next_startup_hook != nullptr)
+        next_startup_hook();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool found;
+    missed_runners = static_cast<MissedRunners *>(
+        ShmemInitStruct("shardwise launcher", sizeof(MissedRunners), &found));
+    if (!found) {
+        memset(static_cast<void *>(missed_runners), 0, sizeof(MissedRunners));
+        SpinLockInit(&missed_runners->lock);
+    }
+    LWLockRelease(AddinShmemInitLock);
+}
 }
 
 void init_reshard()
 {
     define_move_settings();
+    next_request_hook = shmem_request_hook;
+    shmem_request_hook = request_launcher_memory;
+    next_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = make_launcher_memory;
     BackgroundWorker worker =
         describe_worker("shardwise_launcher_main", "shardwise launcher", static_cast<Datum>(0));
     worker.bgw_restart_time = 5;
@@ -348,20 +440,27 @@ PGDLLEXPORT void shardwise_launcher_main(Datum);
 PGDLLEXPORT void shardwise_runner_main(Datum);
 }
 
-// Gives each database a runner when the server starts, and then rests: plans that are started later
-// bring their own.
+// Gives each database a runner when the server starts. Plans that are started later bring their
+// own, but for those that find no free worker.
 void shardwise_launcher_main(Datum)
 {
+    constexpr long pause_ms = 2000;
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    Orders orders = {};
     ListCell *cell;
-    foreach (cell, list_databases())
-        start_runner(lfirst_oid(cell), InvalidTransactionId);
+    foreach (cell, list_databases()) {
+        orders.database = lfirst_oid(cell);
+        start_patiently(&orders);
+    }
     pgstat_report_activity(STATE_IDLE, nullptr);
-    for (;;)
-        pause_for(60 * 60 * 1000L);
+    for (;;) {
+        while (take_missed(&orders))
+            start_patiently(&orders);
+        pause_for(pause_ms);
+    }
 }
 
 void shardwise_runner_main(Datum)

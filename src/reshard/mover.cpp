@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/map_change.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/fence.hpp"
@@ -52,6 +53,10 @@ Next begin(RunningMove *move)
 {
     in_transaction([&] {
         catalog("LOCK TABLE shardwise.keyspace IN SHARE ROW EXCLUSIVE MODE");
+        if (!owns_ranges(read_move(move->id), move->source))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("the source does not own any more what the move takes"),
+                            errhint("Make a new plan.")));
         set_state(move, MoveState::Copying);
     });
     load_move_tables(move);

@@ -102,6 +102,16 @@ bool ranges_overlap(const Keyspace *keyspace, const Move *a, const Move *b)
     return false;
 }
 
+// A pinned key that a move leaves where it is must stay pinned until the move is over: the range
+// around it may come back.
+bool keeps(const Keyspace *keyspace, const KeySet *set, const Datum *key)
+{
+    KeySet kept = {};
+    kept.nkeys = set->nexcept;
+    kept.keys = set->excepts;
+    return key_set_contains(keyspace, &kept, key);
+}
+
 bool holds_single_key(const Keyspace *keyspace, const Move *holder, const Move *other)
 {
     const KeySet *set = nullptr;
@@ -116,7 +126,8 @@ bool holds_single_key(const Keyspace *keyspace, const Move *holder, const Move *
         key_from_text_array(keyspace, text, key);
         if (set == nullptr)
             set = load_key_set(keyspace, holder->id, CurrentMemoryContext);
-        if (key_set_contains(keyspace, set, key))
+        if (key_set_contains(keyspace, set, key) ||
+            (range->kind == MoveRangeKind::Pin && keeps(keyspace, set, key)))
             return true;
     }
     return false;
@@ -137,19 +148,20 @@ bool moves_overlap(const Move *a, const Move *b)
            holds_single_key(keyspace, b, a);
 }
 
-// Moves of other plans in the same keyspaces that are not over, as numbers. Rows are read as the
-// server itself: everyone may read them.
-List *list_other_moves(int32 plan_id, int32 keyspace_id, MemoryContext context)
+// Moves of other plans in the same keyspaces that are not over, as numbers: those of plans that
+// have been started, or of the others. Rows are read as the server itself: everyone may read them.
+List *list_other_moves(int32 plan_id, int32 keyspace_id, bool started, MemoryContext context)
 {
     List *ids = NIL;
-    const Oid types[] = {INT4OID, INT4OID};
-    Datum values[] = {Int32GetDatum(plan_id), Int32GetDatum(keyspace_id)};
+    const Oid types[] = {INT4OID, INT4OID, BOOLOID};
+    Datum values[] = {Int32GetDatum(plan_id), Int32GetDatum(keyspace_id), BoolGetDatum(started)};
     SPI_connect();
-    SPI_execute_with_args("SELECT m.move_id FROM shardwise.move m "
-                          "WHERE m.plan_id <> $1 AND m.keyspace_id = $2 "
-                          "AND m.state NOT IN ('done', 'cancelled', 'rolled_back') "
-                          "ORDER BY m.state = 'planned', m.move_id",
-                          lengthof(types), const_cast<Oid *>(types), values, nullptr, true, 0);
+    SPI_execute_with_args(
+        "SELECT m.move_id FROM shardwise.move m JOIN shardwise.plan p USING (plan_id) "
+        "WHERE m.plan_id <> $1 AND m.keyspace_id = $2 "
+        "AND m.state NOT IN ('done', 'cancelled', 'rolled_back') "
+        "AND (p.state <> 'planned') = $3 ORDER BY m.move_id",
+        lengthof(types), const_cast<Oid *>(types), values, nullptr, true, 0);
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool isnull;
         int32 id =
@@ -163,14 +175,13 @@ List *list_other_moves(int32 plan_id, int32 keyspace_id, MemoryContext context)
 }
 
 // Tells of a move of another plan that takes keys of this one. Returns whether it does.
-bool report_overlap(Validation *validation, const Move *other)
+bool report_overlap(Validation *validation, const Move *other, bool active)
 {
     ListCell *cell;
     foreach (cell, validation->moves) {
         const Move *move = static_cast<Move *>(lfirst(cell));
         if (move->keyspace_id != other->keyspace_id || !moves_overlap(move, other))
             continue;
-        bool active = other->state != MoveState::Planned;
         add(&validation->findings, active ? "error" : "warning", "overlap",
             psprintf("Move %d takes keys that move %d of plan %d takes too. %s", move->id,
                      other->id, other->plan_id,
@@ -186,14 +197,17 @@ void check_overlap(Validation *validation, int32 plan_id)
 {
     List *reported = NIL; // of plan numbers
     ListCell *cell, *other_cell;
-    foreach (cell, list_keyspaces_of(validation->moves)) {
-        List *others = list_other_moves(plan_id, lfirst_int(cell), CurrentMemoryContext);
-        foreach (other_cell, others) {
-            const Move *other = read_move(lfirst_int(other_cell));
-            if (!list_member_int(reported, other->plan_id) && report_overlap(validation, other))
-                reported = lappend_int(reported, other->plan_id);
+    for (bool started : {true, false})
+        foreach (cell, list_keyspaces_of(validation->moves)) {
+            List *others =
+                list_other_moves(plan_id, lfirst_int(cell), started, CurrentMemoryContext);
+            foreach (other_cell, others) {
+                const Move *other = read_move(lfirst_int(other_cell));
+                if (!list_member_int(reported, other->plan_id) &&
+                    report_overlap(validation, other, started))
+                    reported = lappend_int(reported, other->plan_id);
+            }
         }
-    }
 }
 
 void check_topology(Validation *validation, int64 planned_hash)

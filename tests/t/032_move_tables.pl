@@ -96,6 +96,29 @@ move_ok('a range', q{plan_move_range('readings', '(2026-01-10,0)', '(2026-01-15,
 move_ok('a range for good', q{plan_move_range('readings', '(2026-01-20,0)', '(2026-02-03,100)', 's3')}, ['readings'], 'finish');
 move_ok('a pin in a range', q{plan_move_key('readings', 's1', '2026-02-20'::date, 50)}, ['readings'], 'finish');
 
+# A key pinned since a plan was made is not where the plan thinks; one that a move leaves alone stays
+# pinned until the move is over.
+my $range = q{plan_move_range('readings', '(2026-01-02,0)', '(2026-01-05,0)', 's3')};
+my $readings = 'SELECT count(*), sum(value) FROM readings';
+my $all = $cluster->sql($readings);
+my $early = $cluster->sql("SELECT shardwise.$range");
+$plan = start_plan($cluster, q{plan_move_key('readings', 's3', '2026-01-03'::date, 2)});
+wait_plan_ok($cluster, $plan, 'swapped', 'a key moves');
+$cluster->sql("SELECT shardwise.finish_plan($plan)");
+wait_plan_ok($cluster, $plan, 'done', 'for good');
+is_deeply(($cluster->errors("SELECT shardwise.start_plan($early)"))[1], ['55000'], 'a plan that does not know of it does not start');
+$plan = start_plan($cluster, $range);
+wait_plan_ok($cluster, $plan, 'swapped', 'a new plan does');
+my $late = $cluster->sql(q{SELECT shardwise.plan_move_key('readings', 's2', '2026-01-03'::date, 2)});
+is_deeply(($cluster->errors("SELECT shardwise.start_plan($late)"))[1], ['55000'], 'and holds the key where it is');
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+wait_plan_ok($cluster, $plan, 'rolled_back', 'it comes back');
+is($cluster->sql($readings), $all, 'all rows are there');
+is($cluster->sql("SELECT count(*) FROM readings WHERE day = '2026-01-03' AND device = 2"), 1, 'and the key');
+placed_ok($cluster, 'readings', 2000, 'pins');
+leftovers_ok($cluster, 'pins');
+$cluster->sql("SELECT shardwise.cancel_plan($_)") for $early, $late;
+
 # list
 $cluster->sql(<<'SQL');
 CREATE TABLE countries (country text, id int, PRIMARY KEY (country, id));

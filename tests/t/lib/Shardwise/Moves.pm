@@ -8,7 +8,7 @@ use Exporter 'import';
 use Test::More;
 
 our @EXPORT = qw(crash leftovers_ok wait_plan_ok placed_ok start_plan history);
-our $conf = "wal_retrieve_retry_interval = 100ms\nmax_worker_processes = 24\nmax_replication_slots = 20\n"
+our $conf = "wal_retrieve_retry_interval = 100ms\nmax_worker_processes = 24\nmax_logical_replication_workers = 12\nmax_replication_slots = 20\n"
   . "max_wal_senders = 20\nlog_statement = none\n";
 
 # Objects of moves on the shards.
