@@ -58,8 +58,8 @@ struct Validation {
 
 char *pretty_size(double bytes)
 {
-    return text_to_cstring(DatumGetTextPP(
-        DirectFunctionCall1(pg_size_pretty, Int64GetDatum(static_cast<int64>(bytes)))));
+    Datum size = Int64GetDatum(static_cast<int64>(bytes));
+    return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, size));
 }
 
 // ---- what the router knows ----------------------------------------------------------------------
@@ -273,15 +273,35 @@ SessionResult read_server(const PlanShard *shard)
         "FROM pg_roles WHERE rolname = current_user");
 }
 
+// Moves between the swap and the plan's end are replicated backwards, each by a worker of its
+// source and a slot of its target. The one that is under way takes one of either on the other side.
+void check_replication(Validation *validation, const PlanShard *shard, int slots, int workers)
+{
+    int leaving = 0, arriving = 0;
+    ListCell *cell;
+    foreach (cell, validation->moves) {
+        leaving += static_cast<Move *>(lfirst(cell))->source == shard->id;
+        arriving += static_cast<Move *>(lfirst(cell))->target == shard->id;
+    }
+    auto require = [&](const char *check, int free, int needed, const char *setting) {
+        if (free < needed)
+            add(&validation->findings, "error", check,
+                psprintf("Shard \"%s\" has %d free, and the plan's moves need %d. Raise %s.",
+                         shard->name, free, needed, setting));
+    };
+    require("replication_slots", slots, arriving + (leaving > 0), "max_replication_slots");
+    require("replication_workers", workers, leaving + (arriving > 0),
+            "max_logical_replication_workers");
+}
+
 void check_server(Validation *validation, const PlanShard *shard)
 {
     SessionResult result = read_server(shard);
     Findings *findings = &validation->findings;
-    if (!result.ok || result.values == nullptr) {
-        add(findings, "error", "settings",
+    if (!result.ok || result.values == nullptr)
+        return add(
+            findings, "error", "settings",
             psprintf("Shard \"%s\": %s", shard->name, result.error ? result.error : "no answer"));
-        return;
-    }
     char **value = result.values;
     auto is_true = [&](int i) { return value[i][0] == 't'; };
     if (atoi(value[0]) < min_version)
@@ -298,19 +318,10 @@ void check_server(Validation *validation, const PlanShard *shard)
             psprintf("Shard \"%s\" has wal_level = %s. Set it to logical and restart that server; "
                      "source and target both need it, for the way back.",
                      shard->name, value[2]));
-    if (atoi(value[3]) < 1)
-        add(findings, "error", "replication_slots",
-            psprintf("Shard \"%s\" has no free replication slot. Raise max_replication_slots, or "
-                     "drop slots that nobody uses.",
-                     shard->name));
+    check_replication(validation, shard, atoi(value[3]), atoi(value[5]));
     if (atoi(value[4]) < 2)
         add(findings, "error", "wal_senders",
             psprintf("Shard \"%s\" has fewer than two free WAL senders. Raise max_wal_senders.",
-                     shard->name));
-    if (atoi(value[5]) < 1)
-        add(findings, "error", "replication_workers",
-            psprintf("Shard \"%s\" has no free logical replication worker. Raise "
-                     "max_logical_replication_workers.",
                      shard->name));
     if (!is_true(6))
         add(findings, "error", "privileges",
