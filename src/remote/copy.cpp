@@ -46,11 +46,14 @@ bool copy_in_is_open(const Connection *c)
 void write_copy_data(Connection *c, const char *data, int length)
 {
     CHECK_FOR_INTERRUPTS();
-    if (PQputCopyData(c->pg, data, length) <= 0) {
+    int put = PQputCopyData(c->pg, data, length);
+    bool waits = PQflush(c->pg) == 1;
+    // libpq takes data for a connection that is gone, and drops them.
+    if (put <= 0 || PQstatus(c->pg) != CONNECTION_OK) {
         c->lost = true;
         raise_exchange_error(c);
     }
-    c->copy_unsent = PQflush(c->pg) == 1 ? c->copy_unsent + length : 0;
+    c->copy_unsent = waits ? c->copy_unsent + length : 0;
     if (c->notices != nullptr)
         emit_notices(c);
 }
@@ -78,6 +81,8 @@ void wait_for_copy_progress(Connection *c)
 // error, or else does no harm: the caller ends the COPY and may start it again.
 bool copy_was_answered(Connection *c)
 {
+    if (PQstatus(c->pg) != CONNECTION_OK)
+        return true;
     struct pollfd fd = {PQsocket(c->pg), POLLIN, 0};
     if (!c->copy_heard && poll(&fd, 1, 0) <= 0)
         return false;
