@@ -559,6 +559,36 @@ CREATE AGGREGATE shardwise.merge_regression(state float8[]) (
 COMMENT ON AGGREGATE shardwise.merge_regression(float8[]) IS
     'merges count, sums and sums of squared deviations of pairs of several shards';
 
+-- Put together what array_agg(), json_agg(), json_object_agg(), jsonb_agg() and jsonb_object_agg() have
+-- made on several shards.
+CREATE FUNCTION shardwise.append_array(state internal, part anyarray) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_append_array';
+CREATE FUNCTION shardwise.finish_array(state internal, part anyarray) RETURNS anyarray
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_finish_array';
+CREATE AGGREGATE shardwise.merge_arrays(part anyarray) (
+    SFUNC = shardwise.append_array, STYPE = internal,
+    FINALFUNC = shardwise.finish_array, FINALFUNC_EXTRA);
+COMMENT ON AGGREGATE shardwise.merge_arrays(anyarray) IS
+    'one array of one dimension with the elements of all, in order; NULL of no arrays';
+CREATE FUNCTION shardwise.append_json(state internal, part json, starts_lines boolean)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_append_json';
+CREATE FUNCTION shardwise.finish_json(state internal) RETURNS json
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_finish_json';
+CREATE AGGREGATE shardwise.merge_json(part json, starts_lines boolean) (
+    SFUNC = shardwise.append_json, STYPE = internal, FINALFUNC = shardwise.finish_json);
+COMMENT ON AGGREGATE shardwise.merge_json(json, boolean) IS
+    'joins the texts of what json_agg() or json_object_agg() have made; starts_lines: of rows and arrays';
+CREATE FUNCTION shardwise.append_jsonb(state internal, part jsonb) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_append_jsonb';
+CREATE FUNCTION shardwise.finish_jsonb(state internal) RETURNS jsonb
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_finish_jsonb';
+CREATE AGGREGATE shardwise.merge_jsonb(part jsonb) (
+    SFUNC = shardwise.append_jsonb, STYPE = internal, FINALFUNC = shardwise.finish_jsonb,
+    FINALFUNC_MODIFY = READ_WRITE);
+COMMENT ON AGGREGATE shardwise.merge_jsonb(jsonb) IS
+    'one array, or one object, with the members of all; of equal keys the last one stays';
+
 ------------------------------------------------------------------------------------------------
 -- Views, and functions that read the catalog.
 ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise
@@ -43,6 +44,12 @@ int find_insert_source(const Query *insert)
             return varno;
     }
     return 0;
+}
+
+bool is_the_same_for_all_rows(Node *expr)
+{
+    return !contain_var_clause(expr) && !contain_volatile_functions(expr) &&
+           !checkExprHasSubLink(expr);
 }
 
 static bool is_volatile_subquery(Node *node, void *context)

@@ -17,6 +17,9 @@ Query *make_select_from(RangeTblEntry *source, Node *quals);
 // The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
 int find_insert_source(const Query *insert);
 
+// True if an expression needs no row and is not volatile: the router may compute it.
+bool is_the_same_for_all_rows(Node *expr);
+
 // True if a subquery yields something else each time: it must be evaluated once, not once per
 // shard.
 bool has_volatile_subquery(Query *query);

@@ -1,7 +1,9 @@
 #include "planner/aggregates.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/collections.hpp"
 #include "planner/float_statistics.hpp"
+#include "planner/sketches.hpp"
 
 extern "C" {
 #include "catalog/pg_aggregate.h"
@@ -25,6 +27,9 @@ enum Rule {
     FloatingAverage, // avg(float): sum / count in float8
     NumericVariance, // variance and stddev of exact types: count, sum, sum of squares in numeric
     FloatStatistic,  // variance, covariance, correlation, regression in float8
+    Collection,      // arrays, strings, JSON, XML: one after the other
+    UnionOfRanges,   // range_agg: of multiranges
+    MergedSketch,    // HyperLogLog and t-digest
 };
 
 Aggref *make_aggregate(Oid function, Expr *argument, Oid result)
@@ -82,6 +87,23 @@ bool is_bit_aggregate(const Aggref *aggregate)
                                strcmp(name, "bit_xor") == 0);
 }
 
+// An aggregate whose author says that values can be merged as they are, and merges them as it takes
+// values in: min and max of an extension's type.
+bool merges_itself(const Aggref *aggregate)
+{
+    if (aggregate->aggfnoid < FirstNormalObjectId || list_length(aggregate->aggargtypes) != 1)
+        return false;
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Form_pg_aggregate row = (Form_pg_aggregate)GETSTRUCT(tuple);
+    bool merges = row->aggkind == AGGKIND_NORMAL && !OidIsValid(row->aggfinalfn) &&
+                  OidIsValid(row->aggcombinefn) && row->aggcombinefn == row->aggtransfn &&
+                  row->aggtranstype == linitial_oid(aggregate->aggargtypes);
+    ReleaseSysCache(tuple);
+    return merges;
+}
+
 int find_rule(const Aggref *aggregate)
 {
     switch (aggregate->aggfnoid) {
@@ -135,13 +157,77 @@ int find_rule(const Aggref *aggregate)
     case F_BOOL_AND:
     case F_BOOL_OR:
     case F_EVERY:
+    case F_RANGE_INTERSECT_AGG_ANYRANGE:
+    case F_RANGE_INTERSECT_AGG_ANYMULTIRANGE:
         return SameAggregate;
+    case F_RANGE_AGG_ANYRANGE:
+    case F_RANGE_AGG_ANYMULTIRANGE:
+        return UnionOfRanges;
     default:
         break;
     }
-    if (is_min_or_max(aggregate) || is_bit_aggregate(aggregate))
+    if (is_min_or_max(aggregate) || is_bit_aggregate(aggregate) || merges_itself(aggregate))
         return SameAggregate;
+    if (is_collection(aggregate))
+        return Collection;
+    if (is_sketch(aggregate))
+        return MergedSketch;
     return is_float_statistic(aggregate) ? FloatStatistic : -1;
+}
+
+// Is the value the same when values come once or several times?
+bool is_idempotent(const Aggref *aggregate)
+{
+    switch (aggregate->aggfnoid) {
+    case F_BOOL_AND:
+    case F_BOOL_OR:
+    case F_EVERY:
+    case F_RANGE_AGG_ANYRANGE:
+    case F_RANGE_AGG_ANYMULTIRANGE:
+    case F_RANGE_INTERSECT_AGG_ANYRANGE:
+    case F_RANGE_INTERSECT_AGG_ANYMULTIRANGE:
+        return true;
+    default:
+        break;
+    }
+    if (aggregate->aggfnoid >= FirstNormalObjectId)
+        return false;
+    return is_min_or_max(aggregate) || strcmp(get_func_name(aggregate->aggfnoid), "bit_and") == 0 ||
+           strcmp(get_func_name(aggregate->aggfnoid), "bit_or") == 0;
+}
+
+// Is the value the same whatever the order? Sums of floating-point numbers are, but for their last
+// digits: there an order that is asked for is kept.
+bool is_orderless(const Aggref *aggregate, int rule)
+{
+    bool is_float = aggregate->aggtype == FLOAT4OID || aggregate->aggtype == FLOAT8OID;
+    if (rule < 0 || rule == Collection || rule == MergedSketch || merges_itself(aggregate))
+        return false;
+    return !is_float || is_idempotent(aggregate);
+}
+
+Node *simplify_mutator(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    if (!IsA(node, Aggref))
+        return expression_tree_mutator(node, (Node * (*)()) simplify_mutator, context);
+    Aggref *aggregate = copy_node((Aggref *)node);
+    if (aggregate->aggkind != AGGKIND_NORMAL || aggregate->agglevelsup != 0)
+        return (Node *)aggregate;
+    if (is_idempotent(aggregate))
+        aggregate->aggdistinct = NIL;
+    if (aggregate->aggdistinct != NIL || !is_orderless(aggregate, find_rule(aggregate)))
+        return (Node *)aggregate;
+    aggregate->aggorder = NIL;
+    ListCell *cell;
+    foreach (cell, aggregate->args) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        entry->ressortgroupref = 0;
+        if (entry->resjunk)
+            aggregate->args = foreach_delete_current(aggregate->args, cell);
+    }
+    return (Node *)aggregate;
 }
 
 Aggref *sum_for_average(const Aggref *aggregate)
@@ -294,12 +380,31 @@ Expr *or_zero(Expr *sum)
 
 } // namespace
 
-bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
+Node *simplify_aggregates(Node *expr)
 {
-    bool order_matters = aggregate->aggorder != NIL || aggregate->aggkind != AGGKIND_NORMAL;
-    bool distinct_matters = aggregate->aggdistinct != NIL && !is_min_or_max(aggregate);
+    return simplify_mutator(expr, nullptr);
+}
+
+bool adds_up_distinct_values(const Aggref *aggregate)
+{
+    switch (find_rule(aggregate)) {
+    case SameAggregate:
+    case SumOfCounts:
+    case SumOfIntegers:
+    case SumOfSums:
+    case NumericAverage:
+    case FloatingAverage:
+        return aggregate->aggorder == NIL && aggregate->aggkind == AGGKIND_NORMAL;
+    default:
+        return false;
+    }
+}
+
+bool split_aggregate(const Aggref *aggregate, bool rows_are_ordered, SplitAggregate *split)
+{
     split->rule = find_rule(aggregate);
-    if (split->rule < 0 || order_matters || distinct_matters || aggregate->agglevelsup != 0)
+    if (split->rule < 0 || aggregate->aggorder != NIL || aggregate->aggkind != AGGKIND_NORMAL ||
+        aggregate->agglevelsup != 0 || (rows_are_ordered && split->rule == Collection))
         return false;
     if (split->rule == NumericAverage || split->rule == FloatingAverage)
         split->partials =
@@ -309,6 +414,8 @@ bool split_aggregate(const Aggref *aggregate, SplitAggregate *split)
                                      sum_of_power(aggregate, false), sum_of_power(aggregate, true));
     else if (split->rule == FloatStatistic)
         split->partials = list_make1(make_float_state(aggregate));
+    else if (split->rule == MergedSketch)
+        split->partials = list_make1(make_sketch(aggregate));
     else
         split->partials = list_make1(copy_node(aggregate));
     return true;
@@ -338,6 +445,12 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
             F_FLOAT8DIV,
             list_make2(sum_of(first), null_if_zero(sum_of((Var *)lsecond(vars)), FLOAT8OID)),
             FLOAT8OID);
+    case Collection:
+        return join_collections(aggregate, first);
+    case MergedSketch:
+        return merge_sketches(aggregate, first);
+    case UnionOfRanges:
+        return (Expr *)make_aggregate(F_RANGE_AGG_ANYMULTIRANGE, (Expr *)first, aggregate->aggtype);
     default:
         break;
     }

@@ -13,9 +13,18 @@ struct SplitAggregate {
     int rule;       // private: how to finish
 };
 
+// Takes out of aggregates what does not change their values: DISTINCT in max(DISTINCT x), ORDER BY
+// in count(x ORDER BY y).
+Node *simplify_aggregates(Node *expr);
+
 // Splits an aggregate whose parts give exactly PostgreSQL's value. False where there is no such
-// split: the router then needs the rows themselves.
-bool split_aggregate(const Aggref *aggregate, SplitAggregate *split);
+// split: the router then needs the rows themselves. DISTINCT is left to the shards: right for no
+// aggregate but those that adds_up_distinct_values() names, and where equal values are on one
+// shard. `rows_are_ordered`: aggregates take the rows in an order that the query gives them.
+bool split_aggregate(const Aggref *aggregate, bool rows_are_ordered, SplitAggregate *split);
+
+// Can the parts of an aggregate with DISTINCT be put together, if no value is on two shards?
+bool adds_up_distinct_values(const Aggref *aggregate);
 
 // The expression over the shards' values (one Var a partial) that yields the aggregate.
 Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *vars);

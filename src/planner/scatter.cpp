@@ -1,13 +1,14 @@
 #include "planner/scatter.hpp"
 
 #include "pg/query_tree.hpp"
-#include "planner/aggregates.hpp"
+#include "planner/column_names.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/normalize.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/split_query.hpp"
 #include "planner/stands_alone.hpp"
 #include "planner/subquery_order.hpp"
 #include "planner/subquery_outputs.hpp"
@@ -33,9 +34,25 @@ namespace
 
 // ---- sending ---------------------------------------------------------------------------------
 
-char *column_name(const TargetEntry *entry, int number)
+// Numbers the entries of a target list, names all for the shards, and lists the first `ncolumns` as
+// EXPLAIN is to name them.
+List *name_columns(Query *remote, int ncolumns)
 {
-    return entry->resname != nullptr ? pstrdup(entry->resname) : psprintf("c%d", number);
+    List *columns = NIL;
+    ListCell *cell;
+    foreach (cell, remote->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        entry->resno = foreach_current_index(cell) + 1;
+        entry->resjunk = entry->resno > ncolumns;
+        if (!entry->resjunk) {
+            TargetEntry *column = copy_node(entry);
+            column->resname = describe_column(remote, entry);
+            columns = lappend(columns, column);
+        }
+        if (entry->resname == nullptr)
+            entry->resname = psprintf("c%d", entry->resno);
+    }
+    return columns;
 }
 
 // A record without a name cannot be read back.
@@ -61,14 +78,7 @@ bool yields_many_rows(const Query *remote, const Route *route)
 RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
 {
     Shipping shipping = {};
-    ListCell *cell;
-    foreach (cell, remote->targetList) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        entry->resno = foreach_current_index(cell) + 1;
-        entry->resjunk = entry->resno > ncolumns;
-        entry->resname = column_name(entry, entry->resno);
-    }
-    List *columns = list_truncate((List *)copy_node(remote->targetList), ncolumns);
+    List *columns = name_columns(remote, ncolumns);
     if (has_record(columns))
         return nullptr;
 
@@ -90,12 +100,6 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
     route->binary_results = columns_travel_in_binary(columns);
     route->is_bulk = route->binary_results && !locks && yields_many_rows(remote, route);
     return make_shard_rows(route, values, columns, is_ordered, expected_rows(remote));
-}
-
-Var *column_var(const TargetEntry *entry, int number)
-{
-    Node *expr = (Node *)entry->expr;
-    return makeVar(1, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
 // Makes `query` read from one entry, and nothing else.
@@ -234,7 +238,7 @@ bool scatter_whole(Query *query)
     ListCell *cell;
     foreach (cell, query->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        entry->expr = (Expr *)column_var(entry, foreach_current_index(cell) + 1);
+        entry->expr = (Expr *)makeVarFromTargetEntry(1, entry);
     }
     const ShardRows *sent = find_shard_rows(rows);
     sort_route(sent->route, query);
@@ -247,225 +251,41 @@ bool scatter_whole(Query *query)
 
 // ---- in parts ----------------------------------------------------------------------------------
 
-// From the query's expressions to the columns that the shards deliver.
-struct Cut {
-    Query *query;
-    Query *remote;
-    List *aggregates; // Aggref *, each once
-    List *splits;     // SplitAggregate *
-    List *firsts;     // int: the first partial's column, from 1
-    bool failed;
-};
-
-int add_column(Query *remote, Expr *expr)
-{
-    int number = list_length(remote->targetList) + 1;
-    remote->targetList =
-        lappend(remote->targetList, makeTargetEntry(expr, number, psprintf("c%d", number), false));
-    return number;
-}
-
-TargetEntry *find_column(Query *remote, Node *expr)
-{
-    ListCell *cell;
-    foreach (cell, remote->targetList)
-        if (equal(((TargetEntry *)lfirst(cell))->expr, expr))
-            return (TargetEntry *)lfirst(cell);
-    return nullptr;
-}
-
-Node *finish(Cut *cut, Aggref *aggregate)
-{
-    ListCell *cell;
-    foreach (cell, cut->aggregates) {
-        int i = foreach_current_index(cell);
-        if (!equal(lfirst(cell), aggregate))
-            continue;
-        SplitAggregate *split = (SplitAggregate *)list_nth(cut->splits, i);
-        int first = list_nth_int(cut->firsts, i);
-        List *vars = NIL;
-        for (int k = 0; k < list_length(split->partials); k++) {
-            TargetEntry *entry = (TargetEntry *)list_nth(cut->remote->targetList, first + k - 1);
-            vars = lappend(vars, column_var(entry, first + k));
-        }
-        return (Node *)finish_aggregate(aggregate, split, vars);
-    }
-    cut->failed = true;
-    return (Node *)aggregate;
-}
-
-// Replaces aggregates by what finishes them and group keys by their columns.
-Node *cut_mutator(Node *node, void *context)
-{
-    Cut *cut = (Cut *)context;
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Aggref) && ((Aggref *)node)->aggdistinct == NIL)
-        return finish(cut, (Aggref *)node);
-    if (!IsA(node, List) && !IsA(node, TargetEntry) && !IsA(node, Const)) {
-        TargetEntry *entry = find_column(cut->remote, node);
-        if (entry != nullptr)
-            return (Node *)column_var(entry, entry->resno);
-    }
-    if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Query)) {
-        cut->failed = true;
-        return node;
-    }
-    return expression_tree_mutator(node, (Node * (*)()) cut_mutator, context);
-}
-
-bool collect_aggregates(Node *node, void *context)
-{
-    Cut *cut = (Cut *)context;
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Aggref)) {
-        cut->aggregates = list_append_unique(cut->aggregates, node);
-        return false;
-    }
-    return expression_tree_walker(node, (bool (*)())collect_aggregates, context);
-}
-
-void add_group_key(Query *remote, TargetEntry *entry, SortGroupClause *clause, Index reference)
-{
-    if (find_column(remote, (Node *)entry->expr) != nullptr)
-        return;
-    add_column(remote, (Expr *)copy_node((Node *)entry->expr));
-    ((TargetEntry *)llast(remote->targetList))->ressortgroupref = reference;
-    SortGroupClause *key = copy_node(clause);
-    key->tleSortGroupRef = reference;
-    remote->groupClause = lappend(remote->groupClause, key);
-}
-
-// DISTINCT inside aggregates: the shards group by the argument as well, and the router counts it.
-bool add_distinct_argument(Cut *cut)
-{
-    Node *argument = nullptr;
-    ListCell *cell;
-    foreach (cell, cut->aggregates) {
-        Aggref *aggregate = (Aggref *)lfirst(cell);
-        if (aggregate->aggdistinct == NIL)
-            continue;
-        TargetEntry *entry = (TargetEntry *)linitial(aggregate->args);
-        bool simple = list_length(aggregate->args) == 1 && aggregate->aggorder == NIL &&
-                      aggregate->aggfilter == nullptr && aggregate->aggkind == 'n';
-        if (!simple || (argument != nullptr && !equal(argument, entry->expr)))
-            return false;
-        SortGroupClause *clause = (SortGroupClause *)linitial(aggregate->aggdistinct);
-        argument = (Node *)entry->expr;
-        Index reference = list_length(cut->remote->groupClause) + 1;
-        add_group_key(cut->remote, entry, clause, reference);
-    }
-    return true;
-}
-
-bool add_partials(Cut *cut)
-{
-    ListCell *cell;
-    foreach (cell, cut->aggregates) {
-        Aggref *aggregate = (Aggref *)lfirst(cell);
-        SplitAggregate *split = (SplitAggregate *)palloc0(sizeof(SplitAggregate));
-        int first = list_length(cut->remote->targetList) + 1;
-        if (aggregate->aggdistinct == NIL) {
-            if (!split_aggregate(aggregate, split))
-                return false;
-            ListCell *partial;
-            foreach (partial, split->partials)
-                add_column(cut->remote, (Expr *)lfirst(partial));
-        }
-        cut->splits = lappend(cut->splits, split);
-        cut->firsts = lappend_int(cut->firsts, first);
-    }
-    return true;
-}
-
-// FROM and WHERE of a query, without what is computed of the rows.
-Query *lower_part(Query *query)
-{
-    Query *remote = copy_node(query);
-    remote->targetList = remote->groupClause = remote->groupingSets = NIL;
-    remote->windowClause = remote->distinctClause = remote->sortClause = NIL;
-    remote->havingQual = remote->limitCount = remote->limitOffset = nullptr;
-    remote->hasAggs = remote->hasWindowFuncs = remote->hasTargetSRFs = remote->hasDistinctOn =
-        false;
-    return remote;
-}
-
-// Makes the query read the cut's remote part; false if that cannot be sent.
-bool replace_upper_part(Cut *cut, const Query *upper)
-{
-    RangeTblEntry *rows =
-        cut->failed ? nullptr : send(cut->remote, list_length(cut->remote->targetList), false);
-    if (rows == nullptr)
-        return false;
-    cut->query->targetList = upper->targetList;
-    cut->query->havingQual = upper->havingQual;
-    read_from(cut->query, rows);
-    return true;
-}
-
 bool upper_part_has_sublinks(Query *query)
 {
     return query->hasSubLinks && (checkExprHasSubLink((Node *)query->targetList) ||
                                   checkExprHasSubLink(query->havingQual));
 }
 
-// The shards aggregate their rows by group, the router puts the groups together.
-bool scatter_aggregates(Query *query)
+// Makes the query read its remote part; false if that cannot be sent.
+bool read_split(Query *query, const SplitQuery &split)
 {
-    Cut cut = {query, lower_part(query), NIL, NIL, NIL, false};
-    ListCell *cell;
-
-    collect_aggregates((Node *)query->targetList, &cut);
-    collect_aggregates(query->havingQual, &cut);
-    foreach (cell, query->groupClause) {
-        SortGroupClause *clause = (SortGroupClause *)lfirst(cell);
-        TargetEntry *entry = get_sortgroupclause_tle(clause, query->targetList);
-        add_group_key(cut.remote, entry, clause, list_length(cut.remote->groupClause) + 1);
-    }
-    if (!add_distinct_argument(&cut) || !add_partials(&cut))
+    RangeTblEntry *rows = send(split.remote, list_length(split.remote->targetList), false);
+    if (rows == nullptr)
         return false;
-    cut.remote->hasAggs = contain_agg_clause((Node *)cut.remote->targetList);
+    query->targetList = split.target_list;
+    query->havingQual = split.having;
+    read_from(query, rows);
+    return true;
+}
 
-    Query *upper = copy_node(query);
-    upper->targetList = (List *)cut_mutator((Node *)upper->targetList, &cut);
-    upper->havingQual = cut_mutator(upper->havingQual, &cut);
-    if (!replace_upper_part(&cut, upper))
+// The shards aggregate their rows by group, the router puts the groups together.
+bool scatter_aggregates(Query *query, const Colocation *colocation)
+{
+    SplitQuery split;
+    if (!split_aggregation(query, colocation, reads_ordered_source(query), &split) ||
+        !read_split(query, split))
         return false;
     query->hasAggs =
         contain_agg_clause((Node *)query->targetList) || contain_agg_clause(query->havingQual);
     return true;
 }
 
-Node *row_mutator(Node *node, void *context)
-{
-    Cut *cut = (Cut *)context;
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Query)) {
-        cut->failed = true;
-        return node;
-    }
-    if (IsA(node, Var)) {
-        TargetEntry *entry = find_column(cut->remote, node);
-        if (entry == nullptr) {
-            add_column(cut->remote, (Expr *)copy_node(node));
-            entry = (TargetEntry *)llast(cut->remote->targetList);
-        }
-        return (Node *)column_var(entry, entry->resno);
-    }
-    return expression_tree_mutator(node, (Node * (*)()) row_mutator, context);
-}
-
 // The shards join and filter; everything else is the router's.
 bool scatter_rows(Query *query)
 {
-    Cut cut = {query, lower_part(query), NIL, NIL, NIL, false};
-    Query *upper = copy_node(query);
-    upper->targetList =
-        (List *)row_mutator(flatten_join_alias_vars(query, (Node *)upper->targetList), &cut);
-    upper->havingQual = row_mutator(flatten_join_alias_vars(query, upper->havingQual), &cut);
-    return replace_upper_part(&cut, upper);
+    SplitQuery split;
+    return split_off_rows(query, &split) && read_split(query, split);
 }
 
 } // namespace
@@ -496,7 +316,8 @@ bool scatter_as(Query *query, const Colocation *colocation)
         return true;
     if (upper_part_has_sublinks(query))
         return false;
-    return (aggregates && scatter_aggregates(query)) || (!ordered && scatter_rows(query));
+    return (aggregates && scatter_aggregates(query, colocation)) ||
+           (!ordered && scatter_rows(query));
 }
 
 bool try_scatter(Query *query)
