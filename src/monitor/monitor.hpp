@@ -5,6 +5,7 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "nodes/parsenodes.h"
 #include "portability/instr_time.h"
 }
 
@@ -62,6 +63,11 @@ struct QueryRun {
 // True if executions are to be counted (setting shardwise.track_queries).
 bool tracks_queries();
 void count_query(const QueryRun &);
+
+// Gives the query its id, if PostgreSQL has not (compute_query_id, or an extension that asked for
+// it). Constants do not count, nor the number of rows in VALUES. Costs a walk over the query, which
+// is why it is left until somebody needs the id.
+void identify_query(Query *query, const char *text);
 
 // Registers settings and shared memory. From _PG_init, before the other rooms.
 void init_monitor();

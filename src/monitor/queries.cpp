@@ -2,6 +2,7 @@
 
 #include "monitor/monitor.hpp"
 #include "monitor/shared.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -109,6 +110,15 @@ void count_query(const QueryRun &run)
     LWLockRelease(shared_monitor->query_lock);
 }
 
+void identify_query(Query *query, const char *text)
+{
+    if (query->queryId != 0)
+        return;
+    List *rows = shorten_values(query);
+    (void)JumbleQuery(query, text);
+    restore_values(rows);
+}
+
 void reset_queries()
 {
     LWLockAcquire(shared_monitor->query_lock, LW_EXCLUSIVE);
@@ -122,11 +132,10 @@ void reset_queries()
 
 void init_query_settings()
 {
-    EnableQueryId(); // as far as compute_query_id leaves it to us
     DefineCustomBoolVariable("shardwise.track_queries",
                              "Counts the statements that shards answer, in view stat_queries.",
-                             "Needs compute_query_id to be on, or auto.", &track_queries, true,
-                             PGC_SUSET, 0, nullptr, nullptr, nullptr);
+                             nullptr, &track_queries, true, PGC_SUSET, 0, nullptr, nullptr,
+                             nullptr);
     DefineCustomIntVariable(
         "shardwise.max_tracked_queries", "Number of queries in view stat_queries.",
         "Where there are more, the least used are dropped.", &max_tracked_queries, 1000, 100,

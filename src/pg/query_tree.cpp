@@ -66,4 +66,26 @@ bool has_volatile_subquery(Query *query)
     return query_tree_walker(query, (bool (*)())is_volatile_subquery, nullptr, 0);
 }
 
+// Pairs of an entry and all of its rows.
+List *shorten_values(Query *query)
+{
+    List *shortened = NIL;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind != RTE_VALUES || list_length(rte->values_lists) < 2)
+            continue;
+        shortened = lappend(lappend(shortened, rte), rte->values_lists);
+        rte->values_lists = list_make1(linitial(rte->values_lists));
+    }
+    return shortened;
+}
+
+void restore_values(List *shortened)
+{
+    for (int i = 0; i < list_length(shortened); i += 2)
+        ((RangeTblEntry *)list_nth(shortened, i))->values_lists =
+            (List *)list_nth(shortened, i + 1);
+}
+
 } // namespace shardwise

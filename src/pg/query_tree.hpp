@@ -24,4 +24,9 @@ bool is_the_same_for_all_rows(Node *expr);
 // shard.
 bool has_volatile_subquery(Query *query);
 
+// Leaves one row in each VALUES list of the query, in place, for walks that need to see no more;
+// returns what restore_values() takes to put the others back.
+List *shorten_values(Query *query);
+void restore_values(List *shortened);
+
 } // namespace shardwise

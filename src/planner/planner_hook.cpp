@@ -1,6 +1,7 @@
 #include "planner/planner.hpp"
 
 #include "catalog/catalog.hpp"
+#include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
 #include "planner/modify_plan.hpp"
@@ -101,6 +102,8 @@ PlannedStmt *plan_query(const PlannerCall &call);
 // Joins and computes on the router what several shards hold, and brings back what is to be written.
 PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
 {
+    if (tracks_queries())
+        identify_query(call.query, call.text);
     bool changes = changes_shards(call.query);
     if (call.query->hasModifyingCTE && (changes || changes_inside((Node *)call.query, nullptr))) {
         PlannedStmt *plan = plan_with(call, plan_query, &refusal);
@@ -131,7 +134,7 @@ PlannedStmt *plan_query(const PlannerCall &call)
     Refusal refusal = nullptr;
     if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE)
         return plan_pull(call, refusal);
-    PlannedStmt *plan = plan_statement(call.query, call.params, &refusal);
+    PlannedStmt *plan = plan_statement(call.query, call.text, call.params, &refusal);
     if (plan == nullptr)
         return plan_pull(call, refusal);
     if (wants_backward_scan(call.cursor_options) && plan->rowMarks == NIL)

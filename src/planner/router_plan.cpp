@@ -1,5 +1,6 @@
 #include "planner/router_plan.hpp"
 
+#include "pg/query_tree.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/scatter.hpp"
@@ -9,6 +10,7 @@
 extern "C" {
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
+#include "parser/parsetree.h"
 }
 
 namespace shardwise
@@ -42,6 +44,16 @@ static void add_dependencies(PlannedStmt *plan, const Dependencies &found)
     plan->dependsOnRole |= found.has_row_security;
 }
 
+// True for a source of rows without a table: long lists of them are worth to be left alone.
+static bool reads_values_alone(const Query *query)
+{
+    if (query->hasSubLinks || query->cteList != NIL || list_length(query->jointree->fromlist) != 1)
+        return false;
+    Node *from = (Node *)linitial(query->jointree->fromlist);
+    return IsA(from, RangeTblRef) &&
+           rt_fetch(((RangeTblRef *)from)->rtindex, query->rtable)->rtekind == RTE_VALUES;
+}
+
 void set_next_planner(planner_hook_type next)
 {
     next_planner = next;
@@ -56,17 +68,22 @@ PlannedStmt *run_next_planner(const PlannerCall &call)
 
 PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
 {
-    // The cut query no longer shows all of it.
+    bool reads_shards = !reads_values_alone(call.query);
+    // The cut query no longer shows all of it. (Rows of VALUES are not cut.)
+    List *rows = shorten_values(call.query);
     Dependencies dependencies = find_dependencies(call.query);
+    restore_values(rows);
     PlannedStmt *volatile plan = nullptr;
     *routes = PlannedRoutes{};
     List *rows_before = begin_shard_rows();
     PlannedRoutes *routes_before = begin_routes(routes);
     PG_TRY();
     {
-        mark_locking_clauses(call.query);
-        drop_unused_outputs(call.query);
-        scatter_query(call.query);
+        if (reads_shards) {
+            mark_locking_clauses(call.query);
+            drop_unused_outputs(call.query);
+            scatter_query(call.query);
+        }
         plan = run_next_planner(call);
     }
     PG_FINALLY();

@@ -1,5 +1,6 @@
 #include "planner/statement_cache.hpp"
 
+#include "monitor/monitor.hpp"
 #include "planner/early_routing.hpp"
 #include "planner/normalize.hpp"
 
@@ -26,6 +27,7 @@ struct CachedStatement {
     PlannedStmt *plan;     // nullptr: no single shard can answer
     char *refusal;         // then, why
     List *relations;       // Oids that the plan, or the refusal, depends on
+    uint64 query_id;       // for statements that PostgreSQL has given none
     CachedStatement *next; // same hash
     bool is_valid;
 };
@@ -111,8 +113,16 @@ void store_statement(CachedStatement *statement)
     entries++;
 }
 
+// The id of the query with its constants: the same where it is not planned here.
+uint64 find_query_id(Query *shape, List *constants, const char *text)
+{
+    Query *query = (Query *)restore_constants((Node *)shape, constants);
+    identify_query(query, text);
+    return query->queryId;
+}
+
 // Plans in a context of the entry's own, so that nothing of the planner's garbage stays with it.
-CachedStatement *add_statement(uint64 hash, Query *shape)
+CachedStatement *add_statement(const NormalizedQuery &normalized, Query *shape, const char *text)
 {
     Refusal refusal = nullptr;
     PlannedStmt *plan = plan_route(shape, &refusal);
@@ -126,7 +136,8 @@ CachedStatement *add_statement(uint64 hash, Query *shape)
     MemoryContext saved = MemoryContextSwitchTo(context);
     CachedStatement *statement = (CachedStatement *)palloc0(sizeof(CachedStatement));
     statement->context = context;
-    statement->hash = hash;
+    statement->hash = normalized.hash;
+    statement->query_id = find_query_id(shape, normalized.constants, text);
     statement->shape = copy_node(shape);
     statement->shape->stmt_len = 0;
     statement->plan = copy_node(plan);
@@ -160,7 +171,7 @@ PlannedStmt *instantiate(const CachedStatement *statement, Query *query, List *c
     *plan = *statement->plan;
     *scan = *(CustomScan *)plan->planTree;
     plan->planTree = (Plan *)scan;
-    plan->queryId = query->queryId;
+    plan->queryId = query->queryId != 0 ? query->queryId : statement->query_id;
     plan->canSetTag = query->canSetTag;
     plan->stmt_location = query->stmt_location;
     plan->stmt_len = query->stmt_len;
@@ -208,7 +219,7 @@ void free_retired(XactEvent event, void *)
 
 } // namespace
 
-PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal)
+PlannedStmt *plan_statement(Query *query, const char *text, ParamListInfo params, Refusal *refusal)
 {
     NormalizedQuery normalized = normalize_query(query);
     if (buckets == nullptr)
@@ -217,7 +228,7 @@ PlannedStmt *plan_statement(Query *query, ParamListInfo params, Refusal *refusal
 
     CachedStatement *statement = find_statement(normalized.hash, query);
     if (statement == nullptr)
-        statement = add_statement(normalized.hash, query);
+        statement = add_statement(normalized, query, text);
     dlist_move_head(&lru, &statement->lru);
     if (statement->plan == nullptr) {
         *refusal = pstrdup(statement->refusal);
