@@ -547,6 +547,18 @@ CREATE FUNCTION shardwise.shard_rows(part int) RETURNS SETOF record
 COMMENT ON FUNCTION shardwise.shard_rows(int) IS
     'stands for rows of the shards in plans; cannot be called';
 
+-- The planner's own, too: where the row of a cursor is, for WHERE CURRENT OF.
+CREATE FUNCTION shardwise.cursor_shard(cursor_name text, relation oid) RETURNS int
+    LANGUAGE c PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardwise_cursor_shard';
+CREATE FUNCTION shardwise.cursor_place(cursor_name text, relation oid) RETURNS tid
+    LANGUAGE c PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardwise_cursor_place';
+CREATE FUNCTION shardwise.cursor_partition(cursor_name text, relation oid) RETURNS oid
+    LANGUAGE c PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardwise_cursor_partition';
+COMMENT ON FUNCTION shardwise.cursor_shard(text, oid) IS 'shard of the row that a cursor is on';
+COMMENT ON FUNCTION shardwise.cursor_place(text, oid) IS 'ctid there of the row that a cursor is on';
+COMMENT ON FUNCTION shardwise.cursor_partition(text, oid) IS
+    'Oid there of the partition with the row that a cursor is on';
+
 -- Merge the states of PostgreSQL's floating-point statistics, of which each shard sends one.
 CREATE AGGREGATE shardwise.merge_variance(state float8[]) (
     SFUNC = float8_combine, STYPE = float8[], COMBINEFUNC = float8_combine,

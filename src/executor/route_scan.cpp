@@ -73,7 +73,8 @@ Connection *join(RouteScanState *state, int32 shard)
     const Route *route = state->route;
     bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
                  !(route->writes && (route->may_fail_late || list_length(state->shards) > 1));
-    Access access = !route->writes      ? Access::Read
+    Access access = route->keeps_places ? Access::ReadPlaces
+                    : !route->writes    ? Access::Read
                     : route->only_locks ? Access::Lock
                                         : Access::Write;
     return join_shard(shard, access, alone);
@@ -358,6 +359,12 @@ void resolve_shards(RouteScanState *state)
         state->moved_by = keyspace->moved_by;
     } else
         state->shards = list_make1_int(choose_shard(keys, route->keyspace_id, state->is_insert));
+    if (route->place_shard > 0) {
+        // The row may have moved until the gates were passed: now the cursor's row can be trusted.
+        evaluate_values(state);
+        if (!state->nulls[route->place_shard - 1])
+            state->shards = list_make1_int(DatumGetInt32(state->values[route->place_shard - 1]));
+    }
     MemoryContextSwitchTo(saved);
 }
 

@@ -236,6 +236,7 @@ RangeTblEntry *copy_target(BatchWrite *write)
     RangeTblEntry *target = copy_node(rt_fetch(write->target, write->query->rtable));
     target->securityQuals = NIL;
     target->enrname = nullptr;
+    target->functions = NIL; // the row of a cursor: it is found already
     target->inFromCl = false;
     return target;
 }

@@ -1,10 +1,16 @@
 #include "planner/locked_rows.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/names.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
+#include "optimizer/clauses.h"
+#include "parser/parse_func.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
 }
 
 namespace shardwise
@@ -16,6 +22,7 @@ namespace
 // A mark lives in a field that entries of tables do not use, and that is copied with them.
 constexpr char lock_mark = 'l';
 constexpr char target_mark = 't';
+constexpr char place_mark = 'p';
 
 void mark(RangeTblEntry *rte, char kind, LockClauseStrength strength, LockWaitPolicy policy)
 {
@@ -30,6 +37,11 @@ bool is_marked(const RangeTblEntry *rte)
 bool is_marked_target(const RangeTblEntry *rte)
 {
     return is_marked(rte) && rte->enrname[0] == target_mark;
+}
+
+bool tells_places(const RangeTblEntry *rte)
+{
+    return is_marked_target(rte) || (is_marked(rte) && rte->enrname[0] == place_mark);
 }
 
 bool mark_clauses_walker(Node *node, void *)
@@ -76,7 +88,7 @@ Node *replace_places(Node *node, void *context)
 
     Var *var = (Var *)node;
     Query *level = (Query *)list_nth(levels->queries, (int)var->varlevelsup);
-    if (!is_marked_target(rt_fetch(var->varno, level->rtable)))
+    if (!tells_places(rt_fetch(var->varno, level->rtable)))
         return (Node *)copy_node(node);
     if (var->varattno == remote_table_attribute) {
         Var *table = copy_node(var);
@@ -93,31 +105,189 @@ Node *replace_places(Node *node, void *context)
     return (Node *)param;
 }
 
-bool add_clauses_walker(Node *node, void *context)
+// ---- the row of a cursor -----------------------------------------------------------------------
+
+// A value that the router computes, as a parameter.
+Param *router_param(Shipping *shipping, Expr *value)
 {
+    shipping->router_values = lappend(shipping->router_values, value);
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = router_param_base + list_length(shipping->router_values) - 1;
+    param->paramtype = exprType((Node *)value);
+    param->paramtypmod = -1;
+    param->location = -1;
+    return param;
+}
+
+// (SELECT currtid2(table, place)): where the row is after this transaction, or others, updated it.
+// As a subquery it is computed once, and the row is fetched by its place.
+Expr *latest_place(Expr *table, Expr *place)
+{
+    FuncExpr *call = makeFuncExpr(F_CURRTID2, TIDOID, list_make2(table, place), InvalidOid,
+                                  DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
+    Query *select = makeNode(Query);
+    select->commandType = CMD_SELECT;
+    select->canSetTag = true;
+    select->jointree = makeFromExpr(NIL, nullptr);
+    select->targetList = list_make1(makeTargetEntry((Expr *)call, 1, pstrdup("place"), false));
+    SubLink *link = makeNode(SubLink);
+    link->subLinkType = EXPR_SUBLINK;
+    link->subselect = (Node *)select;
+    link->location = -1;
+    return (Expr *)link;
+}
+
+// ctid = ANY (ARRAY[place, latest place])
+Expr *is_at(int varno, Expr *table, Expr *place)
+{
+    ArrayExpr *places = makeNode(ArrayExpr);
+    places->array_typeid = TIDARRAYOID;
+    places->element_typeid = TIDOID;
+    places->elements = list_make2(place, latest_place(table, (Expr *)copy_node(place)));
+    places->location = -1;
+    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
+    clause->opno = TIDEqualOperator;
+    clause->opfuncid = F_TIDEQ;
+    clause->useOr = true;
+    clause->args = list_make2(
+        makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0), places);
+    clause->location = -1;
+    return (Expr *)clause;
+}
+
+// Adds to a statement that it wants the cursor's row alone, and returns its shard.
+Expr *add_cursor_row(Query *query, int varno, Shipping *shipping)
+{
+    RangeTblEntry *target = rt_fetch(varno, query->rtable);
+    List *row = target->functions;
+    target->functions = NIL;
+    Expr *table;
+    List *clauses = NIL;
+    if (list_length(row) > 2) { // a partition, by its Oid on the shard
+        Expr *param = (Expr *)router_param(shipping, (Expr *)lthird(row));
+        RelabelType *relation = makeRelabelType((Expr *)copy_node(param), REGCLASSOID, -1,
+                                                InvalidOid, COERCE_EXPLICIT_CAST);
+        table = (Expr *)cast_as((Node *)relation, TEXTOID);
+        clauses = list_make1(make_opclause(
+            lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr, BOOLOID, false,
+            (Expr *)makeVar(varno, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0), param,
+            InvalidOid, InvalidOid));
+    } else {
+        table = (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+                                  CStringGetTextDatum(qualified_table_name(target->relid)), false,
+                                  false);
+    }
+    Expr *place = (Expr *)router_param(shipping, (Expr *)lsecond(row));
+    clauses = lappend(clauses, is_at(varno, table, place));
+    if (query->jointree->quals != nullptr)
+        clauses = lappend(clauses, query->jointree->quals);
+    query->jointree->quals = make_conjunction(clauses);
+    query->hasSubLinks = true;
+    return (Expr *)linitial(row);
+}
+
+// ---- marks to clauses --------------------------------------------------------------------------
+
+struct Marks {
+    MarkedRows rows;
+    Shipping *shipping;
+};
+
+bool apply_walker(Node *node, void *context)
+{
+    Marks *marks = (Marks *)context;
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())add_clauses_walker, context);
+        return expression_tree_walker(node, (bool (*)())apply_walker, context);
     Query *query = (Query *)node;
     ListCell *cell;
     foreach (cell, query->rtable) {
         RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         if (!is_marked(rte))
             continue;
-        RowMarkClause *clause = makeNode(RowMarkClause);
-        clause->rti = foreach_current_index(cell) + 1;
-        clause->strength = (LockClauseStrength)(rte->enrname[1] - '0');
-        clause->waitPolicy = (LockWaitPolicy)(rte->enrname[2] - '0');
-        query->rowMarks = lappend(query->rowMarks, clause);
-        query->hasForUpdate = true;
+        int varno = foreach_current_index(cell) + 1;
+        if (is_marked_target(rte) && rte->functions != NIL)
+            marks->rows.shard = add_cursor_row(query, varno, marks->shipping);
+        if (rte->enrname[0] == place_mark) {
+            marks->rows.places = true;
+        } else {
+            RowMarkClause *clause = makeNode(RowMarkClause);
+            clause->rti = varno;
+            clause->strength = (LockClauseStrength)(rte->enrname[1] - '0');
+            clause->waitPolicy = (LockWaitPolicy)(rte->enrname[2] - '0');
+            query->rowMarks = lappend(query->rowMarks, clause);
+            query->hasForUpdate = true;
+            marks->rows.locks = true;
+        }
         rte->enrname = nullptr;
-        *(bool *)context = true;
     }
-    return query_tree_walker(query, (bool (*)())add_clauses_walker, context, 0);
+    return query_tree_walker(query, (bool (*)())apply_walker, context, 0);
+}
+
+bool uses_places_walker(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var) && ((Var *)node)->varno == *(int *)context &&
+        (((Var *)node)->varattno == shard_attribute ||
+         ((Var *)node)->varattno == remote_table_attribute))
+        return true;
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())uses_places_walker, context, 0);
+    return expression_tree_walker(node, (bool (*)())uses_places_walker, context);
+}
+
+// A call of one of the functions that know the cursor's row; executor/cursor_scan.
+Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *current, Oid relid)
+{
+    List *name = list_make2(makeString(pstrdup("shardwise")), makeString(pstrdup(function)));
+    Oid types[] = {TEXTOID, OIDOID};
+    Expr *cursor;
+    if (current->cursor_name != nullptr) {
+        cursor = (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+                                   CStringGetTextDatum(current->cursor_name), false, false);
+    } else {
+        Param *param = makeNode(Param);
+        param->paramkind = PARAM_EXTERN;
+        param->paramid = current->cursor_param;
+        param->paramtype = REFCURSOROID;
+        param->paramtypmod = -1;
+        param->paramcollid = DEFAULT_COLLATION_OID;
+        param->location = -1;
+        cursor = (Expr *)makeRelabelType((Expr *)param, TEXTOID, -1, DEFAULT_COLLATION_OID,
+                                         COERCE_IMPLICIT_CAST);
+    }
+    Const *relation =
+        makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(relid), false, true);
+    return (Expr *)makeFuncExpr(LookupFuncName(name, 2, types, false), result,
+                                list_make2(cursor, relation), InvalidOid, DEFAULT_COLLATION_OID,
+                                COERCE_EXPLICIT_CALL);
 }
 
 } // namespace
+
+void mark_placed(RangeTblEntry *table)
+{
+    mark(table, place_mark, LCS_NONE, LockWaitBlock);
+}
+
+bool uses_places(Node *node, int varno)
+{
+    return uses_places_walker(node, &varno);
+}
+
+// In a field that entries of tables do not use, as the mark is.
+void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current)
+{
+    Oid relid = target->relid;
+    target->functions = list_make2(call_for_cursor("cursor_shard", INT4OID, current, relid),
+                                   call_for_cursor("cursor_place", TIDOID, current, relid));
+    if (target->relkind == RELKIND_PARTITIONED_TABLE)
+        target->functions =
+            lappend(target->functions, call_for_cursor("cursor_partition", OIDOID, current, relid));
+}
 
 void mark_target(RangeTblEntry *target, LockClauseStrength strength)
 {
@@ -132,8 +302,10 @@ void mark_locking_clauses(Query *query)
         RowMarkClause *clause = (RowMarkClause *)lfirst(cell);
         RangeTblEntry *rte = rt_fetch(clause->rti, query->rtable);
         // Rows of a subquery are locked by a clause of its own.
+        // One that is to tell places does so with its locks.
         if (rte->rtekind == RTE_RELATION && find_table(rte->relid) != nullptr)
-            mark(rte, lock_mark, clause->strength, clause->waitPolicy);
+            mark(rte, tells_places(rte) ? target_mark : lock_mark, clause->strength,
+                 clause->waitPolicy);
         else if (rte->rtekind == RTE_RELATION)
             kept = lappend(kept, clause);
     }
@@ -142,13 +314,23 @@ void mark_locking_clauses(Query *query)
     query_tree_walker(query, (bool (*)())mark_clauses_walker, nullptr, 0);
 }
 
-bool lock_marked_rows(Query *sent)
+MarkedRows apply_marks(Query *sent, Shipping *shipping)
 {
-    bool found = false;
     Levels levels = {NIL};
     *sent = *(Query *)replace_places((Node *)sent, &levels);
-    add_clauses_walker((Node *)sent, &found);
-    return found;
+    Marks marks = {{}, shipping};
+    apply_walker((Node *)sent, &marks);
+    return marks.rows;
+}
+
+void use_marks(Route *route, const MarkedRows &marked, List **values)
+{
+    route->writes = route->only_locks = marked.locks;
+    route->keeps_places = marked.places && !marked.locks;
+    if (marked.shard == nullptr)
+        return;
+    *values = lappend(*values, marked.shard);
+    route->place_shard = list_length(*values);
 }
 
 } // namespace shardwise

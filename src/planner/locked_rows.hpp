@@ -1,5 +1,6 @@
 // Rows that a query on the router locks on the shards: FOR UPDATE and its like, and the targets of
-// writes whose rows are looked for first.
+// writes whose rows are looked for first. Also rows whose places a cursor must know, so that WHERE
+// CURRENT OF finds them again.
 //
 // The planner would lock the router's own rows. So the clause is taken out of the query and a mark
 // put on the table's entry, which survives planning; whoever makes a statement for the shards of a
@@ -7,6 +8,8 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/route.hpp"
+#include "planner/shipping.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -26,11 +29,30 @@ constexpr AttrNumber remote_table_attribute = MaxCommandIdAttributeNumber;
 // Marks the target of a write.
 void mark_target(RangeTblEntry *target, LockClauseStrength strength);
 
+// Marks a table whose rows tell their places, but are not locked for that.
+void mark_placed(RangeTblEntry *table);
+
+// Restricts the target of a write to the row of it that a cursor is on.
+void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current);
+
+// True if an expression uses the columns that tell places, as columns of entry `varno`.
+bool uses_places(Node *node, int varno);
+
 // Replaces FOR UPDATE and its like on distributed and reference tables, at any level, by marks.
 void mark_locking_clauses(Query *query);
 
+// What the marks of a statement ask for.
+struct MarkedRows {
+    bool locks;
+    bool places; // without locks: rows tell where they are
+    Expr *shard; // the one shard (int4) whose row is meant, computed by the router; nullptr: any
+};
+
 // Adds the locking clauses of marked entries to a statement for the shards, and says in its columns
-// where rows are. True if there was any. After ship_query().
-bool lock_marked_rows(Query *sent);
+// where rows are. After ship_query().
+MarkedRows apply_marks(Query *sent, Shipping *shipping);
+
+// Notes in the statement's route what its marks asked for.
+void use_marks(Route *route, const MarkedRows &marked, List **values);
 
 } // namespace shardwise

@@ -1,6 +1,7 @@
 #include "planner/modify_planner.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 #include "planner/batch_statement.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
@@ -238,19 +239,6 @@ void make_update_action(Maker *maker, ModifyAction *action, List *assignments)
 namespace
 {
 
-bool uses_places(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var) && ((Var *)node)->varno == *(int *)context &&
-        (((Var *)node)->varattno == shard_attribute ||
-         ((Var *)node)->varattno == remote_table_attribute))
-        return true;
-    if (IsA(node, Query))
-        return query_tree_walker((Query *)node, (bool (*)())uses_places, context, 0);
-    return expression_tree_walker(node, (bool (*)())uses_places, context);
-}
-
 // ---- the source --------------------------------------------------------------------------------
 
 // A SELECT over the write's FROM and WHERE, whose columns are the source's.
@@ -412,10 +400,27 @@ bool reads_once(const PlannedStmt *plan)
     return IsA(top, CustomScan) && plan->subplans == NIL;
 }
 
+// WHERE CURRENT OF says which row of the target is meant, in place of its conditions.
+void find_cursor(Query *query)
+{
+    List *others = NIL;
+    ListCell *cell;
+    foreach (cell, make_ands_implicit((Expr *)query->jointree->quals)) {
+        CurrentOfExpr *current = (CurrentOfExpr *)lfirst(cell);
+        if (IsA(current, CurrentOfExpr))
+            restrict_to_cursor(rt_fetch(query->resultRelation, query->rtable), current);
+        else
+            others = lappend(others, current);
+    }
+    query->jointree->quals = make_conjunction(others);
+}
+
 Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 {
     Query *query = maker->write.query;
-    if (query->commandType != CMD_INSERT && uses_places((Node *)query, &maker->write.target))
+    if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
+        find_cursor(query);
+    if (query->commandType != CMD_INSERT && uses_places((Node *)query, maker->write.target))
         return pstrdup("cmin and cmax of the target are not known.");
 
     List *actions = query->commandType == CMD_INSERT   ? make_insert(maker)

@@ -4,6 +4,7 @@
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
+#include "planner/cursor_plan.hpp"
 #include "planner/modify_plan.hpp"
 #include "planner/modify_planner.hpp"
 #include "planner/pull.hpp"
@@ -127,10 +128,8 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     return plan;
 }
 
-PlannedStmt *plan_query(const PlannerCall &call)
+PlannedStmt *plan_for_shards(const PlannerCall &call)
 {
-    if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
-        return run_next_planner(call);
     Refusal refusal = nullptr;
     if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE)
         return plan_pull(call, refusal);
@@ -139,6 +138,17 @@ PlannedStmt *plan_query(const PlannerCall &call)
         return plan_pull(call, refusal);
     if (wants_backward_scan(call.cursor_options) && plan->rowMarks == NIL)
         plan->planTree = materialize_finished_plan(plan->planTree);
+    return plan;
+}
+
+PlannedStmt *plan_query(const PlannerCall &call)
+{
+    if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
+        return run_next_planner(call);
+    List *placed_tables = add_place_columns(call);
+    PlannedStmt *plan = plan_for_shards(call);
+    if (placed_tables != NIL)
+        watch_places(plan, placed_tables);
     return plan;
 }
 

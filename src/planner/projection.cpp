@@ -1,6 +1,7 @@
 #include "planner/projection.hpp"
 
 #include "pg/types.hpp"
+#include "planner/cursor_plan.hpp"
 #include "planner/shipping.hpp"
 
 extern "C" {
@@ -92,6 +93,13 @@ bool may_be_split(Splitter *splitter, TargetEntry *entry)
            !has_planned_part((Node *)entry->expr, splitter);
 }
 
+TargetEntry *make_visible(const TargetEntry *entry)
+{
+    TargetEntry *column = copy_node(entry);
+    column->resjunk = false;
+    return column;
+}
+
 } // namespace
 
 Projection split_projection(Query *query, int varno)
@@ -104,15 +112,15 @@ Projection split_projection(Query *query, int varno)
 
     foreach (cell, *list) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (entry->resjunk)
+        if (entry->resjunk && !is_place_column(entry))
             continue;
         Expr *expr;
         if (!travels_as_column(query, (Node *)entry->expr) && may_be_split(&splitter, entry))
             expr = (Expr *)eval_const_expressions(nullptr,
                                                   split_expression((Node *)entry->expr, &splitter));
         else
-            expr = (Expr *)output_column(&splitter, copy_node(entry));
-        TargetEntry *shown = makeTargetEntry(expr, entry->resno, entry->resname, false);
+            expr = (Expr *)output_column(&splitter, make_visible(entry));
+        TargetEntry *shown = makeTargetEntry(expr, entry->resno, entry->resname, entry->resjunk);
         shown->resorigtbl = entry->resorigtbl;
         shown->resorigcol = entry->resorigcol;
         projection.output = lappend(projection.output, shown);
@@ -120,7 +128,7 @@ Projection split_projection(Query *query, int varno)
     // Sort keys that are not shown go along; the shard alone needs them.
     foreach (cell, *list) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (!entry->resjunk)
+        if (!entry->resjunk || is_place_column(entry))
             continue;
         entry->resno = list_length(splitter.shard_list) + 1;
         splitter.shard_list = lappend(splitter.shard_list, entry);

@@ -168,12 +168,12 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("a table's rows cannot be read from its shards"),
                         errdetail("%s", shipping.refusal)));
-    bool locks = lock_marked_rows(query);
+    MarkedRows marked = apply_marks(query, &shipping);
     KeyAnalysis analysis = analyze_keys(query);
     List *values = NIL;
     Route *route = compile_route(query, shipping, analysis, &values);
     route->tier = Tier::Pull;
-    route->writes = route->only_locks = locks;
+    use_marks(route, marked, &values);
 
     CustomScan *scan = makeNode(CustomScan);
     scan->scan.plan.targetlist = tlist;
@@ -185,7 +185,8 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     route->binary_results = columns_travel_in_binary(scan->custom_scan_tlist);
-    route->is_bulk = route->binary_results && goes_to_many(route) && rel->rows >= bulk_rows;
+    route->is_bulk = route->binary_results && goes_to_many(route) && route->place_shard == 0 &&
+                     rel->rows >= bulk_rows;
     note_route(route);
     return (Plan *)scan;
 }

@@ -49,6 +49,8 @@ struct Route {
     bool may_fail_late; // the router works on the result, and could still raise an error
     Oid reference;      // the reference table that is written: every shard does it, one answers
     int shard_param;    // number (from 1) of the parameter that tells a shard its number; 0: none
+    int place_shard;    // number (from 1) of the value that is the only shard to ask; 0: none
+    bool keeps_places;  // the rows tell where they are, and will be looked for there
     bool counts_rows;   // the command tag counts the rows that the shard changed
     bool hides_rows;    // row-level security of a table that is written
     List *checks;       // WithCheckOption, by the number that a violation names (row_checks.hpp)

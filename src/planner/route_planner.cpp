@@ -340,6 +340,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     ship_query(sent, &shipping);
     if ((*refusal = shipping.refusal) != nullptr)
         return nullptr;
+    MarkedRows marked = apply_marks(sent, &shipping);
     KeyAnalysis analysis = analyze_keys(sent);
     bool simple = list_length(flat.rtable) == 1 && !flat.has_subqueries;
     Tier tier;
@@ -361,6 +362,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
         locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);
     route->only_locks = query->commandType == CMD_SELECT && !query->hasModifyingCTE &&
                         !calls_volatile(shipping.functions);
+    route->keeps_places = marked.places && !route->writes;
     route->counts_rows = query->commandType != CMD_SELECT;
     route->is_only_scan = true;
     route->may_fail_late = computes(projection.output) || !route->binary_results;

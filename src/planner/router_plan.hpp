@@ -5,6 +5,7 @@
 #include "planner/pull.hpp"
 
 extern "C" {
+#include "nodes/extensible.h"
 #include "optimizer/planner.h"
 }
 
@@ -28,5 +29,8 @@ PlannedStmt *run_next_planner(const PlannerCall &call);
 // shards. Changes the query. The plan depends on all that the query mentions. *routes tells how
 // many scans of shards it has.
 PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes);
+
+// Puts a node on top of a plan that passes its rows on, hidden columns included.
+CustomScan *put_node_on_top(PlannedStmt *plan, const char *methods);
 
 } // namespace shardwise

@@ -85,10 +85,10 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
     ship_query(remote, &shipping);
     if (shipping.refusal != nullptr)
         return nullptr;
-    bool locks = lock_marked_rows(remote);
+    MarkedRows marked = apply_marks(remote, &shipping);
     // The shards keep the statement prepared for the next one that differs in constants alone.
     List *constants = NIL;
-    if (yields_few_rows(remote) && !locks)
+    if (yields_few_rows(remote) && !marked.locks)
         constants = normalize_query(remote).constants;
     KeyAnalysis analysis = analyze_keys(remote);
     if (apply_row_security(remote) != nullptr)
@@ -96,9 +96,9 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
     List *values = NIL;
     Route *route = compile_kept_route(remote, shipping, analysis, constants, &values);
     route->tier = Tier::Scatter;
-    route->writes = route->only_locks = locks;
+    use_marks(route, marked, &values);
     route->binary_results = columns_travel_in_binary(columns);
-    route->is_bulk = route->binary_results && !locks && yields_many_rows(remote, route);
+    route->is_bulk = route->binary_results && !marked.locks && yields_many_rows(remote, route);
     return make_shard_rows(route, values, columns, is_ordered, expected_rows(remote));
 }
 

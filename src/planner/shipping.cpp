@@ -312,7 +312,7 @@ Node *ship_mutator(Node *node, void *context)
         ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)
         refuse(shipper, pstrdup("A part of a column is assigned."));
     if (IsA(node, CurrentOfExpr))
-        refuse(shipper, pstrdup("WHERE CURRENT OF needs a cursor on the shard."));
+        refuse(shipper, pstrdup("The row of a cursor is looked up first."));
     if (may_become_param(node)) {
         Profile profile = profile_expression(node);
         bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router ||

@@ -166,42 +166,10 @@ Query *select_rows_of(Query *part, const char *name)
 
 // ---- assembly ----------------------------------------------------------------------------------
 
-// The node passes the main statement's rows on, its hidden columns included.
 void put_on_top(PlannedStmt *plan, List *parts, List *names)
 {
-    CustomScan *scan = makeNode(CustomScan);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    List *columns = NIL;
-    List *output = NIL;
-    ListCell *cell;
-    int varno = list_length(plan->rtable) + 1;
-    rte->rtekind = RTE_NAMEDTUPLESTORE;
-    rte->eref = makeAlias("rows", NIL);
-    foreach (cell, plan->planTree->targetlist) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        Node *expr = (Node *)entry->expr;
-        int number = foreach_current_index(cell) + 1;
-        char *name = pstrdup(entry->resname != nullptr ? entry->resname : "?column?");
-        rte->eref->colnames = lappend(rte->eref->colnames, makeString(name));
-        Var *var = makeVar(varno, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
-        columns = lappend(columns, makeTargetEntry((Expr *)var, number, name, false));
-        Var *shown = copy_node(var);
-        shown->varno = INDEX_VAR;
-        TargetEntry *passed = flatCopyTargetEntry(entry);
-        passed->expr = (Expr *)shown;
-        output = lappend(output, passed);
-    }
-    plan->rtable = lappend(plan->rtable, rte);
-    scan->scan.plan.targetlist = output;
-    scan->scan.plan.startup_cost = plan->planTree->startup_cost;
-    scan->scan.plan.total_cost = plan->planTree->total_cost;
-    scan->scan.plan.plan_rows = plan->planTree->plan_rows;
-    scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-    scan->custom_plans = list_make1(plan->planTree);
+    CustomScan *scan = put_node_on_top(plan, with_name);
     scan->custom_private = list_make2(parts, names);
-    scan->custom_scan_tlist = columns;
-    scan->methods = GetCustomScanMethods(with_name, false);
-    plan->planTree = (Plan *)scan;
     plan->hasModifyingCTE = true;
     plan->parallelModeNeeded = false;
 }

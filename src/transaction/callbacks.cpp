@@ -90,6 +90,8 @@ static void end_subtransaction(int level, bool committed)
         p->level = level - 1;
         if (p->write_level >= level)
             p->write_level = committed ? level - 1 : 0;
+        if (p->places_level >= level)
+            p->places_level = committed ? level - 1 : 0;
         if (p->read_only_level >= level)
             p->read_only_level = 0; // the mode ends with its level, on the shard as well
     }

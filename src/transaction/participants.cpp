@@ -139,6 +139,16 @@ static void follow_router(Participant *p)
     }
 }
 
+// An open cursor keeps its snapshot: until it ends, no row that the snapshot sees, or that came
+// later, makes room for another one at its place, whatever becomes of it.
+static void keep_places(Participant *p)
+{
+    if (p->places_level > 0)
+        return;
+    p->places_level = GetCurrentTransactionNestLevel();
+    queue_command_at(p->connection, "DECLARE shardwise_places CURSOR FOR SELECT", p->places_level);
+}
+
 static Participant *join_transaction(int32 shard_id, Connection *connection,
                                      bool keeps_snapshot = false)
 {
@@ -210,9 +220,10 @@ static Participant *join(int32 shard_id)
 
 Connection *join_shard(int32 shard_id, Access access, bool alone)
 {
-    if (access != Access::Read)
+    bool reads = access == Access::Read || access == Access::ReadPlaces;
+    if (!reads)
         check_may_write();
-    if (alone && may_join_alone(access)) {
+    if (alone && access != Access::ReadPlaces && may_join_alone(access)) {
         Connection *connection = connect_to_shard(shard_id);
         if (!is_lone(connection))
             return join_alone(connection, access);
@@ -229,6 +240,8 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
     else if (access == Access::Lock)
         p->locks = true;
     follow_router(p);
+    if (access == Access::ReadPlaces)
+        keep_places(p);
     return p->connection;
 }
 

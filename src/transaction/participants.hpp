@@ -10,6 +10,7 @@ namespace shardwise
 
 enum class Access {
     Read,
+    ReadPlaces, // reads rows that are looked for at their places later: those are not used again
     Lock, // reads that lock rows: the shard's transaction must be kept until the router's ends
     Write
 };

@@ -1,0 +1,236 @@
+#include "executor/cursor_scan.hpp"
+
+#include "catalog/catalog.hpp"
+#include "planner/cursor_plan.hpp"
+
+extern "C" {
+#include "executor/executor.h"
+#include "nodes/extensible.h"
+#include "utils/portal.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+CustomExecMethods exec_methods;
+
+// Where the current row's part of one table is.
+struct RowPlace {
+    Oid relid;
+    const int *columns; // place_columns numbers of the row's columns
+    bool is_known;      // false for the empty side of an outer join
+    int32 shard;
+    ItemPointerData place;
+    Oid partition;   // on the shard
+    uint64 moved_by; // of the table's keyspace, before the first row was read
+};
+
+struct CursorState {
+    CustomScanState css;
+    PlanState *source;
+    bool has_started;
+    int n;
+    RowPlace *places;
+};
+
+// A shard's Oid travels as a cid, as the numbers of shards do (planner/locked_rows).
+uint32 number_in(TupleTableSlot *row, int column)
+{
+    bool isnull;
+    return column > 0 ? DatumGetCommandId(slot_getattr(row, column, &isnull)) : 0;
+}
+
+uint64 map_version(Oid relid)
+{
+    const Table *table = find_table(relid);
+    return table == nullptr || table->is_reference ? 0 : table->keyspace->moved_by;
+}
+
+extern "C" Node *create_cursor_state(CustomScan *scan)
+{
+    CursorState *state = (CursorState *)palloc0(sizeof(CursorState));
+    List *tables = (List *)linitial(scan->custom_private);
+    List *columns = (List *)lsecond(scan->custom_private);
+    int *numbers = (int *)palloc(sizeof(int) * list_length(columns));
+    ListCell *cell;
+    foreach (cell, columns)
+        numbers[foreach_current_index(cell)] = lfirst_int(cell);
+    state->css.ss.ps.type = T_CustomScanState;
+    state->css.methods = &exec_methods;
+    state->n = list_length(tables);
+    state->places = (RowPlace *)palloc0(sizeof(RowPlace) * state->n);
+    foreach (cell, tables) {
+        int i = foreach_current_index(cell);
+        state->places[i].relid = lfirst_oid(cell);
+        state->places[i].columns = numbers + i * place_columns;
+    }
+    return (Node *)state;
+}
+
+extern "C" void begin_cursor(CustomScanState *node, EState *estate, int eflags)
+{
+    CursorState *state = (CursorState *)node;
+    CustomScan *scan = (CustomScan *)node->ss.ps.plan;
+    state->source = ExecInitNode((Plan *)linitial(scan->custom_plans), estate, eflags);
+    node->custom_ps = list_make1(state->source);
+}
+
+void note_place(RowPlace *place, TupleTableSlot *row)
+{
+    bool isnull;
+    Datum tid = slot_getattr(row, place->columns[1], &isnull);
+    place->is_known = !isnull;
+    if (isnull)
+        return;
+    place->shard = (int32)number_in(row, place->columns[0]);
+    place->place = *(ItemPointer)DatumGetPointer(tid);
+    place->partition = number_in(row, place->columns[2]);
+}
+
+extern "C" TupleTableSlot *exec_cursor(CustomScanState *node)
+{
+    CursorState *state = (CursorState *)node;
+    for (int i = 0; !state->has_started && i < state->n; i++)
+        state->places[i].moved_by = map_version(state->places[i].relid);
+    state->has_started = true;
+    TupleTableSlot *row = ExecProcNode(state->source);
+    for (int i = 0; !TupIsNull(row) && i < state->n; i++)
+        note_place(&state->places[i], row);
+    return row;
+}
+
+extern "C" void end_cursor(CustomScanState *node)
+{
+    ExecEndNode(((CursorState *)node)->source);
+}
+
+extern "C" void rescan_cursor(CustomScanState *node)
+{
+    ExecReScan(((CursorState *)node)->source);
+}
+
+CustomScanMethods scan_methods = {cursor_name, create_cursor_state};
+
+// ---- WHERE CURRENT OF --------------------------------------------------------------------------
+
+// The query of a cursor, with PostgreSQL's errors (execCurrentOf()).
+const QueryDesc *find_cursor_query(const char *cursor)
+{
+    Portal portal = GetPortalByName(cursor);
+    if (!PortalIsValid(portal))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_CURSOR),
+                        errmsg("cursor \"%s\" does not exist", cursor)));
+    if (portal->strategy != PORTAL_ONE_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                        errmsg("cursor \"%s\" is not a SELECT query", cursor)));
+    if (portal->queryDesc == nullptr || portal->queryDesc->estate == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                        errmsg("cursor \"%s\" is held from a previous transaction", cursor)));
+    return portal->queryDesc;
+}
+
+[[noreturn]] void refuse_cursor(const char *cursor, const QueryDesc *desc, Oid relid)
+{
+    const char *table = get_rel_name(relid);
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_CURSOR_STATE),
+         desc->plannedstmt->rowMarks != NIL
+             ? errmsg("cursor \"%s\" does not have a FOR UPDATE/SHARE reference to table \"%s\"",
+                      cursor, table)
+             : errmsg("cursor \"%s\" is not a simply updatable scan of table \"%s\"", cursor,
+                      table)));
+}
+
+const RowPlace *find_place_in(const CursorState *state, const char *cursor, Oid relid)
+{
+    const RowPlace *found = nullptr;
+    for (int i = 0; i < state->n; i++) {
+        if (state->places[i].relid != relid)
+            continue;
+        if (found != nullptr)
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                     errmsg("cursor \"%s\" has multiple FOR UPDATE/SHARE references to table "
+                            "\"%s\"",
+                            cursor, get_rel_name(relid))));
+        found = &state->places[i];
+    }
+    return found;
+}
+
+// The place of a cursor's row of a table; nullptr where it has none.
+const RowPlace *find_place(const char *cursor, Oid relid)
+{
+    const QueryDesc *desc = find_cursor_query(cursor);
+    CustomScanState *top = (CustomScanState *)desc->planstate;
+    const RowPlace *place = nullptr;
+    if (IsA(top, CustomScanState) && top->methods == &exec_methods)
+        place = find_place_in((CursorState *)top, cursor, relid);
+    if (place == nullptr)
+        refuse_cursor(cursor, desc, relid);
+    Portal portal = GetPortalByName(cursor);
+    if (portal->atStart || portal->atEnd)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                        errmsg("cursor \"%s\" is not positioned on a row", cursor)));
+    if (place->moved_by != map_version(relid))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("rows of table \"%s\" have moved to another shard since cursor "
+                               "\"%s\" was opened",
+                               get_rel_name(relid), cursor),
+                        errhint("The cursor's query may lock its rows with FOR UPDATE.")));
+    return place->is_known ? place : nullptr;
+}
+
+} // namespace
+
+void init_cursor_scan()
+{
+    exec_methods.CustomName = cursor_name;
+    exec_methods.BeginCustomScan = begin_cursor;
+    exec_methods.ExecCustomScan = exec_cursor;
+    exec_methods.EndCustomScan = end_cursor;
+    exec_methods.ReScanCustomScan = rescan_cursor;
+    RegisterCustomScanMethods(&scan_methods);
+}
+
+static const RowPlace *find_place(FunctionCallInfo fcinfo)
+{
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cursor name is NULL")));
+    return find_place(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
+}
+
+} // namespace shardwise
+
+// What the planner puts in place of WHERE CURRENT OF: arguments are the cursor's name and the
+// table's Oid; NULL where the row has no part of the table. Errors: 34000, 24000; 40001 after a
+// move.
+SHARDWISE_FUNCTION(shardwise_cursor_shard)
+{
+    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    if (place == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_INT32(place->shard);
+}
+
+SHARDWISE_FUNCTION(shardwise_cursor_place)
+{
+    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    if (place == nullptr)
+        PG_RETURN_NULL();
+    ItemPointer copy = (ItemPointer)palloc(sizeof(ItemPointerData));
+    *copy = place->place;
+    PG_RETURN_POINTER(copy);
+}
+
+SHARDWISE_FUNCTION(shardwise_cursor_partition)
+{
+    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    if (place == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_OID(place->partition);
+}
