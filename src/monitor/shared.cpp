@@ -2,11 +2,7 @@
 
 #include "monitor/monitor.hpp"
 #include "monitor/queries.hpp"
-
-extern "C" {
-#include "storage/ipc.h"
-#include "storage/shmem.h"
-}
+#include "pg/shared_memory.hpp"
 
 namespace shardwise
 {
@@ -40,15 +36,8 @@ static void init_slots()
     }
 }
 
-extern "C" {
-
-static shmem_request_hook_type next_request_hook = nullptr;
-static shmem_startup_hook_type next_startup_hook = nullptr;
-
 static void request_monitor_memory()
 {
-    if (next_request_hook != nullptr)
-        next_request_hook();
     RequestAddinShmemSpace(monitor_size());
     RequestAddinShmemSpace(hash_estimate_size(max_tracked_queries, sizeof(QueryCounters)));
     RequestNamedLWLockTranche("shardwise_monitor", 2);
@@ -56,9 +45,6 @@ static void request_monitor_memory()
 
 static void make_monitor_memory()
 {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found;
     shared_monitor =
         static_cast<SharedMonitor *>(ShmemInitStruct("shardwise monitor", monitor_size(), &found));
@@ -74,17 +60,12 @@ static void make_monitor_memory()
     control.entrysize = sizeof(QueryCounters);
     query_counters = ShmemInitHash("shardwise queries", max_tracked_queries, max_tracked_queries,
                                    &control, HASH_ELEM | HASH_BLOBS);
-    LWLockRelease(AddinShmemInitLock);
-}
 }
 
 void init_monitor()
 {
     init_query_settings();
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request_monitor_memory;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = make_monitor_memory;
+    register_shared_memory(request_monitor_memory, make_monitor_memory);
 }
 
 } // namespace shardwise

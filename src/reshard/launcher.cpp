@@ -4,6 +4,7 @@
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/shared_memory.hpp"
 #include "reshard/mover.hpp"
 #include "reshard/move.hpp"
 #include "reshard/replication.hpp"
@@ -20,7 +21,6 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 }
@@ -390,23 +390,13 @@ void start_runner(Oid database, TransactionId after)
                             : errhint("Raise max_worker_processes and restart the router.")));
 }
 
-extern "C" {
-
-static shmem_request_hook_type next_request_hook = nullptr;
-static shmem_startup_hook_type next_startup_hook = nullptr;
-
 static void request_launcher_memory()
 {
-    if (next_request_hook != nullptr)
-        next_request_hook();
     RequestAddinShmemSpace(MAXALIGN(sizeof(MissedRunners)));
 }
 
 static void make_launcher_memory()
 {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found;
     missed_runners = static_cast<MissedRunners *>(
         ShmemInitStruct("shardwise launcher", sizeof(MissedRunners), &found));
@@ -414,17 +404,12 @@ static void make_launcher_memory()
         memset(static_cast<void *>(missed_runners), 0, sizeof(MissedRunners));
         SpinLockInit(&missed_runners->lock);
     }
-    LWLockRelease(AddinShmemInitLock);
-}
 }
 
 void init_reshard()
 {
     define_move_settings();
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request_launcher_memory;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = make_launcher_memory;
+    register_shared_memory(request_launcher_memory, make_launcher_memory);
     BackgroundWorker worker =
         describe_worker("shardwise_launcher_main", "shardwise launcher", static_cast<Datum>(0));
     worker.bgw_restart_time = 5;

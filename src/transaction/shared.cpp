@@ -1,5 +1,6 @@
 #include "transaction/shared.hpp"
 
+#include "pg/shared_memory.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/wait_table.hpp"
 
@@ -8,7 +9,6 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 }
@@ -219,14 +219,10 @@ static void forget_launcher(int, Datum)
 {
     pg_atomic_write_u32(&shared->launcher, 0);
 }
-
-static shmem_request_hook_type next_request_hook = nullptr;
-static shmem_startup_hook_type next_startup_hook = nullptr;
+}
 
 static void request_shared_memory()
 {
-    if (next_request_hook != nullptr)
-        next_request_hook();
     RequestAddinShmemSpace(shared_size());
     RequestAddinShmemSpace(commit_window_size());
     RequestAddinShmemSpace(wait_table_size());
@@ -236,9 +232,6 @@ static void request_shared_memory()
 
 static void make_shared_memory()
 {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found;
     shared =
         static_cast<Shared *>(ShmemInitStruct("shardwise transactions", shared_size(), &found));
@@ -262,8 +255,6 @@ static void make_shared_memory()
     control.entrysize = sizeof(SharedShard);
     shards =
         ShmemInitHash("shardwise shards", max_shards, max_shards, &control, HASH_ELEM | HASH_BLOBS);
-    LWLockRelease(AddinShmemInitLock);
-}
 }
 
 void register_launcher()
@@ -274,10 +265,7 @@ void register_launcher()
 
 void init_shared()
 {
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request_shared_memory;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = make_shared_memory;
+    register_shared_memory(request_shared_memory, make_shared_memory);
 }
 
 } // namespace shardwise
