@@ -75,6 +75,9 @@ const Keyspace *find_keyspace(int32 keyspace_id);
 const Shard *find_shard(int32 shard_id);
 const Shard *find_shard_by_name(const char *name);
 
+// Finds a shard that a user names. Errors: 42704 if there is none.
+const Shard *find_existing_shard(const char *name);
+
 // Lists all shards in the order of their numbers. The array lives as long as the cache entry.
 int list_shards(const Shard *const **shards);
 

@@ -108,6 +108,16 @@ const Shard *find_shard_by_name(const char *name)
     return nullptr;
 }
 
+const Shard *find_existing_shard(const char *name)
+{
+    const Shard *shard = find_shard_by_name(name);
+    if (shard == nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
+                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
+    return shard;
+}
+
 int list_shards(const Shard *const **shards)
 {
     const ShardList *list = get_shards();

@@ -435,14 +435,4 @@ void rename_key_column(Oid relid, const char *old_name, const char *new_name)
     CommandCounterIncrement();
 }
 
-const Shard *find_existing_shard(const char *name)
-{
-    const Shard *shard = find_shard_by_name(name);
-    if (shard == nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
-                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
-    return shard;
-}
-
 } // namespace shardwise

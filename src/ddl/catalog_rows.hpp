@@ -57,7 +57,4 @@ void confirm_distribution(Oid relid);
 // Follows the new name of a shard key column.
 void rename_key_column(Oid relid, const char *old_name, const char *new_name);
 
-// Finds a shard by name. Errors: 42704 if there is none.
-const Shard *find_existing_shard(const char *name);
-
 } // namespace shardwise

@@ -15,17 +15,6 @@ extern "C" {
 namespace shardwise
 {
 
-static const Shard *named_shard(const text *argument)
-{
-    const char *name = text_to_cstring(argument);
-    const Shard *shard = find_shard_by_name(name);
-    if (shard == nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("shard \"%s\" does not exist", name),
-                 errhint("SELECT * FROM shardwise.shards lists the shards.")));
-    return shard;
-}
-
 static void require_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
     if (PG_ARGISNULL(number))
@@ -201,7 +190,7 @@ using namespace shardwise;
 SHARDWISE_FUNCTION(shardwise_plan_add_shard)
 {
     PreventCommandIfReadOnly("plan_add_shard()");
-    const Shard *shard = named_shard(PG_GETARG_TEXT_PP(0));
+    const Shard *shard = find_existing_shard(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     PlanDraft draft = {"add_shard", psprintf("add shard \"%s\"", NameStr(shard->name)), NIL};
     for_each_keyspace(list_keyspace_ids(),
                       [&](const Keyspace *keyspace) { draft_join(&draft, keyspace, shard); });
@@ -212,7 +201,7 @@ SHARDWISE_FUNCTION(shardwise_plan_add_shard)
 SHARDWISE_FUNCTION(shardwise_plan_remove_shard)
 {
     PreventCommandIfReadOnly("plan_remove_shard()");
-    const Shard *shard = named_shard(PG_GETARG_TEXT_PP(0));
+    const Shard *shard = find_existing_shard(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     PlanDraft draft = {"remove_shard", psprintf("remove shard \"%s\"", NameStr(shard->name)), NIL};
     for_each_keyspace(list_keyspace_ids(),
                       [&](const Keyspace *keyspace) { draft_drain(&draft, keyspace, shard); });
@@ -273,7 +262,7 @@ SHARDWISE_FUNCTION(shardwise_plan_move_range)
     require_plan_privilege(list_keyspace_tables(keyspace->id));
     char *lower = PG_ARGISNULL(1) ? pstrdup("MINVALUE") : text_to_cstring(PG_GETARG_TEXT_PP(1));
     char *upper = PG_ARGISNULL(2) ? pstrdup("MAXVALUE") : text_to_cstring(PG_GETARG_TEXT_PP(2));
-    const Shard *target = named_shard(PG_GETARG_TEXT_PP(3));
+    const Shard *target = find_existing_shard(text_to_cstring(PG_GETARG_TEXT_PP(3)));
     PlanDraft draft = {"move_range",
                        psprintf("move a range of %s to shard \"%s\"", qualified_table_name(relid),
                                 NameStr(target->name)),
@@ -295,7 +284,7 @@ SHARDWISE_FUNCTION(shardwise_plan_move_key)
     Oid relid = PG_GETARG_OID(0);
     const Keyspace *keyspace = keyspace_of(relid);
     require_plan_privilege(list_keyspace_tables(keyspace->id));
-    const Shard *target = named_shard(PG_GETARG_TEXT_PP(1));
+    const Shard *target = find_existing_shard(text_to_cstring(PG_GETARG_TEXT_PP(1)));
     Datum key[max_key_columns];
     if (!key_from_arguments(fcinfo, 2, keyspace, key))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
