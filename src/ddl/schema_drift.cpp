@@ -99,18 +99,6 @@ SELECT coalesce((SELECT array_agg(format('%s.%s(%s)', quote_ident(nspname), quot
     coalesce((SELECT array_agg(quote_ident(nspname)) FROM shardwise.shipped_schema s
         JOIN pg_namespace n ON n.oid = s.schema), '{}')::text)";
 
-static char *text_array_literal(const List *names)
-{
-    Datum *elements = static_cast<Datum *>(palloc((list_length(names) + 1) * sizeof(Datum)));
-    ListCell *cell;
-    foreach (cell, names)
-        elements[foreach_current_index(cell)] =
-            CStringGetTextDatum(static_cast<char *>(lfirst(cell)));
-    Datum array = PointerGetDatum(
-        construct_array(elements, list_length(names), TEXTOID, -1, false, TYPALIGN_INT));
-    return quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, array));
-}
-
 static char *build_query()
 {
     List *tables = NIL;

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "executor/spi.h"
+#include "utils/fmgroids.h"
 }
 
 namespace shardwise
@@ -34,6 +35,27 @@ int use_canonical_settings()
     return nest_level;
 }
 
+char *text_array_literal(const List *texts)
+{
+    int count = list_length(texts);
+    if (count == 0)
+        return pstrdup("'{}'");
+    Datum *values = static_cast<Datum *>(palloc0(count * sizeof(Datum)));
+    bool *nulls = static_cast<bool *>(palloc(count * sizeof(bool)));
+    ListCell *cell;
+    foreach (cell, texts) {
+        const char *text = static_cast<char *>(lfirst(cell));
+        int i = foreach_current_index(cell);
+        nulls[i] = text == nullptr;
+        if (text != nullptr)
+            values[i] = CStringGetTextDatum(text);
+    }
+    int lower_bound = 1;
+    ArrayType *array = construct_md_array(values, nulls, 1, &count, &lower_bound, TEXTOID, -1,
+                                          false, TYPALIGN_INT);
+    return quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array)));
+}
+
 void restore_settings(int nest_level)
 {
     AtEOXact_GUC(true, nest_level);
@@ -54,16 +76,8 @@ SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const 
     if (code != SPI_OK_SELECT)
         elog(ERROR, "unexpected result %d of a catalog query", code);
 
-    MemoryContext spi = MemoryContextSwitchTo(caller);
-    TupleDesc desc = SPI_tuptable->tupdesc;
-    SqlRows rows = {static_cast<int>(SPI_processed), desc->natts, nullptr};
-    rows.values = static_cast<char ***>(palloc0((rows.count + 1) * sizeof(char **)));
-    for (int i = 0; i < rows.count; i++) {
-        rows.values[i] = static_cast<char **>(palloc0(desc->natts * sizeof(char *)));
-        for (int j = 0; j < desc->natts; j++)
-            rows.values[i][j] = SPI_getvalue(SPI_tuptable->vals[i], desc, j + 1);
-    }
-    MemoryContextSwitchTo(spi);
+    SqlRows rows = {static_cast<int>(SPI_processed), SPI_tuptable->tupdesc->natts,
+                    copy_spi_values(caller)};
     end_server_query(&query);
     MemoryContextSwitchTo(caller);
     restore_settings(nest_level);

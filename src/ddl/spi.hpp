@@ -21,6 +21,9 @@ SqlRows query_router(const char *sql, int narguments = 0, const Oid *arguments =
 // The same with other parameters.
 SqlRows query_router_with(const char *sql, int nparams, const Oid *types, const Datum *values);
 
+// A literal of text[]. `texts`: of char *, nullptr for NULL.
+char *text_array_literal(const List *texts);
+
 // Settings that make texts of values and definitions the same everywhere, until restore_settings().
 int use_canonical_settings();
 void restore_settings(int nest_level);

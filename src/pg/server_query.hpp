@@ -17,4 +17,8 @@ struct ServerQuery {
 ServerQuery begin_server_query();
 void end_server_query(const ServerQuery *query);
 
+// The rows of the last command as text, nullptr for NULL: SPI_tuptable->numvals of them. Belong to
+// `context`. An empty array where the command returns no rows.
+char ***copy_spi_values(MemoryContext context);
+
 } // namespace shardwise

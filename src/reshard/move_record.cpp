@@ -17,21 +17,15 @@ namespace shardwise
 namespace
 {
 
-Rows copy_spi_rows(int code)
+Rows copy_spi_rows(MemoryContext context)
 {
     Rows rows = {};
     rows.affected = SPI_processed;
-    if (SPI_tuptable == nullptr || code < 0)
+    if (SPI_tuptable == nullptr)
         return rows;
-    TupleDesc desc = SPI_tuptable->tupdesc;
     rows.count = static_cast<int>(SPI_tuptable->numvals);
-    rows.columns = desc->natts;
-    rows.values = (char ***)palloc0(sizeof(char **) * (rows.count + 1));
-    for (int i = 0; i < rows.count; i++) {
-        rows.values[i] = (char **)palloc0(sizeof(char *) * (rows.columns + 1));
-        for (int j = 0; j < rows.columns; j++)
-            rows.values[i][j] = SPI_getvalue(SPI_tuptable->vals[i], desc, j + 1);
-    }
+    rows.columns = SPI_tuptable->tupdesc->natts;
+    rows.values = copy_spi_values(context);
     return rows;
 }
 
@@ -45,9 +39,7 @@ Rows run_spi(const char *sql)
     int code = SPI_execute(sql, false, 0);
     if (code < 0)
         elog(ERROR, "catalog statement failed: %s", SPI_result_code_string(code));
-    MemoryContext spi = MemoryContextSwitchTo(caller);
-    Rows rows = copy_spi_rows(code);
-    MemoryContextSwitchTo(spi);
+    Rows rows = copy_spi_rows(caller);
     end_server_query(&query);
     AtEOXact_GUC(true, nest_level);
     MemoryContextSwitchTo(caller);
