@@ -69,6 +69,16 @@ template <typename T> T *copy_node(const T *node)
     return static_cast<T *>(copyObjectImpl(node));
 }
 
+// A copy of an array, in the current memory context; never nullptr.
+template <typename T> T *copy_array(const T *source, int n)
+{
+    static_assert(std::is_trivially_copyable_v<T>);
+    T *copy = static_cast<T *>(palloc(sizeof(T) * (n > 0 ? n : 1)));
+    if (n > 0)
+        memcpy(copy, source, sizeof(T) * n);
+    return copy;
+}
+
 // A list with one element more at its head; the given list stays as it is (lcons would change it).
 inline List *prepend(void *element, const List *list)
 {

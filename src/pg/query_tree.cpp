@@ -16,6 +16,26 @@ Node *make_conjunction(List *clauses)
                                      : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
 }
 
+CaseWhen *make_when(Node *condition, Expr *value)
+{
+    CaseWhen *when = makeNode(CaseWhen);
+    when->expr = (Expr *)condition;
+    when->result = value;
+    when->location = -1;
+    return when;
+}
+
+Expr *make_case(List *whens, Expr *otherwise)
+{
+    CaseExpr *result = makeNode(CaseExpr);
+    result->casetype = exprType((Node *)otherwise);
+    result->casecollid = exprCollation((Node *)otherwise);
+    result->args = whens;
+    result->defresult = otherwise;
+    result->location = -1;
+    return (Expr *)result;
+}
+
 Const *make_int8(int64 value)
 {
     return makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false, true);

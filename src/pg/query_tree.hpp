@@ -11,6 +11,15 @@ Node *make_conjunction(List *clauses);
 
 Const *make_int8(int64 value);
 
+// CASE of the type of what stands behind ELSE. PostgreSQL evaluates a result only where its
+// condition, and none before it, is true: the one way in SQL to order two expressions.
+CaseWhen *make_when(Node *condition, Expr *value);
+Expr *make_case(List *whens, Expr *otherwise);
+inline Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
+{
+    return make_case(list_make1(make_when(condition, value)), otherwise);
+}
+
 // SELECT FROM source WHERE quals: a query over one range table entry, without a target list yet.
 Query *make_select_from(RangeTblEntry *source, Node *quals);
 

@@ -315,20 +315,6 @@ Aggref *sum_of_power(const Aggref *aggregate, bool squared)
     return sum;
 }
 
-Expr *case_when(Expr *condition, Expr *result, Expr *otherwise)
-{
-    CaseWhen *when = makeNode(CaseWhen);
-    when->expr = condition;
-    when->result = result;
-    when->location = -1;
-    CaseExpr *choice = makeNode(CaseExpr);
-    choice->casetype = NUMERICOID;
-    choice->args = list_make1(when);
-    choice->defresult = otherwise;
-    choice->location = -1;
-    return (Expr *)choice;
-}
-
 // The square root with as many digits as the variance has, which is what PostgreSQL's stddev shows.
 Expr *square_root(Expr *variance)
 {
@@ -363,10 +349,10 @@ Expr *finish_variance(const Aggref *aggregate, List *vars)
         value = square_root(value);
     // Rounding may leave less than nothing.
     Expr *vanishes = call(F_NUMERIC_LE, list_make2(difference, copy_node(zero)), BOOLOID);
-    value = case_when(vanishes, copy_node(zero), value);
+    value = make_case((Node *)vanishes, copy_node(zero), value);
     Expr *enough =
         call(F_NUMERIC_GT, list_make2(copy_node(n), is_population ? zero : one), BOOLOID);
-    return case_when(enough, value, (Expr *)makeNullConst(NUMERICOID, -1, InvalidOid));
+    return make_case((Node *)enough, value, (Expr *)makeNullConst(NUMERICOID, -1, InvalidOid));
 }
 
 Expr *or_zero(Expr *sum)

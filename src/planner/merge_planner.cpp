@@ -259,26 +259,6 @@ Expr *make_int4(int value)
                              true);
 }
 
-Expr *make_case(List *whens, Expr *otherwise)
-{
-    CaseExpr *result = makeNode(CaseExpr);
-    result->casetype = exprType((Node *)otherwise);
-    result->casecollid = exprCollation((Node *)otherwise);
-    result->args = whens;
-    result->defresult = otherwise;
-    result->location = -1;
-    return (Expr *)result;
-}
-
-CaseWhen *make_when(Node *condition, Expr *value)
-{
-    CaseWhen *when = makeNode(CaseWhen);
-    when->expr = (Expr *)condition;
-    when->result = value;
-    when->location = -1;
-    return when;
-}
-
 // The number of the first action whose conditions hold; 0 for none, and for DO NOTHING.
 Expr *choose_action(Maker *maker)
 {

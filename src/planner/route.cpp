@@ -5,14 +5,6 @@ namespace shardwise
 
 static constexpr const char *node_name = "ShardwiseRoute";
 
-template <typename T> static T *copy_array(const T *source, int n)
-{
-    T *copy = (T *)palloc(sizeof(T) * (n > 0 ? n : 1));
-    if (n > 0)
-        memcpy(copy, source, sizeof(T) * n);
-    return copy;
-}
-
 static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
 {
     Route *to = (Route *)to_node;

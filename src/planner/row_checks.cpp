@@ -59,21 +59,6 @@ Expr *cast_by_text(Expr *expr, Oid type)
     return (Expr *)cast;
 }
 
-// CASE WHEN condition THEN value ELSE otherwise END: the one way in SQL to order two expressions.
-Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
-{
-    CaseWhen *when = makeNode(CaseWhen);
-    when->expr = (Expr *)condition;
-    when->result = value;
-    when->location = -1;
-    CaseExpr *ordered = makeNode(CaseExpr);
-    ordered->casetype = BOOLOID;
-    ordered->args = list_make1(when);
-    ordered->defresult = otherwise;
-    ordered->location = -1;
-    return (Expr *)ordered;
-}
-
 Expr *make_bool(bool value)
 {
     return (Expr *)makeBoolConst(value, false);
