@@ -102,11 +102,7 @@ bool forward_set_constraints(const UtilityCall &call, ConstraintsSetStmt *statem
     char *sql = shards_command(statement);
     if (sql == nullptr)
         return true;
-    // All of them, since a shard that joins the transaction later must know of it too.
-    Access access = XactReadOnly ? Access::Read : Access::Lock;
-    ListCell *cell;
-    foreach (cell, all_shard_ids())
-        run_command(join_shard(lfirst_int(cell), access, false), sql);
+    run_in_transactions(sql);
     return true;
 }
 

@@ -74,11 +74,15 @@ static void refuse_prepare()
 {
     if (participant_count > 0 || lone_count > 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot PREPARE a transaction that has used shards")));
+                        errmsg("cannot PREPARE a transaction that has used shards"),
+                        errdetail("Its parts on the shards end together with the router's session, "
+                                  "not with COMMIT PREPARED."),
+                        errhint("Use COMMIT, which is atomic over all shards.")));
 }
 
 static void end_subtransaction(int level, bool committed)
 {
+    end_level_of_commands(level, committed);
     for (int i = 0; i < participant_count; i++) {
         Participant *p = &participants[i];
         if (p->level < level)
@@ -101,6 +105,8 @@ extern "C" {
 
 static void transaction_callback(XactEvent event, void *)
 {
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        forget_commands();
     if (participant_count == 0 && lone_count == 0) {
         if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
             forget_snapshots();
@@ -131,8 +137,6 @@ static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTra
         leave_window();
         end_wait();
     }
-    if (participant_count == 0)
-        return;
     if (event == SUBXACT_EVENT_COMMIT_SUB)
         end_subtransaction(GetCurrentTransactionNestLevel(), true);
     else if (event == SUBXACT_EVENT_ABORT_SUB)

@@ -14,6 +14,34 @@ Connection *lone_connections[max_lone_connections];
 int lone_count = 0;
 static int participant_capacity = 0;
 
+// What run_in_transactions() was given, in that order: nesting levels never fall from one to the
+// next.
+struct Command {
+    int level;
+    char *sql;
+};
+static List *commands = NIL; // of Command
+
+void forget_commands()
+{
+    commands = NIL; // its memory goes with the transaction's
+}
+
+void end_level_of_commands(int level, bool committed)
+{
+    ListCell *cell;
+    int kept = 0;
+    foreach (cell, commands) {
+        Command *command = static_cast<Command *>(lfirst(cell));
+        if (committed)
+            command->level = Min(command->level, level - 1);
+        kept += command->level < level;
+    }
+    commands = list_truncate(commands, kept);
+    for (int i = 0; i < participant_count; i++)
+        participants[i].commands = Min(participants[i].commands, kept);
+}
+
 void forget_participants()
 {
     participants = nullptr; // its memory goes with the transaction's
@@ -127,12 +155,26 @@ static void queue_begin(Participant *p, bool keeps_snapshot)
     p->read_only_level = read_only ? 1 : 0;
 }
 
+// Sends what belongs to the nesting levels that the shard has reached.
+static void queue_commands(Participant *p)
+{
+    for (; p->commands < list_length(commands); p->commands++) {
+        const Command *command = static_cast<Command *>(list_nth(commands, p->commands));
+        if (command->level > p->level)
+            return;
+        queue_command_at(p->connection, command->sql, p->level);
+    }
+}
+
 // Brings the shard's transaction to the router's nesting level and mode.
 static void follow_router(Participant *p)
 {
     int level = GetCurrentTransactionNestLevel();
-    while (p->level < level)
+    queue_commands(p);
+    while (p->level < level) {
         queue_savepoint(p->connection, ++p->level);
+        queue_commands(p);
+    }
     if (XactReadOnly && p->read_only_level == 0) {
         queue_command_at(p->connection, "SET TRANSACTION READ ONLY", level);
         p->read_only_level = level;
@@ -256,6 +298,19 @@ Connection *join_shard_for_management(int32 shard_id)
     note_write(p);
     follow_router(p);
     return p->connection;
+}
+
+void run_in_transactions(const char *sql)
+{
+    for (int i = 0; i < participant_count; i++)
+        run_command(join_shard(participants[i].shard_id, Access::Read, false), sql);
+    MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+    Command *command = static_cast<Command *>(palloc(sizeof(Command)));
+    *command = {GetCurrentTransactionNestLevel(), pstrdup(sql)};
+    commands = lappend(commands, command);
+    MemoryContextSwitchTo(caller);
+    for (int i = 0; i < participant_count; i++)
+        participants[i].commands = list_length(commands);
 }
 
 } // namespace shardwise

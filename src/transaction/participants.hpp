@@ -33,6 +33,11 @@ Connection *join_shard(int32 shard_id, Access access, bool alone);
 // never commits without the router. Errors: 55000 where the shard has no prepared transactions.
 Connection *join_shard_for_management(int32 shard_id);
 
+// Runs a command that changes the state of a transaction, like SET CONSTRAINTS, on the shards that
+// take part, and on each that joins later, as if it had been there. It ends with the savepoint that
+// is rolled back.
+void run_in_transactions(const char *sql);
+
 // Registers the transaction callbacks. From _PG_init.
 void init_transaction();
 

@@ -18,6 +18,7 @@ struct Participant {
     int places_level;    // the level that keeps the shard from using places again, 0: none
     bool locks;          // holds row locks that must outlive the router's commit
     bool management;     // part of a change that the router drives: commits in two phases
+    int commands;        // how many of run_in_transactions() it has been sent
     bool prepare_sent;   // its PREPARE TRANSACTION was sent
 };
 
@@ -59,6 +60,10 @@ void init_snapshots();
 
 // Forgets all participants, at the end of the transaction.
 void forget_participants();
+
+// What run_in_transactions() has noted follows the router's nesting levels.
+void end_level_of_commands(int level, bool committed);
+void forget_commands();
 
 // True where the client command that is running is certain to be its whole transaction.
 bool is_whole_transaction();
