@@ -231,7 +231,10 @@ static void append_new_column(StringInfo sql, const AlterCommand *command,
     if (column == nullptr)
         return; // IF NOT EXISTS, and it does
     next_part(sql);
-    appendStringInfo(sql, "ADD COLUMN %s", new_column_sql(column));
+    if (column->computed != nullptr)
+        appendStringInfoString(sql, filled_column_sql(column));
+    else
+        appendStringInfo(sql, "ADD COLUMN %s", new_column_sql(column));
 }
 
 static void append_statistics(StringInfo sql, const AlterTableCmd *part)
@@ -357,6 +360,18 @@ List *added_constraints(const AlterCommand *command)
     return added;
 }
 
+// The new column is filled before the statement's other parts.
+static void refuse_replaced_column(const AlterCommand *command, const char *name)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot drop column \"%s\" of table \"%s\" and add it anew in one command",
+                    name, get_rel_name(command->table)),
+             errdetail("The router computes the new column's values row by row, before the shards "
+                       "run the command."),
+             errhint("Use two commands.")));
+}
+
 void prepare_subcommands(AlterCommand *command)
 {
     ListCell *cell;
@@ -375,6 +390,8 @@ void prepare_subcommands(AlterCommand *command)
             continue;
         NewColumn *column = static_cast<NewColumn *>(palloc(sizeof(NewColumn)));
         *column = prepare_new_column(command->table, name, command->is_reference);
+        if (column->computed != nullptr && is_named(dropped, name))
+            refuse_replaced_column(command, name);
         command->new_columns = lappend(command->new_columns, column);
     }
 }

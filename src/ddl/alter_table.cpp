@@ -2,6 +2,7 @@
 
 #include "ddl/alter_table.hpp"
 #include "catalog/catalog.hpp"
+#include "ddl/column_values.hpp"
 #include "ddl/dependencies.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/partitions.hpp"
@@ -10,12 +11,13 @@
 #include "ddl/table_definition.hpp"
 
 extern "C" {
-#include "access/transam.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_collation.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
+#include "commands/tablecmds.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
@@ -103,19 +105,6 @@ static void check_subcommands(const AlterCommand *command)
     }
 }
 
-// Each shard of a reference table would choose other values.
-static void refuse_volatile(const AlterCommand *command, Node *expr)
-{
-    if (command->is_reference && contain_volatile_functions(expr))
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot change a column of reference table \"%s\" in this way",
-                        get_rel_name(command->table)),
-                 errdetail("USING is evaluated for each row, and each shard has all rows: their "
-                           "values would differ."),
-                 errhint("Change the type without USING, and the values with UPDATE.")));
-}
-
 // What is stable has one value for the whole statement, now() say: the shards get it as a constant.
 static Node *evaluate_once(Node *expr)
 {
@@ -124,28 +113,32 @@ static Node *evaluate_once(Node *expr)
     return estimate_expression_value(root, expr);
 }
 
-static bool is_own_mutable(Oid function, void *)
+static char *unused_column_name(const AlterCommand *command)
 {
-    return function >= FirstNormalObjectId && func_volatile(function) != PROVOLATILE_IMMUTABLE;
+    for (int i = 1;; i++) {
+        char *name = psprintf("shardwise_value_%d", i);
+        if (get_attnum(command->table, name) == InvalidAttrNumber &&
+            i > list_length(command->computed))
+            return name;
+    }
 }
 
-static bool calls_own_mutable(Node *node, void *context)
+// The router computes USING's values into a column of their own, from which the shards take them.
+static char *compute_by_router(AlterCommand *command, const AlterTableCmd *part, Node *expr)
 {
-    if (node == nullptr)
-        return false;
-    return check_functions_in_node(node, is_own_mutable, context) ||
-           expression_tree_walker(node, (bool (*)())calls_own_mutable, context);
-}
-
-// On a shard a function that reads tables would see that shard's rows only.
-static void refuse_own_functions(Node *expr)
-{
-    if (calls_own_mutable(expr, nullptr))
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("USING calls a function that is not immutable"),
-                 errdetail("The shards would evaluate it, each over its own rows."),
-                 errhint("Declare it IMMUTABLE if it is, or fill a new column with UPDATE.")));
+    Oid type;
+    int32 typmod;
+    typenameTypeIdAndMod(nullptr, castNode(ColumnDef, part->def)->typeName, &type, &typmod);
+    type = getBaseTypeAndTypmod(type, &typmod);
+    Node *value = coerce_to_target_type(nullptr, expr, exprType(expr), type, typmod,
+                                        COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+    if (value == nullptr)
+        return nullptr; // the router raises the error
+    ComputedColumn *column = static_cast<ComputedColumn *>(palloc(sizeof(ComputedColumn)));
+    *column = {unused_column_name(command), computed_type(type, typmod), value};
+    command->computed = lappend(command->computed, column);
+    command->used_objects = list_concat(command->used_objects, find_objects_of_type(type));
+    return column->name;
 }
 
 // The expression of USING over the table's old columns, qualified, as the shards are to read it.
@@ -162,10 +155,10 @@ static char *conversion_sql(Relation rel, AlterCommand *command, const AlterTabl
     addNSItemToQuery(state, item, false, true, true);
     Node *expr = transformExpr(state, copy_node(raw), EXPR_KIND_ALTER_COL_TRANSFORM);
     assign_expr_collations(state, expr);
-    refuse_volatile(command, expr);
     if (contain_mutable_functions(expr))
         expr = evaluate_once(expr);
-    refuse_own_functions(expr);
+    if (must_be_computed(expr, command->is_reference))
+        return compute_by_router(command, part, expr);
     command->used_objects = list_concat(command->used_objects, find_objects_of_expression(expr));
     int settings = use_canonical_settings();
     List *context = deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel));
@@ -242,6 +235,87 @@ WHERE c.oid = $1 AND c.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL)"
     return statements;
 }
 
+// One after the other, so that equal rows of the copies of a reference table, which may change
+// places, do not once a column has made them different.
+static void fill_columns(Relation rel, const AlterCommand *command, const List *computed)
+{
+    List *columns = NIL;
+    ListCell *cell;
+    foreach (cell, command->columns)
+        columns = lappend(columns,
+                          const_cast<char *>(quote_identifier(static_cast<char *>(lfirst(cell)))));
+    foreach (cell, computed) {
+        const ComputedColumn *column = static_cast<ComputedColumn *>(lfirst(cell));
+        fill_computed_column(rel, command->is_reference, columns, column);
+        columns = lappend(columns, column->name);
+    }
+}
+
+// Before the router's part, as USING reads the old columns.
+static void compute_conversions(const AlterCommand *command)
+{
+    if (command->computed == NIL)
+        return;
+    Relation rel = table_open(command->table, AccessExclusiveLock);
+    table_tree(command->table, AccessExclusiveLock);
+    CheckTableNotInUse(rel, "ALTER TABLE");
+    Management management = begin_ddl();
+    create_objects_on(management.targets, command->used_objects, command->table);
+    ListCell *cell;
+    foreach (cell, command->computed) {
+        const ComputedColumn *column = static_cast<ComputedColumn *>(lfirst(cell));
+        run_on_targets(management.targets, psprintf("ALTER TABLE %s ADD COLUMN %s %s",
+                                                    command->name, column->name, column->type));
+    }
+    end_management(&management);
+    fill_columns(rel, command, command->computed);
+    table_close(rel, NoLock);
+}
+
+static void drop_conversions(const List *targets, const AlterCommand *command)
+{
+    ListCell *cell;
+    foreach (cell, command->computed)
+        run_on_targets(targets, psprintf("ALTER TABLE %s DROP COLUMN %s", command->name,
+                                         static_cast<ComputedColumn *>(lfirst(cell))->name));
+}
+
+static List *computed_new_columns(const AlterCommand *command)
+{
+    List *computed = NIL;
+    ListCell *cell;
+    foreach (cell, command->new_columns) {
+        const NewColumn *column = static_cast<NewColumn *>(lfirst(cell));
+        if (column->computed == nullptr)
+            continue;
+        ComputedColumn *values = static_cast<ComputedColumn *>(palloc(sizeof(ComputedColumn)));
+        *values = {column->column.name, column->base_type, column->computed};
+        computed = lappend(computed, values);
+    }
+    return computed;
+}
+
+// New columns whose values the router computes, ahead of the rest of the command.
+static void add_computed_columns(const AlterCommand *command)
+{
+    const List *computed = computed_new_columns(command);
+    if (computed == NIL)
+        return;
+    Management management = begin_ddl();
+    ship_dependencies(management.targets, command->table);
+    ListCell *cell;
+    foreach (cell, command->new_columns) {
+        const NewColumn *column = static_cast<NewColumn *>(lfirst(cell));
+        if (column->computed != nullptr)
+            run_on_targets(management.targets, psprintf("ALTER TABLE %s ADD COLUMN %s",
+                                                        command->name, empty_column_sql(column)));
+    }
+    end_management(&management);
+    Relation rel = table_open(command->table, NoLock);
+    fill_columns(rel, command, computed);
+    table_close(rel, NoLock);
+}
+
 static void change_owner(const List *targets, const AlterCommand *command)
 {
     ListCell *cell;
@@ -275,6 +349,7 @@ static void run_on_shards(const AlterCommand *command)
         close_sequences(targets, static_cast<NewColumn *>(lfirst(cell)));
     foreach (cell, new_index_settings(command))
         run_on_targets(targets, static_cast<char *>(lfirst(cell)));
+    drop_conversions(targets, command);
     change_owner(targets, command);
     end_management(&management);
 }
@@ -294,11 +369,13 @@ bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
     AlterCommand command = begin_command(statement, object, relid);
     if (pg_class_ownercheck(relid, GetUserId())) // others get PostgreSQL's error
         check_subcommands(&command);
+    compute_conversions(&command);
     run_locally(call);
     CommandCounterIncrement();
     if (object == relid)
         check_new_constraints(&command);
     prepare_subcommands(&command);
+    add_computed_columns(&command);
     run_on_shards(&command);
     return true;
 }

@@ -18,6 +18,7 @@ struct AlterCommand {
     List *indexes;      // Oids, before
     List *columns;      // names, before
     List *conversions;  // one for each subcommand: USING's expression in SQL, or nullptr
+    List *computed;     // ComputedColumn: of USING, filled before the router's part
     List *used_objects; // NeededObject: of these expressions
     List *new_columns;  // NewColumn, filled by prepare_subcommands()
 };

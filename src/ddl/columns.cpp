@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "ddl/columns.hpp"
+#include "ddl/column_values.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -96,26 +97,40 @@ NewColumn prepare_new_column(Oid relid, const char *name, bool is_reference)
 {
     NewColumn result = {};
     result.column = read_column(relid, name);
-    if (result.column.is_generated || result.column.default_sql == nullptr)
+    if (result.column.is_generated)
         return result;
 
     Relation rel = table_open(relid, NoLock);
-    Node *expr =
-        result.column.sequences == NIL ? build_column_default(rel, result.column.number) : nullptr;
-    bool once = expr != nullptr && !contain_volatile_functions(expr);
-    if (once && contain_mutable_functions(expr))
+    Node *expr = build_column_default(rel, result.column.number); // a domain's, too
+    if (contain_volatile_functions(expr)) {
+        if (must_be_computed(expr, is_reference))
+            result.computed = expr;
+        Form_pg_attribute attribute =
+            TupleDescAttr(RelationGetDescr(rel), result.column.number - 1);
+        result.base_type = computed_type(attribute->atttypid, attribute->atttypmod);
+    } else if (contain_mutable_functions(expr)) {
         result.once = evaluate(rel, result.column.number, (Expr *)expr);
+    }
     table_close(rel, NoLock);
-    if (!once && is_reference)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot add column %s to reference table \"%s\"", result.column.name,
-                        get_rel_name(relid)),
-                 errdetail("Its default is evaluated for each row, and each shard has all rows: "
-                           "their values would differ."),
-                 errhint("Add the column without a default, fill it with UPDATE, and set the "
-                         "default then.")));
     return result;
+}
+
+char *empty_column_sql(const NewColumn *column)
+{
+    return psprintf("%s %s%s", column->column.name, column->base_type, column->column.compression);
+}
+
+char *filled_column_sql(const NewColumn *column)
+{
+    const ColumnDefinition *c = &column->column;
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfo(&sql, "ALTER COLUMN %s TYPE %s", c->name, c->type);
+    if (c->sequences == NIL && c->default_sql != nullptr)
+        appendStringInfo(&sql, ", ALTER COLUMN %s SET DEFAULT %s", c->name, c->default_sql);
+    if (c->is_not_null)
+        appendStringInfo(&sql, ", ALTER COLUMN %s SET NOT NULL", c->name);
+    return sql.data;
 }
 
 char *new_column_sql(const NewColumn *column)
@@ -126,9 +141,10 @@ char *new_column_sql(const NewColumn *column)
     appendStringInfo(&sql, "%s %s%s", c->name, c->type, c->compression);
     if (c->is_generated)
         appendStringInfo(&sql, " GENERATED ALWAYS AS (%s) STORED", c->default_sql);
+    else if (column->once != nullptr)
+        appendStringInfo(&sql, " DEFAULT %s", column->once);
     else if (c->default_sql != nullptr)
-        appendStringInfo(&sql, " DEFAULT %s",
-                         column->once != nullptr ? column->once : c->default_sql);
+        appendStringInfo(&sql, " DEFAULT %s", c->default_sql);
     if (c->is_not_null)
         appendStringInfoString(&sql, " NOT NULL");
     return sql.data;
@@ -137,7 +153,10 @@ char *new_column_sql(const NewColumn *column)
 char *lasting_default_sql(const NewColumn *column)
 {
     const ColumnDefinition *c = &column->column;
-    if (c->sequences != NIL && !c->is_generated)
+    if (column->computed != nullptr)
+        return nullptr;
+    bool stays_home = c->sequences != NIL && !c->is_generated;
+    if (stays_home || (column->once != nullptr && c->default_sql == nullptr))
         return psprintf("ALTER COLUMN %s DROP DEFAULT", c->name);
     if (column->once != nullptr)
         return psprintf("ALTER COLUMN %s SET DEFAULT %s", c->name, c->default_sql);
@@ -193,9 +212,15 @@ static void open_sequence(const List *targets, const int64 *rows, int draws, Oid
                             Int64GetDatum(next - state.increment));
 }
 
+static bool reads_sequences_on_shards(const NewColumn *column)
+{
+    return column->column.sequences != NIL && !column->column.is_generated &&
+           column->computed == nullptr;
+}
+
 void open_sequences(const List *targets, Oid relid, const NewColumn *column)
 {
-    if (column->column.sequences == NIL || column->column.is_generated)
+    if (!reads_sequences_on_shards(column))
         return;
     char *table = qualified_table_name(relid);
     run_on_targets(targets, psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", table));
@@ -212,7 +237,7 @@ void open_sequences(const List *targets, Oid relid, const NewColumn *column)
 
 void close_sequences(const List *targets, const NewColumn *column)
 {
-    if (column->column.is_generated)
+    if (!reads_sequences_on_shards(column))
         return;
     ListCell *cell;
     foreach (cell, column->column.sequences)

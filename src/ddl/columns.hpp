@@ -24,16 +24,22 @@ ColumnDefinition read_column(Oid relid, const char *name);
 // statement, unless it is volatile: then once a row.
 struct NewColumn {
     ColumnDefinition column;
-    char *once; // the value as a literal, where the router has evaluated it
+    char *once;      // the value as a literal, where the router has evaluated it
+    Node *computed;  // or the expression, where the router evaluates it for each row
+    char *base_type; // the column's type while it is filled
 };
 
 // Evaluates what is to be evaluated once, under the session's own settings: call it before
-// begin_management(). Errors: 0A000 where each shard would choose other values for the rows of a
-// reference table.
+// begin_management().
 NewColumn prepare_new_column(Oid relid, const char *name, bool is_reference);
 
 // ADD COLUMN's clause, without these words.
 char *new_column_sql(const NewColumn *column);
+
+// A computed column is added empty, filled (ddl/column_values.hpp), and then gets its properties by
+// clauses of ALTER TABLE.
+char *empty_column_sql(const NewColumn *column);
+char *filled_column_sql(const NewColumn *column);
 
 // Makes the sequences that a new column reads, each starting on each shard where the one before
 // ends, so that rows are numbered uniquely; moves the router's sequence behind them.

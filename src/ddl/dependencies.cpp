@@ -380,6 +380,13 @@ List *find_objects_of_expression(Node *expr)
     return search.objects;
 }
 
+List *find_objects_of_type(Oid type)
+{
+    Search search = {NIL, NIL, NIL};
+    visit(&search, TypeRelationId, type);
+    return search.objects;
+}
+
 static void grant_schema(Connection *shard, Oid schema, Datum roles)
 {
     static const char *const query = R"(

@@ -26,6 +26,9 @@ List *find_needed_objects(Oid relid, const List *shipped);
 // they need.
 List *find_objects_of_expression(Node *expr);
 
+// The same for a type.
+List *find_objects_of_type(Oid type);
+
 // Lists the functions, types and schemas that are recorded as the shards' too, in the same way.
 List *find_shipped_objects();
 
