@@ -35,10 +35,6 @@ CREATE TABLE heir () INHERITS (child);
 CREATE UNLOGGED TABLE parent_2 PARTITION OF parent FOR VALUES IN (2);
 CREATE TABLE parent_2 PARTITION OF parent (UNIQUE (name)) FOR VALUES IN (2);
 ALTER TABLE parent ATTACH PARTITION stranger FOR VALUES IN (2);
-ALTER TABLE parent DETACH PARTITION parent_1 CONCURRENTLY;
--- What each shard would evaluate otherwise.
-ALTER TABLE ref ADD COLUMN n serial;
-ALTER TABLE ref ADD COLUMN n float DEFAULT random();
 -- Moves.
 INSERT INTO shardwise.move (plan_id, position, keyspace_id, source_shard, target_shard, state, estimated_rows, estimated_bytes)
     SELECT 1, 1, keyspace_id, 1, 2, 'copying', 0, 0 FROM shardwise.distribution WHERE relation = 'child'::regclass;

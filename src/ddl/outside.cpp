@@ -35,19 +35,20 @@ static Run *start(int32 shard_id, const char *sql)
     return run;
 }
 
-List *run_outside_transaction(const char *sql)
+List *run_outside_transaction(const List *shard_ids, const List *commands)
 {
     List *runs = NIL;
     List *outcomes = NIL;
-    ListCell *cell;
-    foreach (cell, all_shard_ids())
-        runs = lappend(runs, start(lfirst_int(cell), sql));
+    const ListCell *cell, *command;
+    forboth(cell, shard_ids, command, commands) runs =
+        lappend(runs, start(lfirst_int(cell), static_cast<char *>(lfirst(command))));
     foreach (cell, runs) {
         Run *run = static_cast<Run *>(lfirst(cell));
         if (run->session != nullptr) {
             SessionResult result = wait_for_command(run->session);
             run->outcome->ok = result.ok;
             run->outcome->error = result.error;
+            run->outcome->answer = result.values != nullptr ? result.values[0] : nullptr;
             if (result.sqlstate != nullptr)
                 run->outcome->sqlstate = result.sqlstate;
             close_session(run->session);
@@ -55,6 +56,15 @@ List *run_outside_transaction(const char *sql)
         outcomes = lappend(outcomes, run->outcome);
     }
     return outcomes;
+}
+
+List *run_outside_transaction(const char *sql)
+{
+    List *shard_ids = all_shard_ids();
+    List *commands = NIL;
+    for (int i = 0; i < list_length(shard_ids); i++)
+        commands = lappend(commands, const_cast<char *>(sql));
+    return run_outside_transaction(shard_ids, commands);
 }
 
 void require_outcomes(const List *outcomes, const char *command, const char *hint)

@@ -12,10 +12,14 @@ struct ShardOutcome {
     bool ok;
     char *error;
     char *sqlstate;
+    char *answer; // the first column of the first row; nullptr: NULL, or none
 };
 
 // Runs a command on every shard and waits for all. Returns a list of ShardOutcome.
 List *run_outside_transaction(const char *sql);
+
+// The same with a command (char *) for each of some shards.
+List *run_outside_transaction(const List *shard_ids, const List *commands);
 
 // Raises an error that names the shards where a command failed; nothing if there are none. SQLSTATE
 // is the first failure's. `hint`: how to repair.

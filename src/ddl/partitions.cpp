@@ -73,8 +73,7 @@ static bool has_key_columns(Oid parent, Oid partition)
     return true;
 }
 
-// Gives a table the placement of another one.
-static void place_like(Oid relid, Oid model)
+void place_like(Oid relid, Oid model)
 {
     Table table = *find_table(model);
     const char *names[max_key_columns];
@@ -132,22 +131,11 @@ static void detach(const UtilityCall &call, Oid parent, Oid partition)
                            qualified_table_name(partition)));
 }
 
-static void refuse_concurrent_detach(Oid relid)
-{
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot detach a partition of distributed table \"%s\" concurrently",
-                           get_rel_name(relid)),
-                    errdetail("The router and the shards detach it in one transaction."),
-                    errhint("Use DETACH PARTITION without CONCURRENTLY.")));
-}
-
 void forward_partition_command(const UtilityCall &call, AlterTableStmt *statement, Oid relid)
 {
     const AlterTableCmd *part = linitial_node(AlterTableCmd, statement->cmds);
     const PartitionCmd *command = castNode(PartitionCmd, part->def);
     bool is_index = shipped_relation(relid) != relid;
-    if (!is_index && (part->subtype == AT_DetachPartitionFinalize || command->concurrent))
-        refuse_concurrent_detach(relid);
     Oid partition = RangeVarGetRelid(command->name, NoLock, true);
     if (!OidIsValid(partition)) {
         run_locally(call); // raises the error
@@ -160,6 +148,12 @@ void forward_partition_command(const UtilityCall &call, AlterTableStmt *statemen
             attach_local(call, relid, partition);
         else
             attach_distributed(call, relid, partition);
+    } else if (find_table(partition) == nullptr) {
+        run_locally(call); // raises the error
+    } else if (part->subtype == AT_DetachPartitionFinalize) {
+        finalize_detach(call, relid, partition);
+    } else if (command->concurrent) {
+        detach_concurrently(call, relid, partition);
     } else {
         detach(call, relid, partition);
     }

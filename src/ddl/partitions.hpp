@@ -16,4 +16,11 @@ void forward_partition_command(const UtilityCall &call, AlterTableStmt *statemen
 // CREATE TABLE ... PARTITION OF; false where no parent is on the shards. Refuses INHERITS.
 bool forward_create_partition(const UtilityCall &call, CreateStmt *statement);
 
+// Gives a table the placement of another one.
+void place_like(Oid relid, Oid model);
+
+// DETACH PARTITION CONCURRENTLY, and FINALIZE: concurrent_detach.cpp.
+void detach_concurrently(const UtilityCall &call, Oid parent, Oid partition);
+void finalize_detach(const UtilityCall &call, Oid parent, Oid partition);
+
 } // namespace shardwise

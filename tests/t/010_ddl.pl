@@ -76,6 +76,14 @@ is(drift(), '', 'and nobody has changed');
 $cluster->sql('ALTER TABLE customers ADD COLUMN note text; ALTER TABLE customers DROP COLUMN twice');
 is(drift(), '', 'once all are back it works');
 
+# SET CONSTRAINTS needs no shard but those that the transaction uses.
+$cluster->sql('ALTER TABLE customers ADD CONSTRAINT pair UNIQUE (customer_id, name) DEFERRABLE');
+$victim->stop('immediate');
+is($cluster->sql("BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE customers SET note = 'y' WHERE customer_id = $one RETURNING note; COMMIT"),
+	'y', 'SET CONSTRAINTS with a shard that is down');
+$victim->start;
+$cluster->sql('ALTER TABLE customers DROP CONSTRAINT pair');
+
 # Indexes, concurrently: unique on all shards, or invalid on the router.
 $cluster->sql(<<"SQL");
 CREATE TABLE plain (k bigint NOT NULL, v int);
@@ -121,6 +129,43 @@ like($states->[0], qr/^08/, 'DROP INDEX CONCURRENTLY wants all shards');
 $victim->start;
 $cluster->sql('DROP INDEX CONCURRENTLY plain_twice');
 is(drift(), '', 'and can be repeated');
+
+# Partitions, detached concurrently: what a lost shard or a cancel leaves, FINALIZE does.
+$cluster->sql(<<'SQL');
+CREATE TABLE parts (k bigint NOT NULL, v int) PARTITION BY RANGE (v);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+SELECT shardwise.distribute_table('parts', 'k', colocate_with => 'customers');
+INSERT INTO parts SELECT k, k % 20 FROM generate_series(1, 100) k;
+SQL
+$victim->stop('immediate');
+($out, $states) = $cluster->errors('ALTER TABLE parts DETACH PARTITION parts_1 CONCURRENTLY');
+like($states->[0], qr/^08/, 'DETACH CONCURRENTLY wants all shards');
+like($cluster->last_error, qr/on shard "s2".*HINT:.*FINALIZE/s, 'and says what to do');
+$victim->start;
+like(drift(), qr/^s2\|different\|table public.parts_1$/m, 'check_schema() sees what is left');
+is($cluster->sql('SELECT count(*) FROM parts_1'), '50', 'the partition is a table with all of its rows');
+$cluster->sql('ALTER TABLE parts DETACH PARTITION parts_1 FINALIZE');
+is(drift() . $cluster->sql('SELECT count(*) FROM parts'), '50', 'FINALIZE detaches it where it was left');
+$holder = $cluster->shard('s1')->background_psql('postgres');
+$holder->query_safe('BEGIN; SELECT count(*) FROM parts');
+$session = $router->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "\\echo started\nALTER TABLE parts DETACH PARTITION parts_2 CONCURRENTLY;\n");
+$cluster->shard('s1')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'parts_2'")
+  or die 'it does not wait';
+$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'parts_2' AND pid <> pg_backend_pid()");
+$session->query('SELECT 1');
+like($session->{stderr}, qr/canceling statement/, 'DETACH CONCURRENTLY is cancelled');
+$session->{stderr} = '';
+$session->quit;
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+$cluster->sql('ALTER TABLE parts DETACH PARTITION parts_2 FINALIZE');
+is(drift() . $cluster->sql('SELECT count(*) FROM parts_2'), '50', 'and finished');
+($out, $states) = $cluster->errors('ALTER TABLE parts DETACH PARTITION parts_2 FINALIZE');
+is_deeply($states, ['42P01'], 'once');
+$cluster->sql('DROP TABLE parts, parts_1, parts_2');
+
 $cluster->sql($_) for 'REINDEX TABLE CONCURRENTLY plain', 'VACUUM (ANALYZE) plain, customers', 'VACUUM', 'ANALYZE';
 is($cluster->sum_on_shards("SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'customers' AND vacuum_count > 1"), 3, 'VACUUM reaches all shards');
 
