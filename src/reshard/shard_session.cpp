@@ -206,7 +206,7 @@ static void append_option(StringInfo out, const char *name, const char *value)
     appendStringInfoChar(out, '\'');
 }
 
-char *shard_conninfo(int32 shard_id)
+char *shard_conninfo(int32 shard_id, int connect_timeout)
 {
     ConnectionOptions options = options_of(shard_id).options;
     StringInfoData conninfo;
@@ -219,6 +219,8 @@ char *shard_conninfo(int32 shard_id)
                 append_option(&conninfo, option->defname, defGetString(option));
         }
     }
+    if (connect_timeout > 0 && find_option(options.server, "connect_timeout") == nullptr)
+        append_option(&conninfo, "connect_timeout", psprintf("%d", connect_timeout));
     return conninfo.data;
 }
 

@@ -46,8 +46,8 @@ Rows receive(ShardSession *);
 [[noreturn]] void raise_shard_error(ShardSession *, PGresult *result);
 
 // How a replication connection is written for another shard to use: a libpq connection string of a
-// shard, with its secrets.
-char *shard_conninfo(int32 shard_id);
+// shard, with its secrets. `connect_timeout`, in seconds: where the shard has none; 0: none.
+char *shard_conninfo(int32 shard_id, int connect_timeout = 0);
 
 // Runs `body` in a transaction, a new one where there is none. What it allocates belongs to the
 // caller's memory context.
