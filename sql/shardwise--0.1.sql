@@ -138,6 +138,7 @@ CREATE TABLE shardwise.move (
     retries int NOT NULL DEFAULT 0,
     swap_attempts int NOT NULL DEFAULT 0,
     workers int NOT NULL DEFAULT 0,           -- sessions that copy or verify at this moment
+    throttled_by text,                        -- rate limit, replica lag, latency: at this moment
     lag_bytes bigint,
     verified_rows bigint,
     write_block_ms float8,                    -- writers of the moving keys waited, at the swap
@@ -808,7 +809,7 @@ CREATE VIEW shardwise.moves AS
                 (pg_catalog.clock_timestamp() - c.first_at) * ((c.chunks - c.chunks_done)::float8 / c.chunks_done)
                 END AS eta,
            m.lag_bytes, m.verified_rows, m.write_block_ms, m.swap_attempts, m.retries, m.workers,
-           m.leftovers, m.started_at, m.state_since, m.swapped_at, m.finished_at, m.error
+           m.throttled_by, m.leftovers, m.started_at, m.state_since, m.swapped_at, m.finished_at, m.error
       FROM shardwise.move m
       JOIN shardwise.keyspaces k USING (keyspace_id)
       LEFT JOIN shardwise.shard s ON s.shard_id = m.source_shard

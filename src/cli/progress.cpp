@@ -74,6 +74,8 @@ std::string figures(const MoveProgress &move)
         std::snprintf(buffer.data(), buffer.size(), "writes held %.1f ms", move.write_block_ms);
         add(buffer.data());
     }
+    if (!move.throttled_by.empty())
+        add("held back by " + move.throttled_by);
     if (move.retries > 0)
         add(short_count(move.retries) + (move.retries == 1 ? " retry" : " retries"));
     if (!move.error.empty() && (move.state == "failed" || move.retries > 0))
@@ -134,6 +136,7 @@ MoveProgress read_progress(const Rows &moves, size_t row)
     move.lag_bytes = number(moves, row, "lag_bytes");
     move.retries = number(moves, row, "retries");
     move.write_block_ms = number(moves, row, "write_block_ms");
+    move.throttled_by = moves.value(row, "throttled_by").value_or("");
     move.error = moves.value(row, "error").value_or("");
     return move;
 }

@@ -22,6 +22,7 @@ struct MoveProgress {
     double lag_bytes = -1;
     double retries = -1;
     double write_block_ms = -1;
+    std::string throttled_by; // what holds the copy back at the moment
     std::string error;
 };
 

@@ -39,6 +39,14 @@ static ShardCounters *take_counters(Oid server)
     return found;
 }
 
+ResponseTimes read_response_times(Oid server)
+{
+    ShardCounters *shard = shared_monitor != nullptr ? find_counters(server) : nullptr;
+    if (shard == nullptr)
+        return {};
+    return {pg_atomic_read_u64(&shard->statements), pg_atomic_read_u64(&shard->response_time)};
+}
+
 static Progress *take_progress(Oid server)
 {
     int count = shared_monitor->progress_count;

@@ -45,6 +45,14 @@ void count_shard_error(Meter *);
 // A transaction that wrote on the shard committed there.
 void count_commit(Meter *, bool two_phase);
 
+// What the statements of all this database's backends on a server have taken until their first
+// answer, since the counters were reset: two readings give the mean in between.
+struct ResponseTimes {
+    uint64 statements;
+    uint64 microseconds;
+};
+ResponseTimes read_response_times(Oid server);
+
 // Microseconds since `start`.
 double microseconds_since(const instr_time &start);
 

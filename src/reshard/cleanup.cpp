@@ -5,6 +5,7 @@
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/fence.hpp"
+#include "reshard/fresh_target.hpp"
 #include "reshard/swap.hpp"
 
 extern "C" {
@@ -34,6 +35,7 @@ void drop_helpers(const RunningMove *move, ShardSession *s)
 {
     remove_fence(move, s);
     restore_identities(move, s);
+    restore_indexes(move, s);
     runf(s, "DROP SCHEMA IF EXISTS %s CASCADE", move->object);
 }
 

@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/copy_streams.hpp"
+#include "reshard/fresh_target.hpp"
 #include "reshard/move_tables.hpp"
 #include "reshard/replication.hpp"
 #include "reshard/settings.hpp"
@@ -148,6 +149,7 @@ char *prepare(RunningMove *move)
     Flow flow = forward_flow(move);
     uint64 deleted = 0;
     release_snapshot(move);
+    drop_subscription(&flow);
     drop_slot(&flow);
     drop_publication(&flow);
     create_helpers(move, move->at_source);
@@ -170,6 +172,7 @@ char *prepare(RunningMove *move)
     char *held = hold_snapshot(move, snapshot);
     close_shard_session(replication);
     plan_chunks(move);
+    drop_indexes(move);
     catalogf("UPDATE shardwise.move SET snapshot = %s WHERE move_id = %d", quote_literal_cstr(held),
              move->id);
     return held;
@@ -184,47 +187,66 @@ void release_snapshot(const RunningMove *move)
          quote_literal_cstr(holder_name(move)));
 }
 
-bool delete_moved_rows(const RunningMove *move, ShardSession *s, uint64 *deleted)
+// Waits for what the deletion of rows owes to others. A copy that is to begin need not be waited
+// for where the operator wants something else meanwhile; a clean-up goes on.
+static bool pay_for_rows(const RunningMove *move, Throttle *throttle, uint64 rows)
+{
+    constexpr uint64 bytes_a_row = 100; // what the rate limit takes a deleted row for
+    throttle_bytes(throttle, rows * bytes_a_row);
+    for (long pause; rows > 0 && (pause = throttle_pause(throttle)) > 0; pause_for(pause))
+        if (throttle->looked && move->state == MoveState::Copying && wish_changed(move))
+            return false;
+    return true;
+}
+
+// Deletes a table's moving rows block by block.
+static bool delete_by_blocks(const RunningMove *move, ShardSession *s, const MoveTable *table,
+                             const char *leaf, Throttle *throttle, uint64 *deleted)
 {
     constexpr int64 pages_a_step = 1000;
-    constexpr uint64 bytes_a_row = 100; // what the rate limit takes a deleted row for
-    Throttle throttle = begin_throttle();
+    // A shard where the table was never made has no rows.
+    char *size = run_valuef(s,
+                            "SELECT pg_relation_size(to_regclass(%s)) / "
+                            "current_setting('block_size')::int",
+                            quote_literal_cstr(leaf));
+    int64 pages = size != nullptr ? strtoll(size, nullptr, 10) : 0;
+    for (int64 page = 0; page < pages; page += pages_a_step) {
+        uint64 rows = runf(s,
+                           "DELETE FROM ONLY %s WHERE ctid >= '(" INT64_FORMAT
+                           ",0)'::tid AND ctid < '(" INT64_FORMAT ",0)'::tid AND %s",
+                           leaf, page, page + pages_a_step, table->filter)
+                          .affected;
+        *deleted += rows;
+        if (!pay_for_rows(move, throttle, rows))
+            return false;
+        CHECK_FOR_INTERRUPTS();
+    }
+    return true;
+}
+
+bool delete_moved_rows(const RunningMove *move, ShardSession *s, uint64 *deleted)
+{
+    Throttle throttle = begin_throttle(move);
+    bool goes_on = true;
     ListCell *cell, *leaf_cell;
     *deleted = 0;
     (void)run(s, "SET session_replication_role = replica; SET synchronous_commit = off");
     foreach (cell, move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
-        foreach (leaf_cell, table->leaves) {
-            const char *leaf = (const char *)lfirst(leaf_cell);
-            // A shard where the table was never made has no rows.
-            char *size = run_valuef(s,
-                                    "SELECT pg_relation_size(to_regclass(%s)) / "
-                                    "current_setting('block_size')::int",
-                                    quote_literal_cstr(leaf));
-            int64 pages = size != nullptr ? strtoll(size, nullptr, 10) : 0;
-            for (int64 page = 0; page < pages; page += pages_a_step) {
-                uint64 rows = runf(s,
-                                   "DELETE FROM ONLY %s WHERE ctid >= '(" INT64_FORMAT
-                                   ",0)'::tid AND ctid < '(" INT64_FORMAT ",0)'::tid AND %s",
-                                   leaf, page, page + pages_a_step, table->filter)
-                                  .affected;
-                *deleted += rows;
-                throttle_bytes(&throttle, rows * bytes_a_row, rows);
-                for (long pause; (pause = throttle_pause(&throttle)) > 0;)
-                    pause_for(pause);
-                CHECK_FOR_INTERRUPTS();
-            }
-        }
+        foreach (leaf_cell, table->leaves)
+            goes_on = goes_on && delete_by_blocks(move, s, table, (const char *)lfirst(leaf_cell),
+                                                  &throttle, deleted);
     }
     // The proof: one scan that sees everything.
     foreach (cell, move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
-        if (table->leaves != NIL &&
+        if (goes_on && table->leaves != NIL &&
             run_valuef(s, "SELECT to_regclass(%s)", quote_literal_cstr(table->name)) != nullptr)
             *deleted += runf(s, "DELETE FROM %s WHERE %s", table->name, table->filter).affected;
     }
     (void)run(s, "SET session_replication_role = origin; SET synchronous_commit = on");
-    return true;
+    end_throttle(&throttle);
+    return goes_on;
 }
 
 bool copy_rows(RunningMove *move)
@@ -241,6 +263,7 @@ bool copy_rows(RunningMove *move)
     List *chunks = chunks_to_copy(move);
     if (chunks != NIL && !copy_chunks(move, snapshot, chunks, wish_changed))
         return false;
+    restore_indexes(move, move->at_target);
     return true;
 }
 

@@ -46,20 +46,33 @@ void expect_copy(ShardSession *s, ExecStatusType expected)
     PQclear(result);
 }
 
+// Waits for a session's socket, and takes in what came.
+void wait_for_socket(ShardSession *s, int events)
+{
+    int happened = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | events,
+                                     PQsocket(s->conn), 0, PG_WAIT_EXTENSION);
+    if (happened & WL_LATCH_SET) {
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(s->conn) == 0)
+        raise_shard_error(s, nullptr);
+}
+
 // The two round trips that this waits are once a chunk.
 void wait_until_idle_input(ShardSession *s)
 {
-    while (PQisBusy(s->conn)) {
-        int happened =
-            WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
-                              PQsocket(s->conn), 0, PG_WAIT_EXTENSION);
-        if (happened & WL_LATCH_SET) {
-            ResetLatch(MyLatch);
-            CHECK_FOR_INTERRUPTS();
-        }
-        if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(s->conn) == 0)
-            raise_shard_error(s, nullptr);
-    }
+    while (PQisBusy(s->conn))
+        wait_for_socket(s, WL_SOCKET_READABLE);
+}
+
+void wait_until_flushed(ShardSession *s)
+{
+    int left;
+    while ((left = PQflush(s->conn)) == 1)
+        wait_for_socket(s, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+    if (left < 0)
+        raise_shard_error(s, nullptr);
 }
 
 void begin_chunk(Stream *stream, const Chunk *chunk)
@@ -83,24 +96,6 @@ void begin_chunk(Stream *stream, const Chunk *chunk)
     wait_until_idle_input(stream->to);
     expect_copy(stream->to, PGRES_COPY_IN);
     PQsetnonblocking(stream->to->conn, 1);
-}
-
-void wait_until_flushed(ShardSession *s)
-{
-    int left;
-    while ((left = PQflush(s->conn)) == 1) {
-        int happened = WaitLatchOrSocket(
-            MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH,
-            PQsocket(s->conn), 0, PG_WAIT_EXTENSION);
-        if (happened & WL_LATCH_SET) {
-            ResetLatch(MyLatch);
-            CHECK_FOR_INTERRUPTS();
-        }
-        if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(s->conn) == 0)
-            raise_shard_error(s, nullptr);
-    }
-    if (left < 0)
-        raise_shard_error(s, nullptr);
 }
 
 void end_chunk(const Copy *copy, Stream *stream)
@@ -142,7 +137,7 @@ bool pump(Stream *stream, Throttle *throttle)
         if (put < 0)
             raise_shard_error(stream->to, PQgetResult(stream->to->conn));
         stream->bytes += length;
-        throttle_bytes(throttle, length, 1);
+        throttle_bytes(throttle, length);
         moved = true;
     }
     return moved;
@@ -236,7 +231,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                  bool (*wish_changed)(const RunningMove *))
 {
     Copy copy = {move, std::min(move_copy_streams, list_length(chunks)), nullptr, nullptr};
-    Throttle throttle = begin_throttle();
+    Throttle throttle = begin_throttle(move);
     int position = 0, busy = 0;
     bool stopped = false;
 
@@ -252,7 +247,10 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
     catalogf("UPDATE shardwise.move SET workers = %d WHERE move_id = %d", copy.n, move->id);
     for (;;) {
         bool moved = false;
-        long pause = throttle_pause(&throttle);
+        // Chunks under way come to their end even where a standby hangs: somebody waits for them.
+        long pause = stopped ? 0 : throttle_pause(&throttle);
+        if (pause > 0 && throttle.looked)
+            stopped = wish_changed(move);
         for (int i = 0; i < copy.n; i++) {
             Stream *stream = &copy.streams[i];
             if (stream->chunk == nullptr) {
@@ -282,6 +280,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
         close_shard_session(copy.streams[i].from);
         close_shard_session(copy.streams[i].to);
     }
+    end_throttle(&throttle);
     catalogf("UPDATE shardwise.move SET workers = 0 WHERE move_id = %d", move->id);
     return !stopped;
 }

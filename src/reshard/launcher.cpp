@@ -5,7 +5,6 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/shared_memory.hpp"
-#include "reshard/mover.hpp"
 #include "reshard/move.hpp"
 #include "reshard/replication.hpp"
 #include "reshard/settings.hpp"
@@ -120,6 +119,16 @@ bool is_active(const Runner *runner, int32 move_id)
         if (((const ActiveMove *)lfirst(cell))->move_id == move_id)
             return true;
     return false;
+}
+
+// nullptr where no worker slot is free. Notices go to this process.
+BackgroundWorkerHandle *start_mover(int32 move_id)
+{
+    BackgroundWorker worker = describe_worker(
+        "shardwise_mover_main", psprintf("shardwise move %d", move_id), Int32GetDatum(move_id));
+    worker.bgw_notify_pid = MyProcPid;
+    BackgroundWorkerHandle *handle;
+    return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
 }
 
 void start_one(Runner *runner, char **row)
@@ -365,15 +374,6 @@ BackgroundWorker describe_worker(const char *function, const char *name, Datum a
     worker.bgw_main_arg = argument;
     memcpy(worker.bgw_extra, &orders, sizeof(orders));
     return worker;
-}
-
-BackgroundWorkerHandle *start_mover(int32 move_id)
-{
-    BackgroundWorker worker = describe_worker(
-        "shardwise_mover_main", psprintf("shardwise move %d", move_id), Int32GetDatum(move_id));
-    worker.bgw_notify_pid = MyProcPid;
-    BackgroundWorkerHandle *handle;
-    return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
 }
 
 void start_runner(Oid database, TransactionId after)

@@ -25,6 +25,8 @@ struct MoveTable {
     List *leaves; // of char *: the tables that store its rows
 };
 
+struct Latency;
+
 struct RunningMove {
     int32 id;
     int32 plan_id;
@@ -41,6 +43,8 @@ struct RunningMove {
     List *tables;       // of MoveTable *
     List *relations;    // of Oid: the tables on the router with their partitions
     ShardSession *at_source, *at_target; // opened by the driver
+    int64 apply_errors; // of the forward subscription, when first seen; -1: not yet
+    Latency *latencies; // of source and target (throttle.hpp)
 };
 
 // Reads a move with its tables; everything belongs to the current memory context. Errors: 42704.

@@ -102,6 +102,7 @@ RunningMove *load_move(int32 move_id)
 {
     RunningMove *move = (RunningMove *)palloc0(sizeof(RunningMove));
     move->id = move_id;
+    move->apply_errors = -1;
     fill(move, read_row(move_id).values[0]);
     move->object = psprintf("%s%d", move_object_prefix(), move_id);
     move->back = psprintf("%s_back", move->object);

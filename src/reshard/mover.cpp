@@ -5,9 +5,9 @@
 #include "reshard/copy.hpp"
 #include "reshard/fence.hpp"
 #include "reshard/move_tables.hpp"
-#include "reshard/mover.hpp"
 #include "reshard/settings.hpp"
 #include "reshard/swap.hpp"
+#include "reshard/throttle.hpp"
 #include "reshard/verify.hpp"
 #include "reshard/worker.hpp"
 
@@ -48,6 +48,31 @@ char *describe(const Verification &found)
 
 // ---- the steps ---------------------------------------------------------------------------------
 
+// Changes since the copy are lost with the slot: all of it begins anew. A limit that is too low
+// for this copy would bring it here again and again.
+Next copy_again(RunningMove *move)
+{
+    constexpr int most_copies = 3;
+    Rows rows = catalogf("SELECT 1 FROM shardwise.move_event WHERE move_id = %d AND event = "
+                         "'planned'",
+                         move->id);
+    if (rows.count >= most_copies)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the replication slot of the move was lost again and again"),
+                        errhint("Raise max_slot_wal_keep_size of shard \"%s\".",
+                                NameStr(move->at_source->shard_name))));
+    end_replication(move);
+    set_state(move, MoveState::Planned, "The replication slot on the source was lost.");
+    return Next::Continue;
+}
+
+bool has_lost_slot(const RunningMove *move)
+{
+    Flow flow = forward_flow(move);
+    return move->state >= MoveState::CatchingUp && move->state <= MoveState::Verified &&
+           slot_is_lost(&flow);
+}
+
 // From here on DDL on the tables is refused; what is under way holds the other side of the lock.
 Next begin(RunningMove *move)
 {
@@ -86,6 +111,8 @@ Next catch_up(RunningMove *move)
              move->id);
     if (seen || (lag >= 0 && lag <= move_max_lag * INT64CONST(1048576)))
         set_state(move, MoveState::Verifying);
+    else
+        check_apply(&flow, &move->apply_errors);
     return Next::Continue;
 }
 
@@ -107,6 +134,8 @@ bool sides_agree(RunningMove *move, const Flow *flow, Verification *found)
     if (!differs(*found))
         return true;
     bool force = strcmp(move->on_mismatch, "force") == 0;
+    if (strcmp(move->on_mismatch, "stop") == 0)
+        return false; // a choice that comes at this moment is for the next time
     if (strcmp(move->on_mismatch, "repair") == 0) {
         add_event(move, "differences found", describe(*found));
         int64 repaired = repair_flow(flow);
@@ -114,7 +143,9 @@ bool sides_agree(RunningMove *move, const Flow *flow, Verification *found)
         *found = compare(move, flow);
     }
     // The choice was made for these differences, not for those to come.
-    catalogf("UPDATE shardwise.plan SET on_mismatch = 'stop' WHERE plan_id = %d", move->plan_id);
+    catalogf("UPDATE shardwise.plan SET on_mismatch = 'stop' WHERE plan_id = %d "
+             "AND on_mismatch = '%s'",
+             move->plan_id, move->on_mismatch);
     return force || !differs(*found);
 }
 
@@ -234,6 +265,8 @@ Next step(RunningMove *move)
         set_state(move, MoveState::Cancelled);
     if (wants(move, "pause") && move->state < MoveState::Swapped)
         return Next::Stop;
+    if (has_lost_slot(move))
+        return copy_again(move);
     switch (move->state) {
     case MoveState::Planned:
         return begin(move);
@@ -289,8 +322,8 @@ void note_error(int32 move_id, const ErrorData *error, bool gives_up)
 {
     char *text = error->detail != nullptr ? psprintf("%s (%s)", error->message, error->detail)
                                           : pstrdup(error->message);
-    catalogf("UPDATE shardwise.move SET error = %s, retries = retries + 1, workers = 0 "
-             "WHERE move_id = %d",
+    catalogf("UPDATE shardwise.move SET error = %s, retries = retries + 1, workers = 0, "
+             "throttled_by = NULL WHERE move_id = %d",
              quote_literal_cstr(text), move_id);
     catalogf("INSERT INTO shardwise.move_event (move_id, event, detail) VALUES (%d, '%s', %s)",
              move_id, gives_up ? "error" : "retry", quote_literal_cstr(text));
@@ -312,6 +345,7 @@ Next drive(int32 move_id)
     RunningMove *move = load_move(move_id);
     move->at_source = open_shard_session(move->source);
     move->at_target = open_shard_session(move->target);
+    watch_latency(move);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         refresh_move(move);

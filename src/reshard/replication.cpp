@@ -32,7 +32,7 @@ bool exists(ShardSession *s, const char *sql)
     return run_value(s, sql) != nullptr;
 }
 
-// True where the apply worker does not get on; every error counts.
+// How often the apply worker has failed since the subscription was made.
 int64 apply_errors(const Flow *flow)
 {
     char *count = run_valuef(flow->to,
@@ -85,7 +85,8 @@ void create_helpers(const RunningMove *move, ShardSession *s)
         "CREATE TABLE %s.chunk (relation text, chunk int, rows bigint NOT NULL, "
         "PRIMARY KEY (relation, chunk)); "
         "CREATE TABLE %s.identity (relation text PRIMARY KEY, kind \"char\" NOT NULL, index text); "
-        "CREATE TABLE %s.index (name text PRIMARY KEY, definition text NOT NULL)",
+        "CREATE TABLE %s.index (name text PRIMARY KEY, relation text NOT NULL, "
+        "definition text NOT NULL)",
         o, o, o, o, o, o, o, o);
 }
 
@@ -177,6 +178,13 @@ static bool slot_exists(const Flow *flow)
                                          literal(flow->name)));
 }
 
+bool slot_is_lost(const Flow *flow)
+{
+    return !exists(flow->from, format_sql("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s "
+                                          "AND wal_status <> 'lost'",
+                                          literal(flow->name)));
+}
+
 void create_slot(const Flow *flow)
 {
     if (!slot_exists(flow))
@@ -253,6 +261,20 @@ int64 write_marker(const Flow *flow)
         nullptr, 10);
 }
 
+void check_apply(const Flow *flow, int64 *errors)
+{
+    constexpr int64 bearable = 2; // a crash of the other side makes some, too
+    int64 now = apply_errors(flow);
+    if (*errors < 0)
+        *errors = now;
+    if (now > *errors + bearable)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("shard \"%s\" cannot apply the changes of a move",
+                               NameStr(flow->to->shard_name)),
+                        errdetail("Its subscription \"%s\" fails again and again.", flow->name),
+                        errhint("The shard's server log has the reason.")));
+}
+
 bool wait_for_marker(const Flow *flow, int64 marker, TimestampTz deadline)
 {
     char *sql = format_sql("SELECT n FROM %s WHERE id = 1", flow->marker);
@@ -263,18 +285,8 @@ bool wait_for_marker(const Flow *flow, int64 marker, TimestampTz deadline)
         MemoryContext caller = MemoryContextSwitchTo(scratch);
         char *value = run_value(flow->to, sql);
         bool seen = value != nullptr && strtoll(value, nullptr, 10) >= marker;
-        if (!seen && i > 0 && i % 200 == 0) {
-            int64 now = apply_errors(flow);
-            if (errors >= 0 && now > errors + 2)
-                ereport(ERROR,
-                        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                         errmsg("shard \"%s\" cannot apply the changes of a move",
-                                NameStr(flow->to->shard_name)),
-                         errdetail("Its subscription \"%s\" fails again and again.", flow->name),
-                         errhint("The shard's server log has the reason.")));
-            if (errors < 0)
-                errors = now;
-        }
+        if (!seen && i > 0 && i % 200 == 0)
+            check_apply(flow, &errors);
         MemoryContextSwitchTo(caller);
         MemoryContextDelete(scratch);
         if (seen)

@@ -38,6 +38,10 @@ char *create_slot_with_snapshot(const Flow *, ShardSession *replication);
 // Creates the slot alone; waits for all transactions that write.
 void create_slot(const Flow *);
 
+// True if changes since the slot was made cannot be had any more: its WAL was removed
+// (max_slot_wal_keep_size), or somebody dropped it.
+bool slot_is_lost(const Flow *);
+
 // Drops the slot; waits until nobody uses it.
 void drop_slot(const Flow *);
 
@@ -51,6 +55,10 @@ void drop_subscription(const Flow *);
 // has passed. Raises 55000 where the apply worker fails again and again.
 int64 write_marker(const Flow *);
 bool wait_for_marker(const Flow *, int64 marker, TimestampTz deadline);
+
+// Raises 55000 where the apply worker has failed several times since *errors was set; sets it where
+// it is negative.
+void check_apply(const Flow *, int64 *errors);
 
 // Bytes of WAL that the other side has yet to confirm.
 int64 replication_lag(const Flow *);

@@ -9,6 +9,8 @@ int max_parallel_moves;
 int move_copy_streams;
 int move_chunk_size;
 int move_rate_limit;
+int move_max_replica_lag;
+double move_max_slowdown;
 int move_max_lag;
 int swap_timeout;
 int rollback_window;
@@ -31,6 +33,14 @@ void define_move_settings()
     define("shardwise.move_rate_limit",
            "Kilobytes a second that each move copies or deletes at most; 0: no limit.",
            &move_rate_limit, 0, 0, MAX_KILOBYTES, GUC_UNIT_KB);
+    define("shardwise.move_max_replica_lag",
+           "WAL that a standby of a shard may be behind before a move's copy waits; -1: any.",
+           &move_max_replica_lag, 256, -1, MAX_KILOBYTES, GUC_UNIT_MB);
+    DefineCustomRealVariable("shardwise.move_max_slowdown",
+                             "How many times their usual time the application's statements may "
+                             "take on a shard before a move goes more slowly; 0: any.",
+                             nullptr, &move_max_slowdown, 2, 0, 1000, PGC_SIGHUP, 0, nullptr,
+                             nullptr, nullptr);
     define("shardwise.move_max_lag",
            "How far the target may be behind when a move goes on from catching up.", &move_max_lag,
            16, 0, MAX_KILOBYTES, GUC_UNIT_MB);

@@ -4,6 +4,7 @@
 #include "catalog/gate.hpp"
 #include "catalog/map_change.hpp"
 #include "reshard/fence.hpp"
+#include "reshard/fresh_target.hpp"
 #include "reshard/settings.hpp"
 #include "reshard/swap.hpp"
 
@@ -71,6 +72,13 @@ bool hand_over(RunningMove *move, const Flow *flow, MoveState after, TimestampTz
     return true;
 }
 
+void announce_gate(const RunningMove *move)
+{
+    catalogf("INSERT INTO shardwise.gate (keyspace_id, move_id) VALUES (%d, %d) "
+             "ON CONFLICT DO NOTHING",
+             move->keyspace_id, move->id);
+}
+
 void step_back(RunningMove *move, const Flow *flow, MoveState before)
 {
     AbortCurrentTransaction();
@@ -83,13 +91,6 @@ void step_back(RunningMove *move, const Flow *flow, MoveState before)
 
 } // namespace
 
-void announce_gate(const RunningMove *move)
-{
-    catalogf("INSERT INTO shardwise.gate (keyspace_id, move_id) VALUES (%d, %d) "
-             "ON CONFLICT DO NOTHING",
-             move->keyspace_id, move->id);
-}
-
 void remove_gate(const RunningMove *move)
 {
     catalogf("DELETE FROM shardwise.gate WHERE move_id = %d", move->id);
@@ -100,6 +101,7 @@ void prepare_swap(RunningMove *move, const Flow *flow)
     build_fence(move, flow->from);
     if (flow->from_shard != move->source)
         return;
+    restore_indexes(move, move->at_target);
     Flow back = back_flow(move);
     set_identities(move, move->at_target);
     create_publication(&back);

@@ -20,8 +20,7 @@ void prepare_swap(RunningMove *, const Flow *flow);
 // After the swap forward: ends the flow there and starts the one back.
 void turn_replication(const RunningMove *);
 
-// Announces the gate, or takes it away.
-void announce_gate(const RunningMove *);
+// Takes the gate away.
 void remove_gate(const RunningMove *);
 
 } // namespace shardwise

@@ -1,0 +1,247 @@
+# What gets in the way of moves: full disks, cut connections, lost slots, rows in the way, standbys
+# that fall behind, a slow application, transactions that last, too few workers; several plans at once.
+use strict;
+use warnings;
+use lib 'lib';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shardwise::Cluster;
+use Shardwise::Moves;
+use Test::More;
+
+my $cluster = Shardwise::Cluster->new(shards => 4, conf => "${Shardwise::Moves::conf}restart_after_crash = on\nautovacuum = off");
+my $router = $cluster->router;
+
+$cluster->sql(<<'SQL');
+CREATE TABLE items (key bigint, id int, value bigint NOT NULL, note text, PRIMARY KEY (key, id));
+INSERT INTO items SELECT k, 100, 10, repeat('x', 200) FROM generate_series(1, 9000) k;
+CREATE INDEX items_value ON items (value) WHERE value > 3;
+CREATE INDEX items_note ON items (lower(note));
+COMMENT ON INDEX items_note IS 'it''s a comment';
+CREATE UNIQUE INDEX items_pair ON items (key, value);
+SELECT shardwise.distribute_table('items', 'key', shards => '{s1,s2}');
+CREATE TABLE events (device text PRIMARY KEY, value int);
+INSERT INTO events SELECT 'device ' || i, i FROM generate_series(1, 2000) i;
+SELECT shardwise.distribute_table('events', 'device', 'consistent_hash', shards => '{s3,s4}');
+SQL
+my $range = "plan_move_range('items', NULL, '-4000000000000000000', 's2')";
+my $all = $cluster->sql('SELECT count(*), sum(value) FROM items');
+
+sub set_router
+{
+	my (%settings) = @_;
+	$router->safe_psql('postgres', "ALTER SYSTEM SET shardwise.$_ = '$settings{$_}'") for sort keys %settings;
+	$router->reload;
+	return;
+}
+sub wait_for { return $router->poll_query_until('postgres', "SELECT $_[0]") || diag($cluster->sql('TABLE shardwise.moves')); }
+sub replica { return $cluster->on_shard($_[0], "SET session_replication_role = replica; $_[1]"); }
+
+# A plan whose copy is under way, slowly.
+sub start_slowly
+{
+	my ($call) = @_;
+	set_router(move_rate_limit => '100kB');
+	my $plan = start_plan($cluster, $call);
+	wait_for("count(*) > 1 FROM shardwise.move_chunk JOIN shardwise.move USING (move_id)
+		WHERE plan_id = $plan AND copied_at IS NOT NULL AND state = 'copying'");
+	return $plan;
+}
+
+# The plan goes on to its swap, and back.
+sub ends_well
+{
+	my ($plan, $name) = @_;
+	set_router(move_rate_limit => 0);
+	wait_plan_ok($cluster, $plan, 'swapped', "$name: the plan goes on");
+	$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+	return is_over($plan, 'rolled_back', $name);
+}
+
+sub is_over
+{
+	my ($plan, $state, $name) = @_;
+	wait_plan_ok($cluster, $plan, $state, "$name: $state");
+	is($cluster->sql('SELECT count(*), sum(value) FROM items'), $all, "$name: the content is the same");
+	placed_ok($cluster, 'items', 9000, $name);
+	leftovers_ok($cluster, $name);
+	return;
+}
+
+set_router(move_chunk_size => '64kB');
+
+# ---- a shard without keys gets its indexes when it has its rows ----
+my $indexes = "SELECT indexdef || coalesce(obj_description(indexname::regclass, 'pg_class'), '') FROM pg_indexes WHERE tablename = 'items' ORDER BY 1";
+my $before = $cluster->on_shard('s1', $indexes);
+for my $end ('cancel', 'finish')
+{
+	my $plan = start_slowly("plan_move_range('items', '-9000000000000000000', '-4000000000000000000', 's3')");
+	is($cluster->on_shard('s3', "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'items'"),
+		'items_pair items_pkey', "$end: only unique indexes are there while rows are copied");
+	is($cluster->sql('SELECT count(*) FROM shardwise.check_schema()'), 0, "$end: which is no drift");
+	crash($cluster->shard('s3')) if $end eq 'finish';
+	if ($end eq 'cancel')
+	{
+		$cluster->sql("SELECT shardwise.cancel_plan($plan)");
+		set_router(move_rate_limit => 0);
+		is_over($plan, 'cancelled', 'indexes');
+	}
+	else
+	{
+		set_router(move_rate_limit => 0);
+		wait_plan_ok($cluster, $plan, 'swapped', 'indexes: moved');
+		$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+		is_over($plan, 'rolled_back', 'indexes');
+	}
+	is($cluster->on_shard('s3', $indexes), $before, "$end: all indexes are back");
+}
+
+# ---- connections that are cut, a disk that is full, a slot that is lost: the move goes on ----
+my $plan = start_slowly($range);
+for my $shard ('s1', 's2')
+{
+	$cluster->on_shard($shard, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+	ok(wait_for("retries >= 1 AND error IS NOT NULL AND chunks_done < chunks FROM shardwise.moves WHERE plan_id = $plan"), "$shard cut: it is tried again");
+}
+ends_well($plan, 'connections cut');
+like(history($cluster, $plan), qr/\|copy restarted\|/, 'without its snapshot the copy begins anew');
+
+$cluster->on_shard('s2', <<'SQL');
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION full_disk();
+ALTER TABLE items ENABLE ALWAYS TRIGGER full_disk;
+SQL
+$plan = start_plan($cluster, $range);
+ok(wait_for("retries > 1 AND error LIKE '%No space left%' AND state = 'copying' FROM shardwise.moves WHERE plan_id = $plan"), 'disk full: it is tried again');
+$cluster->on_shard('s2', 'DROP FUNCTION full_disk() CASCADE');
+ends_well($plan, 'disk full');
+
+$plan = start_slowly($range);
+$cluster->on_shard('s1', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+ends_well($plan, 'slot dropped');
+like(history($cluster, $plan), qr/planned\|The replication slot on the source was lost/, 'it begins anew');
+
+# ---- rows in the way: the move fails, and the source stays the owner ----
+my ($last, $new) = split /\n/, $cluster->on_shard('s1', "SELECT max(key) FROM (SELECT key FROM items WHERE hashint8extended(key, 0) < -4000000000000000000 ORDER BY ctid DESC LIMIT 1) l
+	UNION ALL SELECT min(k) FROM generate_series(10000, 10100) k WHERE hashint8extended(k, 0) < -4000000000000000000");
+$plan = start_slowly($range);
+replica('s2', "INSERT INTO items VALUES ($last, 100, 5)");
+set_router(move_rate_limit => 0);
+wait_plan_ok($cluster, $plan, 'failed', 'a row in the way of the copy');
+like($cluster->sql("SELECT error FROM shardwise.plans WHERE plan_id = $plan"), qr/duplicate key/, 'it is named');
+leftovers_ok($cluster, 'failed');
+$cluster->sql("SELECT shardwise.resume_plan($plan)");
+ends_well($plan, 'resumed');
+
+$plan = start_slowly($range);
+replica('s2', "INSERT INTO items VALUES ($new, 100, 5)");
+$cluster->sql("INSERT INTO items VALUES ($new, 100, 6)");
+set_router(move_rate_limit => 0);
+wait_plan_ok($cluster, $plan, 'failed', 'a row in the way of a change');
+like($cluster->sql("SELECT error FROM shardwise.plans WHERE plan_id = $plan"), qr/shard "s2" cannot apply the changes/, 'it is told');
+leftovers_ok($cluster, 'failed');
+$cluster->sql("DELETE FROM items WHERE key = $new");
+$cluster->sql("SELECT shardwise.cancel_plan($plan)");
+is_over($plan, 'cancelled', 'given up');
+
+# ---- transactions that last ----
+my $writer = $router->background_psql('postgres');
+my $reader = $router->background_psql('postgres', on_error_stop => 0);
+$writer->query_safe('BEGIN');
+$writer->query_safe("UPDATE items SET value = value + 1 WHERE key = $last");
+$plan = start_plan($cluster, $range);
+ok(wait_for("state = 'copying' FROM shardwise.moves WHERE plan_id = $plan"), 'a move waits for a writer from before');
+my (undef, $states) = $cluster->errors("SET lock_timeout = '300ms'; CREATE INDEX more ON items (id); UPDATE items SET value = value WHERE key <> $last");
+is($states->[0] =~ /^(55006|55P03)$/ ? 1 : 0, 1, 'DDL waits or is refused');
+$writer->query_safe('ROLLBACK');
+ok(wait_for("chunks > 0 FROM shardwise.moves WHERE plan_id = $plan"), 'and goes on after it');
+$cluster->on_shard('s1', "BEGIN; UPDATE items SET value = value + 1 WHERE key = $last; PREPARE TRANSACTION 'stray'");
+$reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+is($reader->query("SELECT count(*) FROM items WHERE key = $last"), 1, 'a reader begins');
+my $put_off = "EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event = 'swap put off')";
+ok(wait_for("$put_off OR EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event IN ('retry'))"), 'a prepared transaction holds the swap up');
+is($cluster->sql("SET statement_timeout = '20s'; UPDATE items SET value = value WHERE key = $last - 0 AND id = 0; SELECT state IN ('verified', 'swapping', 'verifying') FROM shardwise.moves WHERE plan_id = $plan"),
+	't', 'but no other writer for long');
+$cluster->on_shard('s1', "ROLLBACK PREPARED 'stray'");
+wait_plan_ok($cluster, $plan, 'swapped', 'it swaps when that one has ended');
+$reader->query('SELECT count(*) FROM items');
+like($reader->{stderr} // '', qr/due to a concurrent move of rows/, 'a snapshot from before the swap cannot be used any more');
+$reader->{stderr} = '';
+$reader->query('ROLLBACK');
+is($reader->query('SELECT count(*), sum(value) FROM items'), $all, 'the next one can');
+$reader->quit;
+$writer->quit;
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+is_over($plan, 'rolled_back', 'long transactions');
+
+# ---- two plans at once, told of by notifications ----
+my $other = $cluster->sql("SELECT shardwise.plan_remove_shard('s4')");
+set_router(move_rate_limit => '20kB');
+$plan = start_plan($cluster, $range);
+$cluster->sql("SELECT shardwise.start_plan($other)");
+ok(wait_for("count(*) = 2 FROM shardwise.moves WHERE plan_id IN ($plan, $other) AND state = 'copying' AND workers > 0"), 'two plans copy at the same time');
+set_router(move_rate_limit => 0);
+my $heard = $cluster->sql("LISTEN shardwise_move; SELECT shardwise.wait_plan($plan); SELECT shardwise.wait_plan($other);
+	SELECT shardwise.finish_plan($other); SELECT shardwise.wait_plan($other); SELECT 1");
+for my $state ('verifying', 'verified', 'swapping', 'swapped', 'cleaning', 'done')
+{
+	like($heard, qr/"shardwise_move" with payload "$other \d+ $state"/, "two plans: $state is notified");
+}
+placed_ok($cluster, 'events', 2000, 'two plans');
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+is_over($plan, 'rolled_back', 'two plans');
+
+# ---- a standby falls behind ----
+$cluster->shard('s2')->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($cluster->shard('s2'), 'base', has_streaming => 1);
+$standby->start;
+ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"), 's2 has a standby');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+$cluster->on_shard('s2', "SELECT count(pg_logical_emit_message(false, 'x', repeat('x', 1000000))) FROM generate_series(1, 3)");
+set_router(move_max_replica_lag => '1MB');
+$plan = start_plan($cluster, $range);
+ok(wait_for("throttled_by = 'replica lag' FROM shardwise.moves WHERE plan_id = $plan"), 'the copy waits for it');
+like(history($cluster, $plan), qr/held up\|Standby "standby" of shard "s2" is \d+ MB behind/, 'and says so');
+$cluster->sql("SELECT shardwise.pause_plan($plan)");
+wait_plan_ok($cluster, $plan, 'paused', 'an operator is heard meanwhile');
+$cluster->sql("SELECT shardwise.resume_plan($plan)");
+ok(wait_for("throttled_by = 'replica lag' FROM shardwise.moves WHERE plan_id = $plan"), 'it waits again');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+ends_well($plan, 'standby');
+set_router(move_max_replica_lag => -1);
+$standby->stop('immediate');
+
+# ---- the application is slow: the move goes more slowly ----
+my $probe = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.locate('items', key) = 's1' AND key <> $last");
+set_router(move_rate_limit => '2MB', move_max_slowdown => 3);
+$cluster->sql("INSERT INTO items SELECT k, i, 0, repeat('y', 8000) FROM generate_series(1, 9000) k, generate_series(1, 1) i WHERE shardwise.key_hash('items', k) < -4000000000000000000");
+my $script = $router->basedir . '/statements.sql';
+my $statement = "SELECT value, pg_sleep(%s) FROM items WHERE key = $probe AND id = 100;\n";
+append_to_file($script, sprintf($statement, 0) x 200 . sprintf($statement, 0.01) x 3000);
+$plan = start_plan($cluster, $range);
+my $run = IPC::Run::start([ 'psql', '-XqAt', '-d', $router->connstr('postgres'), '-f', $script ], '<', \undef, '>', '/dev/null');
+ok(wait_for("throttled_by = 'latency' FROM shardwise.moves WHERE plan_id = $plan"), 'a slow application slows the copy down');
+set_router(move_max_slowdown => 0);
+$run->kill_kill;
+set_router(move_rate_limit => 0);
+wait_plan_ok($cluster, $plan, 'swapped', 'it ends all the same');
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+wait_plan_ok($cluster, $plan, 'rolled_back', 'and is rolled back');
+$cluster->sql('DELETE FROM items WHERE id = 1');
+
+# ---- no background worker is free: parallel queries have taken what three of the server's own left ----
+$router->safe_psql('postgres', 'ALTER SYSTEM SET max_worker_processes = 5');
+$router->restart;
+my @sleepers = map { IPC::Run::start([ 'psql', '-XqAt', '-d', $router->connstr('postgres'),
+	'-c', 'SET force_parallel_mode = on', '-c', 'SELECT pg_sleep(600)' ], '<', \undef, '>', \my $out, '2>', \my $err) } 1 .. 2;
+ok(wait_for("count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker'"), 'all workers are busy');
+$plan = $cluster->sql("SELECT shardwise.$range");
+my (undef, undef, $warning) = $router->psql('postgres', "SELECT shardwise.start_plan($plan)");
+like($warning, qr/no background worker is free to run plans.*goes on as soon as one is free/s, 'a plan that is started then says so');
+$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND backend_type = 'client backend'");
+$_->finish for @sleepers;
+ends_well($plan, 'few workers');
+
+done_testing();
