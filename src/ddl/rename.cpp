@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -16,6 +17,7 @@ extern "C" {
 #include "commands/extension.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
+#include "utils/inval.h"
 #include "utils/regproc.h"
 }
 
@@ -141,6 +143,14 @@ static bool is_key_column(Oid relid, const char *name)
     return false;
 }
 
+// Statements for the shards name partitions where tableoid is asked for.
+static void tell_parents(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, get_partition_ancestors(relid))
+        CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+}
+
 bool forward_rename(const UtilityCall &call, RenameStmt *original)
 {
     Oid relid;
@@ -156,6 +166,8 @@ bool forward_rename(const UtilityCall &call, RenameStmt *original)
     if (is_key)
         rename_key_column(relid, statement->subname, statement->newname);
     CommandCounterIncrement();
+    if (OidIsValid(relid))
+        tell_parents(relid);
     if (statement->renameType == OBJECT_POLICY)
         replace_policy(relid, statement->subname, statement->newname);
     else
@@ -210,6 +222,8 @@ bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statemen
         statement->objectType == OBJECT_EXTENSION ? pstrdup(strVal(statement->object)) : nullptr;
     run_locally(call);
     CommandCounterIncrement();
+    if (OidIsValid(relid))
+        tell_parents(relid);
     Oid schema_id = get_namespace_oid(schema, false);
     const char *name = quote_identifier(schema);
     List *statements = NIL;

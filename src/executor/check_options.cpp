@@ -52,16 +52,20 @@ static char *describe_row(ArrayType *array)
     pg_unreachable();
 }
 
-[[noreturn]] static void raise_policy_violation(const WithCheckOption *check)
+void raise_policy_violation(const WithCheckOption *check)
 {
-    const char *expression = check->kind == WCO_RLS_CONFLICT_CHECK ? " (USING expression)" : "";
+    bool is_old =
+        check->kind == WCO_RLS_MERGE_UPDATE_CHECK || check->kind == WCO_RLS_MERGE_DELETE_CHECK;
+    const char *row = is_old ? "target" : "new";
+    const char *expression =
+        is_old || check->kind == WCO_RLS_CONFLICT_CHECK ? " (USING expression)" : "";
     if (check->polname != nullptr)
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 errmsg("new row violates row-level security policy \"%s\"%s for table \"%s\"",
+                 errmsg("%s row violates row-level security policy \"%s\"%s for table \"%s\"", row,
                         check->polname, expression, check->relname)));
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("new row violates row-level security policy%s for table \"%s\"",
+                    errmsg("%s row violates row-level security policy%s for table \"%s\"", row,
                            expression, check->relname)));
     pg_unreachable();
 }

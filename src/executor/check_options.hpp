@@ -12,4 +12,7 @@ namespace shardwise
 // a view, 42501 for row-level security, if a check of the route (planner/row_checks.hpp) failed.
 void raise_row_check(const void *route, int sqlstate, const char *message);
 
+// Raises the violation of a check of row-level security.
+[[noreturn]] void raise_policy_violation(const WithCheckOption *check);
+
 } // namespace shardwise

@@ -2,6 +2,7 @@
 
 #include "catalog/write_locks.hpp"
 #include "executor/batch.hpp"
+#include "executor/check_options.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/row_stream.hpp"
 #include "planner/modify_plan.hpp"
@@ -198,6 +199,8 @@ void write_row(ModifyState *state, TupleTableSlot *row)
     int number = plan->action_column < 0 ? 1 : DatumGetInt32(row->tts_values[plan->action_column]);
     if (number == 0)
         return;
+    if (number < 0)
+        raise_policy_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1));
     const ModifyAction *action = &plan->actions[number - 1];
     if (plan->nplace > 0 && action->command != CMD_INSERT && !note_place(state, row)) {
         if (plan->is_once)

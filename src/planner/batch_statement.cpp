@@ -217,8 +217,13 @@ void take_over_returning(BatchWrite *write, Query *sent, int source_varno)
 {
     Remapping remapping = {write, sent->resultRelation, source_varno, 0};
     sent->returningList = (List *)remap_mutator((Node *)write->query->returningList, &remapping);
-    sent->withCheckOptions =
-        (List *)remap_mutator((Node *)write->query->withCheckOptions, &remapping);
+    ListCell *cell;
+    foreach (cell, write->query->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        if (write->check_kind == 0 || check->kind == write->check_kind)
+            sent->withCheckOptions =
+                lappend(sent->withCheckOptions, remap_mutator((Node *)check, &remapping));
+    }
     sent->hasSubLinks = write->query->hasSubLinks;
 }
 

@@ -28,6 +28,7 @@ struct BatchWrite {
     BatchSource source;
     List *identity; // Assignment *: the columns that find a row again. Attribute ctid or tableoid,
                     // or those of a unique key
+    int check_kind; // WCOKind: of the checks of written rows only these; 0: all
     char *refusal;  // why a statement cannot be built
 };
 

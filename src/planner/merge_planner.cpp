@@ -70,15 +70,78 @@ Query *select_target(Maker *maker, RangeTblEntry *target, List *quals)
                        NameStr(column->attname));
     }
     bool has_place = maker->strength != LCS_NONE;
-    add_output(select,
-               has_place ? (Expr *)inner_var(target_var(maker, shard_attribute))
-                         : (Expr *)makeNullConst(CIDOID, -1, InvalidOid),
+    bool has_table = has_place && maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    Expr *unknown = (Expr *)makeNullConst(CIDOID, -1, InvalidOid);
+    add_output(select, has_place ? (Expr *)inner_var(target_var(maker, shard_attribute)) : unknown,
                "place 1");
     add_output(select, (Expr *)inner_var(target_var(maker, SelfItemPointerAttributeNumber)),
                "place 2");
-    if (has_place && maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        add_output(select, (Expr *)inner_var(target_var(maker, remote_table_attribute)), "place 3");
+    add_output(select,
+               has_table ? (Expr *)inner_var(target_var(maker, remote_table_attribute)) : unknown,
+               "place 3");
+    ListCell *cell;
+    foreach (cell, maker->hidden)
+        add_output(select, (Expr *)inner_var((Var *)copy_node((Node *)lfirst(cell))),
+                   psprintf("hidden %d", foreach_current_index(cell) + 1));
     return select;
+}
+
+// ---- whole rows and system columns of the target -----------------------------------------------
+
+struct HiddenColumns {
+    Maker *maker;
+    int depth; // queries entered
+};
+
+// Makes them columns of the target's subquery, behind the places.
+bool show_hidden_columns(Node *node, void *context)
+{
+    HiddenColumns *hidden = (HiddenColumns *)context;
+    Maker *maker = hidden->maker;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        hidden->depth++;
+        (void)query_tree_walker((Query *)node, (bool (*)())show_hidden_columns, context, 0);
+        hidden->depth--;
+        return false;
+    }
+    if (!IsA(node, Var))
+        return expression_tree_walker(node, (bool (*)())show_hidden_columns, context);
+    Var *var = (Var *)node;
+    if (var->varno != maker->write.target || (int)var->varlevelsup != hidden->depth ||
+        var->varattno > 0)
+        return false;
+    Var *shown = copy_node(var);
+    shown->varlevelsup = 0;
+    shown->varattnosyn = shown->varattno;
+    shown->location = -1;
+    maker->hidden = list_append_unique(maker->hidden, shown);
+    int number = 0;
+    ListCell *cell;
+    foreach (cell, maker->hidden)
+        if (equal(lfirst(cell), shown))
+            number = foreach_current_index(cell) + 1;
+    var->varattno = var->varattnosyn = place_attribute(maker, place_table) + number;
+    return false;
+}
+
+void show_hidden_columns_of(Maker *maker)
+{
+    Query *merge = maker->write.query;
+    HiddenColumns hidden = {maker, 0};
+    ListCell *cell;
+    show_hidden_columns(merge->jointree->quals, &hidden);
+    foreach (cell, merge->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        show_hidden_columns(action->qual, &hidden);
+        show_hidden_columns((Node *)action->targetList, &hidden);
+    }
+    foreach (cell, merge->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        if (check->kind == WCO_RLS_MERGE_UPDATE_CHECK || check->kind == WCO_RLS_MERGE_DELETE_CHECK)
+            show_hidden_columns(check->qual, &hidden);
+    }
 }
 
 // ---- known keys --------------------------------------------------------------------------------
@@ -259,6 +322,28 @@ Expr *make_int4(int value)
                              true);
 }
 
+// The number of an action; that of the first policy which forbids it, negative, for rows that may
+// be seen but not changed. PostgreSQL asks the policies of rows that meet the action's conditions.
+Expr *number_allowed_action(Maker *maker, CmdType command, int number)
+{
+    Expr *allowed = make_int4(number);
+    WCOKind kind = command == CMD_UPDATE ? WCO_RLS_MERGE_UPDATE_CHECK : WCO_RLS_MERGE_DELETE_CHECK;
+    if (command == CMD_INSERT)
+        return allowed;
+    List *checks = maker->write.query->withCheckOptions;
+    for (int i = list_length(checks) - 1; i >= 0; i--) {
+        WithCheckOption *check = (WithCheckOption *)list_nth(checks, i);
+        if (check->kind != kind || check->qual == nullptr)
+            continue;
+        WithCheckOption *bare = copy_node(check);
+        bare->qual = nullptr;
+        maker->plan->checks = lappend(maker->plan->checks, bare);
+        allowed = make_case(list_make1(make_when(copy_node(check->qual), allowed)),
+                            make_int4(-list_length(maker->plan->checks)));
+    }
+    return allowed;
+}
+
 // The number of the first action whose conditions hold; 0 for none, and for DO NOTHING.
 Expr *choose_action(Maker *maker)
 {
@@ -273,9 +358,10 @@ Expr *choose_action(Maker *maker)
             condition = make_conjunction(list_make2(condition, copy_node((Node *)action->qual)));
         if (action->commandType != CMD_NOTHING)
             number++;
-        whens =
-            lappend(whens, make_when(condition,
-                                     make_int4(action->commandType == CMD_NOTHING ? 0 : number)));
+        Expr *chosen = action->commandType == CMD_NOTHING
+                           ? make_int4(0)
+                           : number_allowed_action(maker, action->commandType, number);
+        whens = lappend(whens, make_when(condition, chosen));
     }
     return make_case(whens, make_int4(0));
 }
@@ -358,21 +444,48 @@ Expr *value_of_action(Maker *maker, int number, Expr *expr)
     return make_case(list_make1(make_when((Node *)test, value)), otherwise);
 }
 
+// Gives SET (a, b) = (SELECT ...) a number of its own: each action counts from 1.
+bool renumber_assignments(Node *node, void *context)
+{
+    int first = *(int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param) && ((Param *)node)->paramkind == PARAM_MULTIEXPR)
+        ((Param *)node)->paramid += first << 16;
+    if (IsA(node, SubLink) && ((SubLink *)node)->subLinkType == MULTIEXPR_SUBLINK)
+        ((SubLink *)node)->subLinkId += first;
+    return expression_tree_walker(node, (bool (*)())renumber_assignments, context);
+}
+
+// The SELECTs of such assignments are hidden columns; the values refer to them.
+void keep_assignment_sources(Maker *maker, MergeAction *merge)
+{
+    int first = list_length(maker->junk);
+    ListCell *cell;
+    renumber_assignments((Node *)merge->targetList, &first);
+    foreach (cell, merge->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (entry->resjunk)
+            maker->junk = lappend(maker->junk, lift(maker, entry->expr));
+    }
+}
+
 ModifyAction *make_merge_action(Maker *maker, MergeAction *merge, int number)
 {
     ModifyAction *action = make_action(merge->commandType);
     List *assignments = NIL;
     ListCell *cell;
+    maker->write.check_kind =
+        merge->commandType == CMD_INSERT ? WCO_RLS_INSERT_CHECK : WCO_RLS_UPDATE_CHECK;
     if (merge->commandType == CMD_DELETE) {
         action->statement = add_statement(maker, build_batch_delete(&maker->write, false));
         return action;
     }
+    keep_assignment_sources(maker, merge);
     foreach (cell, merge->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (entry->resjunk) { // SET (a, b) = (SELECT ...)
-            maker->write.refusal = pstrdup("MERGE with a SELECT for several columns.");
-            return action;
-        }
+        if (entry->resjunk)
+            continue;
         assignments = lappend(
             assignments,
             assign(entry->resno, add_column(maker, value_of_action(maker, number, entry->expr))));
@@ -410,30 +523,6 @@ LockClauseStrength lock_of_merge(Maker *maker)
     return strength;
 }
 
-bool uses_whole_target(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var))
-        return ((Var *)node)->varno == *(int *)context && ((Var *)node)->varattno <= 0;
-    return expression_tree_walker(node, (bool (*)())uses_whole_target, context);
-}
-
-bool uses_hidden_columns(Maker *maker)
-{
-    const Query *merge = maker->write.query;
-    ListCell *cell;
-    if (uses_whole_target(merge->jointree->quals, &maker->write.target))
-        return true;
-    foreach (cell, merge->mergeActionList) {
-        MergeAction *action = (MergeAction *)lfirst(cell);
-        if (uses_whole_target(action->qual, &maker->write.target) ||
-            uses_whole_target((Node *)action->targetList, &maker->write.target))
-            return true;
-    }
-    return false;
-}
-
 } // namespace
 
 Expr *seen_by_source(Maker *maker, Expr *expr)
@@ -446,20 +535,13 @@ List *make_merge(Maker *maker)
     Query *merge = maker->write.query;
     List *actions = NIL;
     ListCell *cell;
-    if (merge->withCheckOptions != NIL) {
-        maker->write.refusal = pstrdup("MERGE into a table with row-level security.");
-        return NIL;
-    }
-    if (uses_hidden_columns(maker)) {
-        maker->write.refusal = pstrdup("MERGE uses a system column or a whole row of its target.");
-        return NIL;
-    }
     foreach (cell, merge->mergeActionList) {
         MergeAction *action = (MergeAction *)lfirst(cell);
         action->qual = flatten_join_alias_vars(merge, action->qual);
         action->targetList = (List *)flatten_join_alias_vars(merge, (Node *)action->targetList);
     }
 
+    show_hidden_columns_of(maker);
     maker->strength = lock_of_merge(maker);
     maker->source = join_source(maker);
     add_output(maker->source, choose_action(maker), "action");
@@ -510,6 +592,11 @@ Query *make_merge_source(Maker *maker)
     join->inFromCl = true;
     Query *select = make_select_from(join, nullptr);
     select->targetList = maker->write.source.columns;
+    foreach (cell, maker->junk)
+        select->targetList =
+            lappend(select->targetList,
+                    makeTargetEntry((Expr *)lfirst(cell), list_length(select->targetList) + 1,
+                                    nullptr, true));
     select->cteList = merge->cteList;
     select->hasRecursive = merge->hasRecursive;
     select->hasSubLinks = merge->hasSubLinks;

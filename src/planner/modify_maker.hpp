@@ -20,7 +20,10 @@ struct Maker {
     List *values;
     Projection projection;       // of RETURNING
     LockClauseStrength strength; // of the rows that may be changed
-    Query *source;               // MERGE: what finds the rows
+    // MERGE:
+    Query *source; // what finds the rows
+    List *hidden;  // Var *: whole rows and system columns of the target
+    List *junk;    // Expr *: columns of the source that others refer to
 };
 
 Assignment *assign(AttrNumber attribute, int column);

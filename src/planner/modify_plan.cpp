@@ -14,6 +14,7 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     *to = *from;
     to->node = header;
     to->attributes = list_copy(from->attributes);
+    to->checks = (List *)copy_node((Node *)from->checks);
     to->stays = from->stays != nullptr ? pstrdup(from->stays) : nullptr;
     to->actions = copy_array(from->actions, from->nactions);
     to->statements = copy_array(from->statements, from->nstatements);

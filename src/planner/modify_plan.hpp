@@ -38,6 +38,7 @@ struct ModifyPlan {
     List *attributes;  // then, the columns' numbers in the table
     int shard_column;  // of the source, from 0; -1: none
     int action_column; // number of the action, from 1 (0: none); -1: there is one action
+    List *checks;      // WithCheckOption: action -1 raises the violation of the first, and so on
     int nplace;        // how many of the first columns tell a row's place; 0: nobody needs to know
     bool is_once;      // a row must not be changed twice (MERGE); else only the first change counts
     const char *stays; // why no row may move to another shard; nullptr if rows may

@@ -20,6 +20,7 @@ extern "C" {
 #include "optimizer/planmain.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "tcop/utility.h"
 }
 
 namespace shardwise
@@ -64,11 +65,11 @@ bool wants_backward_scan(int cursor_options)
             (cursor_options & CURSOR_OPT_NO_SCROLL) == 0);
 }
 
-[[noreturn]] void refuse(const char *reason)
+[[noreturn]] void refuse(const char *command, const char *reason)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-             errmsg("statement cannot be routed to a single shard"), errdetail("%s", reason)));
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("this form of %s is not supported on the shards", command),
+                    errdetail("%s", reason)));
 }
 
 // Constraints that a restored dump adds are validated on the router, where they stay.
@@ -109,13 +110,13 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     if (call.query->hasModifyingCTE && (changes || changes_inside((Node *)call.query, nullptr))) {
         PlannedStmt *plan = plan_with(call, plan_query, &refusal);
         if (plan == nullptr)
-            refuse(refusal);
+            refuse("WITH", refusal);
         return plan;
     }
     if (changes) {
         PlannedStmt *plan = plan_modify(call, &refusal);
         if (plan == nullptr)
-            refuse(refusal);
+            refuse(GetCommandTagName(CreateCommandTag((Node *)call.query)), refusal);
         return plan;
     }
     List *row_marks = name_row_marks(call.query);

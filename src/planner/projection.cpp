@@ -42,6 +42,8 @@ Var *output_column(Splitter *splitter, TargetEntry *entry)
 bool travels_as_column(Query *query, Node *expr)
 {
     Oid type = exprType(expr);
+    if (IsA(expr, RelabelType) && is_registry_type(type)) // an Oid's name: that of the router
+        return false;
     return type != RECORDOID && type != RECORDARRAYOID && expression_ships(query, expr) &&
            !is_routers_value(query, expr);
 }

@@ -25,6 +25,7 @@ struct Placer {
     List **kept; // the checks so far, of all levels
     bool has_before_insert;
     bool is_partitioned;
+    bool marks_updates; // of ON CONFLICT, in a setting
     char *refusal;
 };
 
@@ -105,6 +106,27 @@ Expr *make_violation(Placer *placer, const WithCheckOption *check)
     return cast_by_text(make_call(F_TEXTCAT, TEXTOID, list_make2(message, nothing)), BOOLOID);
 }
 
+// ---- inserted and updated rows of a partitioned table ------------------------------------------
+
+// Rows of a partition do not show xmax, so the statement leaves a mark in a setting of its own:
+// each row of the source wipes it, and each row in the way that is to be updated sets it.
+constexpr const char *mark_setting = "shardwise_row.is_updated";
+
+// set_config(mark_setting, value, true) = value, which is true.
+Expr *set_mark(const char *value)
+{
+    Expr *call = make_call(F_SET_CONFIG, TEXTOID,
+                           list_make3(make_text(mark_setting), make_text(value), make_bool(true)));
+    return make_call(F_TEXTEQ, BOOLOID, list_make2(call, make_text(value)));
+}
+
+Expr *has_no_mark()
+{
+    Expr *call = make_call(F_CURRENT_SETTING_TEXT_BOOL, TEXTOID,
+                           list_make2(make_text(mark_setting), make_bool(true)));
+    return make_call(F_TEXTNE, BOOLOID, list_make2(call, make_text("yes")));
+}
+
 // ---- before the row goes in --------------------------------------------------------------------
 
 // The entry that feeds the INSERT; a single row becomes a VALUES list. Returns its number.
@@ -162,8 +184,9 @@ List *columns_of_new_row(Query *query, Relation relation, int source)
     return list_concat(columns, generated);
 }
 
-// Puts a SELECT around the INSERT's source whose WHERE clause is the condition on the new row.
-void filter_source(Query *query, Node *condition)
+// Puts a SELECT around the INSERT's source whose WHERE clause is the condition on the new row. With
+// `one_by_one` it is evaluated when the row before has been written: not below a sort or a join.
+void filter_source(Query *query, Node *condition, bool one_by_one)
 {
     int source = make_source(query);
     RangeTblEntry *rte = rt_fetch(source, query->rtable);
@@ -171,6 +194,8 @@ void filter_source(Query *query, Node *condition)
     RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
     IncrementVarSublevelsUp((Node *)inner->subquery, 1, 1);
     IncrementVarSublevelsUp((Node *)inner->values_lists, 1, 0);
+    if (one_by_one && inner->rtekind == RTE_SUBQUERY && inner->subquery->limitOffset == nullptr)
+        inner->subquery->limitOffset = (Node *)make_int8(0);
     inner->inFromCl = true;
     inner->eref->aliasname = pstrdup("source");
     inner->alias = copy_node(inner->eref); // SQL wants one
@@ -202,12 +227,12 @@ void filter_source(Query *query, Node *condition)
 // PostgreSQL checks a new row before constraints and conflicts are looked at.
 void check_before_insert(Placer *placer, List *checks)
 {
-    Expr *condition = make_bool(true);
+    Expr *condition = placer->marks_updates ? set_mark("no") : make_bool(true);
     for (int i = list_length(checks) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(checks, i);
         condition = make_case(check->qual, condition, make_violation(placer, check));
     }
-    filter_source(placer->query, (Node *)condition);
+    filter_source(placer->query, (Node *)condition, placer->marks_updates);
 }
 
 // ---- ON CONFLICT DO UPDATE ---------------------------------------------------------------------
@@ -217,8 +242,9 @@ void check_before_insert(Placer *placer, List *checks)
 void check_conflict(Placer *placer, List *existing, List *proposed)
 {
     OnConflictExpr *conflict = placer->query->onConflict;
-    Expr *condition =
-        conflict->onConflictWhere != nullptr ? (Expr *)conflict->onConflictWhere : make_bool(true);
+    Expr *condition = placer->marks_updates ? set_mark("yes") : make_bool(true);
+    if (conflict->onConflictWhere != nullptr)
+        condition = make_case(conflict->onConflictWhere, condition, make_bool(false));
     for (int i = list_length(existing) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(existing, i);
         condition = make_case(check->qual, condition, make_violation(placer, check));
@@ -236,8 +262,11 @@ void check_conflict(Placer *placer, List *existing, List *proposed)
 
 // True for a row that ON CONFLICT DO UPDATE did not find: an updated one bears the mark of the lock
 // under which it was.
-Expr *was_inserted(const Query *query)
+Expr *was_inserted(const Placer *placer)
 {
+    const Query *query = placer->query;
+    if (placer->marks_updates)
+        return has_no_mark();
     Var *xmax =
         makeVar(query->resultRelation, MaxTransactionIdAttributeNumber, XIDOID, -1, InvalidOid, 0);
     Const *zero = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
@@ -249,11 +278,11 @@ void check_after(Placer *placer, WithCheckOption *check)
 {
     Query *query = placer->query;
     Expr *column = make_case(check->qual, make_bool(true), make_violation(placer, check));
-    if (is_update_of_conflict(query) && !placer->is_partitioned) {
+    if (is_update_of_conflict(query) && (placer->marks_updates || !placer->is_partitioned)) {
         if (check->kind == WCO_RLS_INSERT_CHECK)
-            column = make_case((Node *)was_inserted(query), column, make_bool(true));
+            column = make_case((Node *)was_inserted(placer), column, make_bool(true));
         else if (check->kind == WCO_RLS_UPDATE_CHECK)
-            column = make_case((Node *)was_inserted(query), make_bool(true), column);
+            column = make_case((Node *)was_inserted(placer), make_bool(true), column);
     }
     int number = list_length(query->returningList) + 1;
     query->returningList =
@@ -310,8 +339,7 @@ List *checks_of_kind(Query *query, WCOKind kind)
     return found;
 }
 
-// Of a partitioned table nobody can tell afterwards which rows were inserted; where the same is
-// asked of both, it does not matter.
+// Where the same is asked of inserted and of updated rows, it does not matter which is which.
 bool must_tell_rows_apart(const Placer *placer, List *inserts, List *updates)
 {
     return is_update_of_conflict(placer->query) && placer->is_partitioned &&
@@ -329,12 +357,9 @@ void place_in_statement(Placer *placer)
     query->withCheckOptions = NIL;
     examine_target(placer);
 
-    if (must_tell_rows_apart(placer, inserts, updates)) {
-        placer->refusal = pstrdup("ON CONFLICT DO UPDATE on a partitioned table whose policies "
-                                  "check inserted rows in another way than updated ones.");
-        return;
-    }
     bool before = !placer->has_before_insert && query->targetList != NIL;
+    placer->marks_updates =
+        must_tell_rows_apart(placer, inserts, updates) && query->targetList != NIL;
     if (!before && inserts != NIL && query->onConflict != nullptr &&
         query->onConflict->action == ONCONFLICT_NOTHING) {
         placer->refusal =
@@ -350,10 +375,11 @@ void place_in_statement(Placer *placer)
         check_after(placer, (WithCheckOption *)lfirst(cell));
     foreach (cell, views)
         check_after(placer, (WithCheckOption *)lfirst(cell));
-    if (is_update_of_conflict(query) && (conflicts != NIL || inserts != NIL))
+    if (is_update_of_conflict(query) &&
+        (conflicts != NIL || inserts != NIL || placer->marks_updates))
         check_conflict(placer, conflicts, before ? NIL : inserts);
-    if (before && inserts != NIL)
-        check_before_insert(placer, inserts);
+    if ((before && inserts != NIL) || placer->marks_updates)
+        check_before_insert(placer, before ? inserts : NIL);
 }
 
 } // namespace
@@ -366,7 +392,7 @@ List *place_row_checks(Query *query, char **refusal)
         Node *node = (Node *)lfirst(cell);
         if (IsA(node, CommonTableExpr))
             node = ((CommonTableExpr *)node)->ctequery;
-        Placer placer = {(Query *)node, &kept, false, false, nullptr};
+        Placer placer = {(Query *)node, &kept, false, false, false, nullptr};
         if (placer.query->withCheckOptions == NIL)
             continue;
         place_in_statement(&placer);

@@ -2,9 +2,9 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/types.hpp"
+#include "planner/tableoid.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -261,34 +261,16 @@ bool note_function(Oid function, void *context)
     return false;
 }
 
-// ---- tableoid ----------------------------------------------------------------------------------
-
-// The enclosing queries, innermost first.
-struct TableoidContext {
-    List *queries;
-};
-
-// tableoid shows the router's Oid, not the shard's. Of a partitioned table the shard alone knows
-// the partition; that stays, and is refused.
-Node *replace_tableoid(Node *node, void *context)
+// True for the tableoid of a partitioned table as regclass and its like: translated, it would name
+// one of the shard's objects.
+bool names_partition(Node *node, List *queries)
 {
-    TableoidContext *tableoid = (TableoidContext *)context;
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Query)) {
-        TableoidContext inner = {prepend(node, tableoid->queries)};
-        return (Node *)query_tree_mutator((Query *)node, (Node * (*)()) replace_tableoid, &inner,
-                                          0);
-    }
-    if (IsA(node, Var) && ((Var *)node)->varattno == TableOidAttributeNumber) {
-        Var *var = (Var *)node;
-        Query *query = (Query *)list_nth(tableoid->queries, (int)var->varlevelsup);
-        RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
-        if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
-            return (Node *)makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
-                                     ObjectIdGetDatum(rte->relid), false, true);
-    }
-    return expression_tree_mutator(node, (Node * (*)()) replace_tableoid, context);
+    if (!IsA(node, RelabelType) || !is_registry_type(((RelabelType *)node)->resulttype))
+        return false;
+    Node *arg = (Node *)((RelabelType *)node)->arg;
+    while (IsA(arg, RelabelType))
+        arg = (Node *)((RelabelType *)arg)->arg;
+    return is_partition_oid(arg, queries);
 }
 
 void ship_level(Query *query, Shipper *parent);
@@ -303,14 +285,17 @@ Node *ship_mutator(Node *node, void *context)
         ship_level(query, shipper);
         return (Node *)query;
     }
-    if (IsA(node, Var) && ((Var *)node)->varattno == TableOidAttributeNumber)
-        refuse(shipper,
-               pstrdup("The tableoid of a partitioned table is known to the shard alone."));
+    if (names_partition(node, shipper->queries))
+        refuse(shipper, pstrdup("The router alone knows the name of a row's partition."));
     // Assignments to parts of a value have no form in SQL but that of SET.
     if ((IsA(node, FieldStore) ||
          (IsA(node, SubscriptingRef) && ((SubscriptingRef *)node)->refassgnexpr != nullptr)) &&
         ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)
         refuse(shipper, pstrdup("A part of a column is assigned."));
+    if (IsA(node, Param) && ((Param *)node)->paramkind == PARAM_MULTIEXPR &&
+        ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)
+        refuse(shipper,
+               pstrdup("A SELECT for several columns has no form in SQL but that of SET."));
     if (IsA(node, CurrentOfExpr))
         refuse(shipper, pstrdup("The row of a cursor is looked up first."));
     if (may_become_param(node)) {
@@ -449,10 +434,11 @@ void ship_level(Query *query, Shipper *parent)
 
 void ship_query(Query *query, Shipping *shipping)
 {
-    TableoidContext tableoid = {NIL};
-    *query = *(Query *)replace_tableoid((Node *)query, &tableoid);
+    *query = *(Query *)replace_tableoid((Node *)query, NIL);
     Shipper outside = {shipping, NIL, false};
     ship_level(query, &outside);
+    if (shipping->refusal == nullptr)
+        *query = *(Query *)translate_tableoid((Node *)query, NIL);
 }
 
 bool expression_ships(Query *query, Node *expr)
@@ -460,15 +446,13 @@ bool expression_ships(Query *query, Node *expr)
     // Only whether something is refused matters; what is taken out is thrown away.
     Shipping probe = {};
     Shipper shipper = {&probe, list_make1(query), false};
-    TableoidContext tableoid = {list_make1(query)};
-    ship_mutator(replace_tableoid(expr, &tableoid), &shipper);
+    ship_mutator(replace_tableoid(expr, shipper.queries), &shipper);
     return probe.refusal == nullptr;
 }
 
 bool is_routers_value(Query *query, Node *expr)
 {
-    TableoidContext tableoid = {list_make1(query)};
-    Profile profile = profile_expression(replace_tableoid(expr, &tableoid));
+    Profile profile = profile_expression(replace_tableoid(expr, list_make1(query)));
     return !profile.needs_row && profile.names_objects;
 }
 

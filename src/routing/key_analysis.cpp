@@ -340,6 +340,21 @@ void resolve_insert(Analysis *a, Query *query)
 
 // ---- changes of the key itself ---------------------------------------------------------------
 
+// The value that INSERT ... ON CONFLICT gives to the column of a row that is in the way. Each
+// unique index has the shard key in it, so the two rows' keys are equal.
+bool is_proposed_value(Query *query, AttrNumber attno, Node *expr)
+{
+    if (query->onConflict == nullptr)
+        return false;
+    Var *var = (Var *)expr;
+    if (IsA(var, Var))
+        return var->varno == query->onConflict->exclRelIndex && var->varattno == attno &&
+               var->varlevelsup == 0;
+    TargetEntry *proposed = find_target(query->targetList, attno);
+    return proposed != nullptr && is_known_value(expr) &&
+           equal(strip_casts((Node *)proposed->expr), expr);
+}
+
 // A SET of a key column is fine where it sets what the row has.
 void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list)
 {
@@ -353,6 +368,8 @@ void check_key_unchanged(Analysis *a, Query *query, int varno, List *target_list
         Term column = {query, varno, table->key_columns[i]};
         Term source;
         if (find_term((Node *)entry->expr, query, NIL, &source) && terms_equal(source, column))
+            continue;
+        if (is_proposed_value(query, table->key_columns[i], strip_casts((Node *)entry->expr)))
             continue;
         Known *known = find_known(a->known, column);
         if (known != nullptr && !known->is_array &&

@@ -89,8 +89,16 @@ INSERT INTO customers VALUES ($1, $2, 1, 1, '2025-01-01 00:00+00') ON CONFLICT (
 INSERT INTO customers VALUES (7, 'again', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (name) DO NOTHING;
 INSERT INTO orders VALUES (7, 1001, 1, 1, 'x', '2025-01-01 00:00+00'), (7, 1001, 2, 2, 'y', '2025-01-01 00:00+00') ON CONFLICT (customer_id, order_id) DO UPDATE SET amount = 0;
 INSERT INTO orders VALUES (7, 3001, 1, 1, 'x', '2025-01-01 00:00+00'), (7, 3001, 2, 2, 'y', '2025-01-01 00:00+00') ON CONFLICT DO NOTHING;
+-- The key is the same in both rows.
+INSERT INTO customers VALUES (7, 'same key', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id, name = excluded.name RETURNING *;
+-- params: 7::bigint
+-- modes: extended, prepared
+INSERT INTO customers VALUES ($1, 'its key', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = $1, name = excluded.name RETURNING *;
+INSERT INTO customers VALUES (7, 'both', 1, 1, '2025-01-01 00:00+00'), (8, 'of them', 1, 1, '2025-01-01 00:00+00'), (131, 'new', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id, name = excluded.name WHERE customers.customer_id <> 8 RETURNING customer_id, name;
+INSERT INTO by_pair SELECT tenant, code, seen + 1 FROM by_pair WHERE tenant < 4 ON CONFLICT (tenant, code) DO UPDATE SET code = excluded.code, tenant = by_pair.tenant, seen = excluded.seen RETURNING *;
+INSERT INTO by_text VALUES ('A', 1, 'x') ON CONFLICT (key) DO UPDATE SET (key, value) = ROW(excluded.key, 7) RETURNING *;
 -- expect-refused: shard key column
-INSERT INTO customers VALUES (7, 'same key', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id;
+INSERT INTO customers VALUES (7, 'another key', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id + 1000;
 
 -- Wrong statements.
 INSERT INTO customers VALUES (130);

@@ -57,6 +57,36 @@ CREATE POLICY own ON parted TO diff_writer USING (owner = current_user AND body 
 GRANT SELECT, INSERT, UPDATE, DELETE ON parted TO diff_writer;
 -- shardwise: SELECT shardwise.distribute_table('parted', 'tenant')
 
+-- Of inserted and updated rows of partitions something else is asked; triggers change both.
+CREATE TABLE sorted (tenant int, at date, owner name DEFAULT current_user, body text, PRIMARY KEY (tenant, at)) PARTITION BY RANGE (at);
+CREATE TABLE sorted_1 PARTITION OF sorted FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE sorted_2 (body text, owner name DEFAULT current_user, at date NOT NULL, tenant int NOT NULL);
+ALTER TABLE sorted ATTACH PARTITION sorted_2 FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO sorted SELECT i % 3, date '2025-01-20' + i, 'diff_writer', 'part ' || i FROM generate_series(1, 24) i;
+ALTER TABLE sorted ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON sorted TO diff_writer USING (owner = current_user);
+CREATE POLICY inserted ON sorted AS RESTRICTIVE FOR INSERT TO diff_writer WITH CHECK (body <> 'not new');
+CREATE POLICY updated ON sorted AS RESTRICTIVE FOR UPDATE TO diff_writer USING (body <> 'fixed') WITH CHECK (body <> 'not old');
+GRANT SELECT, INSERT, UPDATE, DELETE ON sorted TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('sorted', 'tenant')
+CREATE TABLE sorted_stamped (LIKE sorted INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE sorted_stamped_1 PARTITION OF sorted_stamped FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE FUNCTION stamp_sorted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.body = 'skipped' THEN
+        RETURN NULL;
+    END IF;
+    NEW.body := replace(replace(NEW.body, 'no longer', 'not'), 'was', 'not');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON sorted_stamped FOR EACH ROW EXECUTE FUNCTION stamp_sorted();
+ALTER TABLE sorted_stamped ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON sorted_stamped TO diff_writer USING (owner = current_user);
+CREATE POLICY inserted ON sorted_stamped AS RESTRICTIVE FOR INSERT TO diff_writer WITH CHECK (body <> 'not new');
+CREATE POLICY updated ON sorted_stamped AS RESTRICTIVE FOR UPDATE TO diff_writer USING (true) WITH CHECK (body <> 'not old');
+GRANT SELECT, INSERT, UPDATE, DELETE ON sorted_stamped TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('sorted_stamped', 'tenant')
+
 -- A policy that asks a table of the same key.
 CREATE TABLE members (tenant int, who name, PRIMARY KEY (tenant, who));
 INSERT INTO members VALUES (0, 'diff_writer'), (1, 'diff_writer'), (2, 'postgres');
@@ -146,6 +176,29 @@ INSERT INTO parted VALUES (1, '2025-02-03', 'postgres', 'new') ON CONFLICT (tena
 INSERT INTO parted VALUES (1, '2025-02-03', 'diff_writer', 'secret') ON CONFLICT DO NOTHING;
 SELECT * FROM parted WHERE tenant = 1 ORDER BY at;
 
+INSERT INTO sorted VALUES (1, '2025-01-21', 'diff_writer', 'not new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO sorted VALUES (1, '2025-01-21', 'diff_writer', 'not old') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
+INSERT INTO sorted VALUES (1, '2025-01-21', 'diff_writer', 'not old') ON CONFLICT (tenant, at) DO UPDATE SET body = excluded.body RETURNING *;
+INSERT INTO sorted VALUES (1, '2025-01-02', 'diff_writer', 'not old') ON CONFLICT (tenant, at) DO UPDATE SET body = 'not new' RETURNING *;
+INSERT INTO sorted VALUES (1, '2025-01-02', 'diff_writer', 'any') ON CONFLICT (tenant, at) DO UPDATE SET body = 'not new' RETURNING *, tableoid::regclass;
+INSERT INTO sorted VALUES (1, '2025-02-02', 'diff_writer', 'any') ON CONFLICT (tenant, at) DO UPDATE SET body = 'fixed' RETURNING *, tableoid::regclass;
+INSERT INTO sorted VALUES (1, '2025-02-02', 'diff_writer', 'any') ON CONFLICT (tenant, at) DO UPDATE SET body = 'more' RETURNING *;
+-- params: 1, '2025-02-05', 'prepared'
+INSERT INTO sorted VALUES ($1, $2, 'diff_writer', $3) ON CONFLICT (tenant, at) DO UPDATE SET body = sorted.body || excluded.body RETURNING *;
+INSERT INTO sorted SELECT 1, date '2025-01-20' + i, 'diff_writer', CASE WHEN i % 3 = 1 THEN 'row' ELSE 'not old' END FROM generate_series(1, 10) i ORDER BY i DESC ON CONFLICT (tenant, at) DO UPDATE SET body = excluded.body || sign(random() + 1) WHERE length(clock_timestamp()::text) > 0 RETURNING at, left(body, 7);
+INSERT INTO sorted SELECT i, date '2025-01-22' + i % 3, 'diff_writer', CASE WHEN i < 3 THEN 'row' ELSE 'not old' END FROM generate_series(0, 10) i ON CONFLICT (tenant, at) DO UPDATE SET body = excluded.body RETURNING *;
+INSERT INTO sorted SELECT i % 3, date '2025-01-22' + i, 'diff_writer', 'not old' FROM generate_series(0, 10) i ON CONFLICT (tenant, at) DO UPDATE SET body = excluded.body RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'no longer new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'x';
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'was old') ON CONFLICT (tenant, at) DO UPDATE SET body = 'x' RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'no longer new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'x';
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y') ON CONFLICT (tenant, at) DO UPDATE SET body = 'was new' RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y') ON CONFLICT (tenant, at) DO UPDATE SET body = 'was old' RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y'), (1, '2025-01-03', 'diff_writer', 'was old') ON CONFLICT (tenant, at) DO UPDATE SET body = 'skipped' RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y'), (1, '2025-01-04', 'diff_writer', 'was new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'skipped' RETURNING *;
+INSERT INTO sorted_stamped SELECT i % 4, date '2025-01-02' + i % 2, 'diff_writer', 'was old' FROM generate_series(0, 3) i ON CONFLICT (tenant, at) DO UPDATE SET body = 'was new' RETURNING *;
+SELECT * FROM sorted ORDER BY tenant, at;
+SELECT * FROM sorted_stamped ORDER BY tenant, at;
+
 -- ---- a policy with a subquery
 INSERT INTO rooms VALUES (1, 50, 'new') ON CONFLICT (tenant, id) DO UPDATE SET label = 'old' RETURNING *;
 INSERT INTO rooms VALUES (1, 50, 'new') ON CONFLICT (tenant, id) DO UPDATE SET label = 'old' RETURNING *;
@@ -192,8 +245,8 @@ INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 
 -- teardown
 DROP VIEW open_notes;
-DROP TABLE notes, stamped, parted, rooms, members;
-DROP FUNCTION stamp();
+DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
+DROP FUNCTION stamp(), stamp_sorted();
 -- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_writer;
 DROP ROLE diff_writer;
