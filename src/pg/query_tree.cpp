@@ -53,6 +53,13 @@ Query *make_select_from(RangeTblEntry *source, Node *quals)
     return query;
 }
 
+void add_output(Query *select, Expr *expr, const char *name)
+{
+    int number = list_length(select->targetList) + 1;
+    select->targetList =
+        lappend(select->targetList, makeTargetEntry(expr, number, pstrdup(name), false));
+}
+
 int find_insert_source(const Query *insert)
 {
     int varno = 0;

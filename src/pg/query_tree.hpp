@@ -23,6 +23,9 @@ inline Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
 // SELECT FROM source WHERE quals: a query over one range table entry, without a target list yet.
 Query *make_select_from(RangeTblEntry *source, Node *quals);
 
+// Adds a column to a SELECT's output.
+void add_output(Query *select, Expr *expr, const char *name);
+
 // The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
 int find_insert_source(const Query *insert);
 

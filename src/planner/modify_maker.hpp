@@ -52,6 +52,17 @@ void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
 
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 
+// MERGE: columns of the target's subquery behind those of the table.
+enum PlaceColumn { place_shard = 1, place_tuple, place_table };
+Var *place_var(const Maker *maker, PlaceColumn column);
+
+// MERGE: makes whole rows and system columns of the target columns of its subquery, too.
+void show_hidden_columns_of(Maker *maker);
+
+// MERGE: SELECT all columns, place FROM target: column numbers stay what they are. The target is
+// restricted to what the join's condition lets through, where that is known beforehand.
+Query *select_merge_target(Maker *maker, RangeTblEntry *target, Node *condition);
+
 // MERGE: its actions (ModifyAction *), and the query that finds, for each row, the action and its
 // values.
 List *make_merge(Maker *maker);
