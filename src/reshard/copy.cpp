@@ -110,16 +110,32 @@ const MoveTable *find_move_table(const RunningMove *move, const char *name)
     return nullptr;
 }
 
-// What the target has committed counts, not what the router noted.
-List *chunks_to_copy(const RunningMove *move)
+// What the target has counts, not what the router noted: of the last chunks before a crash the
+// target may have lost some (synchronous_commit is off), and the router may not have heard of
+// others.
+void read_progress(const RunningMove *move)
 {
     Rows done = runf(move->at_target, "SELECT relation, chunk, rows FROM %s.chunk", move->object);
+    StringInfoData there;
+    initStringInfo(&there);
+    for (int i = 0; i < done.count; i++)
+        appendStringInfo(&there, ", (%s, %s)", quote_literal_cstr(done.values[i][0]),
+                         done.values[i][1]);
+    catalogf("UPDATE shardwise.move_chunk c SET rows = NULL, bytes = NULL, copied_at = NULL "
+             "WHERE move_id = %d AND copied_at IS NOT NULL AND (relation, chunk) NOT IN "
+             "(VALUES ('', -1)%s)",
+             move->id, there.data);
     for (int i = 0; i < done.count; i++)
         catalogf("UPDATE shardwise.move_chunk SET rows = %s, copied_at = coalesce(copied_at, "
                  "clock_timestamp()) WHERE move_id = %d AND relation = %s AND chunk = %s AND "
                  "copied_at IS NULL",
                  done.values[i][2], move->id, quote_literal_cstr(done.values[i][0]),
                  done.values[i][1]);
+}
+
+List *chunks_to_copy(const RunningMove *move)
+{
+    read_progress(move);
     Rows rows = catalogf(
         "SELECT relation, chunk, lower_page, upper_page, table_name, "
         "chunk = max(chunk) OVER (PARTITION BY relation) AS is_last, copied_at IS NOT NULL "
@@ -154,11 +170,11 @@ char *prepare(RunningMove *move)
     drop_publication(&flow);
     create_helpers(move, move->at_source);
     create_helpers(move, move->at_target);
-    runf(move->at_target, "DELETE FROM %s.chunk; UPDATE %s.marker SET n = 0", move->object,
-         move->object);
     // What an earlier try or a stray left would stop the copy.
     if (!delete_moved_rows(move, move->at_target, &deleted))
         return nullptr;
+    runf(move->at_target, "DELETE FROM %s.chunk; UPDATE %s.marker SET n = 0", move->object,
+         move->object); // on disk, with what was deleted
     if (deleted > 0)
         add_event(move, "cleared",
                   psprintf(UINT64_FORMAT " rows of the moving keys were on the "
@@ -264,6 +280,9 @@ bool copy_rows(RunningMove *move)
     if (chunks != NIL && !copy_chunks(move, snapshot, chunks, wish_changed))
         return false;
     restore_indexes(move, move->at_target);
+    // An ordinary commit flushes what is before it. Had the target crashed since the chunks, this
+    // session would not be there any more.
+    runf(move->at_target, "UPDATE %s.marker SET n = n WHERE id = 1", move->object);
     return true;
 }
 

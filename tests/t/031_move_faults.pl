@@ -39,7 +39,7 @@ sub wait_for_state
 # Rows that an earlier try left on the target are cleared. Differences are found while the copy is
 # being made wrong: one row changed, one missing, one too many.
 $router->safe_psql('postgres', "ALTER SYSTEM SET shardwise.move_chunk_size = '64kB'");
-set_rate('400kB');
+set_rate('100kB');
 my $stray = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.key_hash('items', key) < -4000000000000000000");
 replica('s2', "INSERT INTO items VALUES ($stray, 100, 77), ($stray, 101, 77)");
 my $plan = start_plan($cluster, $range);
