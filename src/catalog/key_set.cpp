@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 }
 
 namespace shardwise
@@ -240,6 +241,84 @@ char *key_range_sql(const Keyspace *keyspace, const char *columns, const Datum *
     return psprintf("(%s AND %s)", from, to);
 }
 
+// Values of a key of one column as a typed array; nullptr where that is not worth it, or its type
+// has none. `value` gives the i-th one.
+template <typename Value> char *array_sql(const Keyspace *keyspace, int count, Value &&value)
+{
+    constexpr int few = 2;
+    Oid type = getBaseType(keyspace->key_types[0]), array_type = get_array_type(type);
+    if (keyspace->nkeys != 1 || count <= few || !OidIsValid(array_type))
+        return nullptr;
+    Datum *elements = (Datum *)MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * count);
+    for (int i = 0; i < count; i++)
+        elements[i] = value(i);
+    int16 length;
+    bool by_value;
+    char alignment;
+    get_typlenbyvalalign(type, &length, &by_value, &alignment);
+    ArrayType *array = construct_array(elements, count, type, length, by_value, alignment);
+    return psprintf("%s::%s",
+                    quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array))),
+                    format_type_extended(array_type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+}
+
+// True if the first alone begins at MINVALUE, the last alone ends at MAXVALUE, and none reaches
+// into the next.
+bool ranges_are_sorted(const Keyspace *keyspace, const KeySet *set)
+{
+    for (int i = 1; i < set->nranges; i++)
+        if (set->lower_keys[i] == nullptr || set->upper_keys[i - 1] == nullptr ||
+            compare_keys(keyspace, set->upper_keys[i - 1], set->lower_keys[i]) > 0)
+            return false;
+    return true;
+}
+
+// Many ranges of keys: a binary search in their bounds, as of hashes. nullptr where a comparison of
+// each is as good, or the only way.
+char *many_key_ranges_sql(const Keyspace *keyspace, const KeySet *set, const char *columns)
+{
+    if (keyspace->nkeys != 1 || !ranges_are_sorted(keyspace, set))
+        return nullptr;
+    Datum *bounds = (Datum *)MemoryContextAllocHuge(CurrentMemoryContext,
+                                                    sizeof(Datum) * (2 * set->nranges + 1));
+    int count = 0;
+    bool from_lowest = set->nranges > 0 && set->lower_keys[0] == nullptr;
+    for (int i = 0; i < set->nranges; i++) {
+        const Datum *lower = set->lower_keys[i], *upper = set->upper_keys[i];
+        bool touches = i > 0 && compare_keys(keyspace, set->upper_keys[i - 1], lower) == 0;
+        if (touches)
+            count--; // one range
+        else if (lower != nullptr)
+            bounds[count++] = lower[0];
+        if (upper != nullptr)
+            bounds[count++] = upper[0];
+    }
+    char *array = array_sql(keyspace, count, [&](int i) { return bounds[i]; });
+    return array == nullptr ? nullptr
+                            : psprintf("pg_catalog.width_bucket(%s, %s) %% 2 = %d", columns, array,
+                                       from_lowest ? 0 : 1);
+}
+
+void append_keys(StringInfo sql, const Keyspace *keyspace, const char *columns, Datum *const *keys,
+                 int count)
+{
+    char *array = array_sql(keyspace, count, [&](int i) { return keys[i][0]; });
+    if (array != nullptr)
+        return append_or(sql, psprintf("%s = ANY (%s)", columns, array));
+    for (int i = 0; i < count; i++)
+        append_or(sql, compare_sql(keyspace, columns, "=", keys[i]));
+}
+
+void append_key_ranges(StringInfo sql, const Keyspace *keyspace, const char *columns,
+                       const KeySet *set)
+{
+    char *many = many_key_ranges_sql(keyspace, set, columns);
+    if (many != nullptr)
+        return append_or(sql, many);
+    for (int i = 0; i < set->nranges; i++)
+        append_or(sql, key_range_sql(keyspace, columns, set->lower_keys[i], set->upper_keys[i]));
+}
+
 } // namespace
 
 KeySet *load_key_set(const Keyspace *keyspace, int32 move_id, MemoryContext context)
@@ -321,16 +400,12 @@ char *key_set_sql(const Keyspace *keyspace, const KeySet *set, const char *const
     else if (set->nranges > 0 && uses_hashes(keyspace))
         append_or(&ranges, hash_ranges_sql(keyspace, set, column_sqls));
     else
-        for (int i = 0; i < set->nranges; i++)
-            append_or(&ranges,
-                      key_range_sql(keyspace, columns, set->lower_keys[i], set->upper_keys[i]));
-    for (int i = 0; i < set->nexcept; i++)
-        append_or(&excepts, compare_sql(keyspace, columns, "=", set->excepts[i]));
+        append_key_ranges(&ranges, keyspace, columns, set);
+    append_keys(&excepts, keyspace, columns, set->excepts, set->nexcept);
     if (ranges.len > 0)
         append_or(&all, excepts.len > 0 ? psprintf("((%s) AND NOT (%s))", ranges.data, excepts.data)
                                         : ranges.data);
-    for (int i = 0; i < set->nkeys; i++)
-        append_or(&all, compare_sql(keyspace, columns, "=", set->keys[i]));
+    append_keys(&all, keyspace, columns, set->keys, set->nkeys);
     AtEOXact_GUC(true, nest_level);
     return all.len > 0 ? psprintf("(%s)", all.data) : pstrdup("false");
 }

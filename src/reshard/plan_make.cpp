@@ -17,10 +17,10 @@ namespace shardwise
 {
 
 // One publication's row filter has to hold the ranges of a move, and all of a move is verified and
-// swapped at once: what is larger becomes several moves. Hash ranges are one binary search, ranges
-// of keys a comparison each.
-static constexpr size_t most_hash_ranges = 1000;
-static constexpr size_t most_key_ranges = 100;
+// swapped at once: what is larger becomes several moves. Ranges of hashes and of keys of one column
+// are one binary search, others a comparison each.
+static constexpr size_t most_sorted_ranges = 1000;
+static constexpr size_t most_other_ranges = 100;
 static constexpr double most_bytes = 64e9;
 
 // Copies what core returned out of its memory; core may throw, but must not ereport.
@@ -79,7 +79,10 @@ static void set_sizes_in_bytes(const PlanSpace *space, Piece *pieces, size_t cou
 
 void add_pieces(PlanDraft *draft, const PlanSpace *space, Piece *pieces, size_t count)
 {
-    size_t most = is_hashed(space->keyspace) ? most_hash_ranges : most_key_ranges;
+    const Keyspace *keyspace = space->keyspace;
+    bool sorted_ranges =
+        is_hashed(keyspace) || (keyspace->strategy == Strategy::Range && keyspace->nkeys == 1);
+    size_t most = sorted_ranges ? most_sorted_ranges : most_other_ranges;
     Pieces sorted = {};
     MoveGroup *groups = nullptr;
     size_t ngroups = 0;

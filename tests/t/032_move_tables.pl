@@ -96,6 +96,15 @@ move_ok('a range', q{plan_move_range('readings', '(2026-01-10,0)', '(2026-01-15,
 move_ok('a range for good', q{plan_move_range('readings', '(2026-01-20,0)', '(2026-02-03,100)', 's3')}, ['readings'], 'finish');
 move_ok('a pin in a range', q{plan_move_key('readings', 's1', '2026-02-20'::date, 50)}, ['readings'], 'finish');
 
+# many ranges of one column, from the lowest to the highest
+$cluster->sql(<<'SQL');
+CREATE TABLE steps (name text PRIMARY KEY, value int);
+INSERT INTO steps SELECT 'step ' || lpad(i::text, 4, '0'), i FROM generate_series(1, 2000) i;
+SELECT shardwise.distribute_table('steps', 'name', 'range', shards => '{s1,s2,s3}',
+	splits => (SELECT array_agg('step ' || lpad(i::text, 4, '0') ORDER BY i) FROM generate_series(100, 1900, 100) i));
+SQL
+move_ok('many ranges', q{plan_move_range('steps', NULL, NULL, 's2')}, ['steps'], 'rollback');
+
 # A key pinned since a plan was made is not where the plan thinks; one that a move leaves alone stays
 # pinned until the move is over.
 my $range = q{plan_move_range('readings', '(2026-01-02,0)', '(2026-01-05,0)', 's3')};
