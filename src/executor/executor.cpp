@@ -1,6 +1,7 @@
 #include "executor/executor.hpp"
 
 #include "executor/cursor_scan.hpp"
+#include "executor/key_source.hpp"
 #include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/statistics.hpp"
@@ -75,6 +76,7 @@ void init_executor()
     previous_end = ExecutorEnd_hook;
     ExecutorEnd_hook = shardwise_executor_end;
     init_route_scan();
+    init_key_source();
     init_modify_scan();
     init_cursor_scan();
     init_with_scan();

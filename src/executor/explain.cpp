@@ -8,6 +8,7 @@ extern "C" {
 #include "commands/defrem.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "optimizer/optimizer.h"
 }
 
@@ -34,10 +35,13 @@ bool is_evaluable(Node *expr, EState *estate)
            !contain_volatile_functions(expr);
 }
 
-bool shards_are_known(RouteScanState *state)
+bool shards_are_known(RouteScanState *state, bool analyze)
 {
     if (state->shards != NIL)
         return true;
+    // Keys of a join's other side come when the plan runs; there may have been none.
+    if (state->route->key_param > 0 && (state->route->npins > 0 || analyze))
+        return false;
     if (state->route->npins == 0 && !goes_to_many(state->route))
         return false;
     List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
@@ -122,14 +126,22 @@ char *fetch_plan(RouteScanState *state, int32 shard, const PlanOptions &options)
     return lines.data;
 }
 
-void show_plan_text(const char *plan, ExplainState *es)
+// Thousands of keys would hide the plan.
+constexpr int longest_line_with_keys = 300;
+
+void show_plan_text(const char *plan, bool has_keys, ExplainState *es)
 {
     appendStringInfoSpaces(es->str, es->indent * 2);
     appendStringInfoString(es->str, "Remote Plan:\n");
     for (const char *line = plan; *line != '\0';) {
         const char *end = strchrnul(line, '\n');
         appendStringInfoSpaces(es->str, es->indent * 2 + 2);
-        appendBinaryStringInfo(es->str, line, (int)(end - line));
+        int length = (int)(end - line);
+        bool is_cut = has_keys && length > longest_line_with_keys;
+        if (is_cut)
+            length = pg_mbcliplen(line, length, longest_line_with_keys);
+        appendBinaryStringInfo(es->str, line, length);
+        appendStringInfoString(es->str, is_cut ? "..." : "");
         appendStringInfoChar(es->str, '\n');
         line = *end == '\0' ? end : end + 1;
     }
@@ -138,7 +150,7 @@ void show_plan_text(const char *plan, ExplainState *es)
 void show_plan(RouteScanState *state, ExplainState *es)
 {
     if (es->format == EXPLAIN_FORMAT_TEXT) {
-        show_plan_text(state->remote_plan, es);
+        show_plan_text(state->remote_plan, state->route->key_param > 0, es);
         return;
     }
     if (es->format != EXPLAIN_FORMAT_JSON) {
@@ -160,7 +172,7 @@ void show_plan(RouteScanState *state, ExplainState *es)
 void explain_route(CustomScanState *node, List *, ExplainState *es)
 {
     RouteScanState *state = (RouteScanState *)node;
-    bool known = shards_are_known(state);
+    bool known = shards_are_known(state, es->analyze);
 
     explain_shards(state, known, es);
     if (!es->analyze || state->shards == NIL)

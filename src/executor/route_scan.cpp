@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
+#include "executor/key_source.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "planner/shard_statement.hpp"
@@ -11,6 +12,7 @@
 
 extern "C" {
 #include "executor/executor.h"
+#include "utils/datum.h"
 }
 
 namespace shardwise
@@ -97,29 +99,38 @@ Oid *parameter_types(const RouteScanState *state)
     List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
     Oid *types = (Oid *)palloc(sizeof(Oid) * (n + 1));
     for (int i = 0; i < n; i++)
-        types[i] = exprType((Node *)list_nth(exprs, i));
+        types[i] = exprType((Node *)list_nth(exprs, state->route->first_value + i));
     return types;
 }
 
-// Fills in the parameter by which a shard's rows say where they are.
-void tell_shard_number(RouteScanState *state, int32 shard)
+void set_value(RouteScanState *state, int number, Datum value)
 {
-    int number = state->route->shard_param;
-    if (number == 0)
-        return;
-    state->values[number - 1] = CommandIdGetDatum(shard);
-    state->nulls[number - 1] = false;
+    route_values(state)[number - 1] = value;
+    route_nulls(state)[number - 1] = false;
+}
+
+// Fills in the parameters that each shard has its own values of: the number by which rows say where
+// they are, and the keys that the shard owns.
+void fill_in_for_shard(RouteScanState *state, int32 shard)
+{
+    if (state->route->shard_param > 0)
+        set_value(state, state->route->shard_param, CommandIdGetDatum(shard));
+    ListCell *cell;
+    foreach (cell, state->key_parts != nullptr ? state->shards : NIL)
+        if (lfirst_int(cell) == shard)
+            set_value(state, state->route->key_param,
+                      state->key_parts[foreach_current_index(cell)]);
 }
 
 RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
 {
     MemoryContext context = state->css.ss.ps.state->es_query_cxt;
     RemoteStatement statement = {};
-    tell_shard_number(state, shard);
+    fill_in_for_shard(state, shard);
     statement.is_bulk = true;
     statement.hides_rows = state->route->hides_rows;
     statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
-                                             state->values, state->nulls);
+                                             route_values(state), route_nulls(state));
     return start_query(join(state, shard), &statement, nullptr, context);
 }
 
@@ -170,6 +181,15 @@ bool map_has_moved(const RouteScanState *state)
     return find_keyspace(state->route->keyspace_id)->moved_by != state->moved_by;
 }
 
+void forget_shards(RouteScanState *state)
+{
+    for (int i = 0; state->key_parts != nullptr && i < list_length(state->shards); i++)
+        pfree(DatumGetPointer(state->key_parts[i]));
+    state->key_parts = nullptr;
+    list_free(state->shards);
+    state->shards = NIL;
+}
+
 void start(RouteScanState *state)
 {
     const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
@@ -186,8 +206,7 @@ void start(RouteScanState *state)
             return;
         drop_queries(state);
         if (valid) { // what was sent reads rows where they were
-            list_free(state->shards);
-            state->shards = NIL;
+            forget_shards(state);
             resolve_shards(state);
         }
     }
@@ -250,6 +269,56 @@ TupleTableSlot *fetch_kept(RouteScanState *state)
     return row;
 }
 
+// ---- keys of a join's other side ----------------------------------------------------------------
+
+// A scan that has been reduced that many times, each time to other keys, reads all rows and keeps
+// them.
+constexpr int max_reductions = 100;
+
+void take_route(RouteScanState *state, int number)
+{
+    CustomScan *scan = (CustomScan *)state->css.ss.ps.plan;
+    state->route = (const Route *)list_nth(scan->custom_private, number);
+    state->parameters = nullptr;
+    forget_shards(state);
+}
+
+// Reduces the statement to the keys of the join's other side; false if there are none, so that no
+// row can match.
+bool take_keys(RouteScanState *state)
+{
+    if (state->route->key_param == 0)
+        return true;
+    const CollectedKeys *keys = collect_keys(state->css.ss.ps.state, state->route->key_source);
+    if (keys->too_many || ++state->reductions > max_reductions) {
+        take_route(state, 1);
+        return true;
+    }
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    if (state->key_generation != 0)
+        pfree(DatumGetPointer(state->keys));
+    state->keys = datumCopy(keys->array, false, -1);
+    state->key_generation = keys->generation;
+    take_route(state, 0);
+    set_value(state, state->route->key_param, state->keys);
+    MemoryContextSwitchTo(saved);
+    return keys->n > 0;
+}
+
+// The rows of a scan that runs again are those of the keys which the time before had.
+void drop_rows_of_other_keys(RouteScanState *state)
+{
+    state->checks_keys = false;
+    if (state->route->key_param == 0 ||
+        collect_keys(state->css.ss.ps.state, state->route->key_source)->generation ==
+            state->key_generation)
+        return;
+    drop_queries(state);
+    if (state->keeps_rows)
+        tuplestore_clear(state->kept);
+    state->kept_is_complete = false;
+}
+
 TupleTableSlot *next_tuple(ScanState *node)
 {
     RouteScanState *state = (RouteScanState *)node;
@@ -258,7 +327,13 @@ TupleTableSlot *next_tuple(ScanState *node)
     ExecClearTuple(slot);
     if (state->is_done)
         return slot;
+    if (state->checks_keys)
+        drop_rows_of_other_keys(state);
     if (state->query == nullptr && state->gather == nullptr && !state->kept_is_complete) {
+        if (!take_keys(state)) {
+            state->is_done = true;
+            return slot;
+        }
         resolve_shards(state);
         if (OidIsValid(state->route->reference))
             lock_reference_writes(state->route->reference);
@@ -323,6 +398,7 @@ extern "C" void rescan(CustomScanState *node)
         tuplestore_rescan(state->kept);
     }
     state->is_done = false;
+    state->checks_keys = state->route->key_param > 0;
     ExecScanReScan(&node->ss);
 }
 
@@ -341,6 +417,13 @@ void check_functions(const Route *route)
     }
 }
 
+// True if each shard gets the keys that it owns.
+static bool is_divided(const Route *route)
+{
+    return route->key_param > 0 && is_one_array(route->npins, route->pins) &&
+           route->pins->values[0] == route->key_param - 1;
+}
+
 void resolve_shards(RouteScanState *state)
 {
     if (state->shards != NIL)
@@ -348,11 +431,17 @@ void resolve_shards(RouteScanState *state)
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
     evaluate_values(state);
     const Route *route = state->route;
-    RoutedKeys keys = {route->npins, route->pins, state->values, state->nulls, route->writes};
+    RoutedKeys keys = {route->npins, route->pins, route_values(state), route_nulls(state),
+                       route->writes};
     if (OidIsValid(route->reference))
         state->shards = list_all_shards();
     else if (goes_to_many(route)) {
-        state->shards = choose_shards(keys, route->keyspace_id);
+        if (state->keys != (Datum)0 && is_divided(route)) {
+            set_value(state, route->key_param, state->keys);
+            state->shards = split_keys(keys, &state->key_parts);
+        } else {
+            state->shards = choose_shards(keys, route->keyspace_id);
+        }
         const Keyspace *keyspace = find_keyspace(route->keyspace_id);
         if (!route->writes && !route->is_only_scan)
             check_map_age(keyspace, state->css.ss.ps.state->es_snapshot);
@@ -362,8 +451,9 @@ void resolve_shards(RouteScanState *state)
     if (route->place_shard > 0) {
         // The row may have moved until the gates were passed: now the cursor's row can be trusted.
         evaluate_values(state);
-        if (!state->nulls[route->place_shard - 1])
-            state->shards = list_make1_int(DatumGetInt32(state->values[route->place_shard - 1]));
+        if (!route_nulls(state)[route->place_shard - 1])
+            state->shards =
+                list_make1_int(DatumGetInt32(route_values(state)[route->place_shard - 1]));
     }
     MemoryContextSwitchTo(saved);
 }
@@ -378,8 +468,9 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     if (state->parameters == nullptr) {
         state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
     }
-    tell_shard_number(state, shard);
-    RemoteValues values = write_parameters(state->parameters, state->values, state->nulls);
+    fill_in_for_shard(state, shard);
+    RemoteValues values =
+        write_parameters(state->parameters, route_values(state), route_nulls(state));
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
     statement.hides_rows = route->hides_rows;

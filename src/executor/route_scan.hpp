@@ -23,8 +23,13 @@ struct RouteScanState {
     ExprState **value_states;
     Datum *values;
     bool *nulls;
-    List *shards;    // numbers; NIL: not chosen yet
-    uint64 moved_by; // of the keyspace, when they were chosen
+    List *shards;          // numbers; NIL: not chosen yet
+    uint64 moved_by;       // of the keyspace, when they were chosen
+    uint64 key_generation; // of the keys that the last statement was reduced to; 0: of none
+    Datum keys;            // those, an array
+    Datum *key_parts;      // what each of `shards` gets of them; nullptr: all of them
+    int reductions;        // statements so far that were reduced to keys
+    bool checks_keys;      // before kept rows are read again: are the keys the same?
     bool is_insert;
     instr_time started;
     ParameterWriter *parameters;
@@ -47,6 +52,17 @@ RouteScanState *as_route_scan(PlanState *node);
 
 // Registers the scan's methods.
 void init_route_scan();
+
+// The values of the route that is taken; Routes number them from there on.
+inline Datum *route_values(const RouteScanState *state)
+{
+    return state->values + state->route->first_value;
+}
+
+inline bool *route_nulls(const RouteScanState *state)
+{
+    return state->nulls + state->route->first_value;
+}
 
 // Evaluates the route's values and chooses the shards; once per execution.
 void resolve_shards(RouteScanState *state);

@@ -12,6 +12,33 @@ bool is_integer_type(Oid type)
     return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
+static int64 integer_value(Oid type, Datum value)
+{
+    switch (type) {
+    case INT2OID:
+        return DatumGetInt16(value);
+    case INT4OID:
+        return DatumGetInt32(value);
+    default:
+        return DatumGetInt64(value);
+    }
+}
+
+bool convert_integer(Oid from, Oid to, Datum *value)
+{
+    int64 number = integer_value(from, *value);
+    if (to == INT2OID) {
+        *value = Int16GetDatum((int16)number);
+        return number >= PG_INT16_MIN && number <= PG_INT16_MAX;
+    }
+    if (to == INT4OID) {
+        *value = Int32GetDatum((int32)number);
+        return number >= PG_INT32_MIN && number <= PG_INT32_MAX;
+    }
+    *value = Int64GetDatum(number);
+    return true;
+}
+
 bool is_registry_type(Oid type)
 {
     switch (type) {

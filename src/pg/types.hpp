@@ -9,6 +9,9 @@ namespace shardwise
 // int2, int4, int8.
 bool is_integer_type(Oid type);
 
+// Converts between integer types, in place. False if the value is out of the target's range.
+bool convert_integer(Oid from, Oid to, Datum *value);
+
 // regclass and its like: values are Oids, which another server has given to something else.
 bool is_registry_type(Oid type);
 

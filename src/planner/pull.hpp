@@ -19,7 +19,10 @@ struct PlannedRoutes {
 PlannedRoutes *begin_routes(PlannedRoutes *routes);
 void restore_routes(PlannedRoutes *before);
 
-// Installs the planner's relation hook. From init_planner().
+// Notes the route of a scan that the plan being made has got.
+void note_route(Route *route);
+
+// Installs the planner's relation hooks. From init_planner().
 void init_pull();
 
 } // namespace shardwise

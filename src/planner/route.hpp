@@ -48,6 +48,9 @@ struct Route {
     bool is_only_scan;  // nothing else of the plan goes to shards
     bool may_fail_late; // the router works on the result, and could still raise an error
     Oid reference;      // the reference table that is written: every shard does it, one answers
+    int key_param;      // number (from 1) of the parameter that is an array of keys; 0: none
+    int key_source;     // then, the executor's parameter that leads to the node with the keys
+    int first_value;    // in the plan's custom_exprs, where there are two routes
     int shard_param;    // number (from 1) of the parameter that tells a shard its number; 0: none
     int place_shard;    // number (from 1) of the value that is the only shard to ask; 0: none
     bool keeps_places;  // the rows tell where they are, and will be looked for there

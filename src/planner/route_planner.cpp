@@ -11,6 +11,7 @@
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
 #include "planner/statement_ids.hpp"
+#include "planner/table_scan.hpp"
 #include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
 
@@ -292,11 +293,16 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     Route *route = make_route();
     ListCell *cell;
     foreach (cell, parameters.ids) {
-        if (lfirst_int(cell) != shard_param_id)
+        int i = foreach_current_index(cell);
+        if (lfirst_int(cell) == shard_param_id)
+            route->shard_param = i + 1;
+        else if (lfirst_int(cell) == keys_param_id)
+            route->key_param = i + 1;
+        else
             continue;
-        route->shard_param = foreach_current_index(cell) + 1;
-        lfirst(list_nth_cell(*values, foreach_current_index(cell))) =
-            makeNullConst(CIDOID, -1, InvalidOid);
+        // The executor fills it in.
+        Oid type = exprType((Node *)list_nth(*values, i));
+        lfirst(list_nth_cell(*values, i)) = makeNullConst(type, -1, InvalidOid);
     }
     // A text without parameters hardly comes again: it is not worth keeping on the shards.
     route->statement_id = *values != NIL ? ++last_statement_id : 0;

@@ -41,34 +41,12 @@ void note_owner(Choice *choice, int32 owner)
         refuse_unowned_key();
 }
 
-int64 integer_value(Oid type, Datum value)
-{
-    switch (type) {
-    case INT2OID:
-        return DatumGetInt16(value);
-    case INT4OID:
-        return DatumGetInt32(value);
-    default:
-        return DatumGetInt64(value);
-    }
-}
-
 // Converts a compared value to the key's type. False if no key can be equal to it.
 bool convert_to_key(Oid from, Oid to, Datum *value)
 {
     if (from == to || !is_integer_type(from) || !is_integer_type(to))
         return true; // binary compatible, as the planner made sure
-    int64 number = integer_value(from, *value);
-    if (to == INT2OID) {
-        *value = Int16GetDatum((int16)number);
-        return number >= PG_INT16_MIN && number <= PG_INT16_MAX;
-    }
-    if (to == INT4OID) {
-        *value = Int32GetDatum((int32)number);
-        return number >= PG_INT32_MIN && number <= PG_INT32_MAX;
-    }
-    *value = Int64GetDatum(number);
-    return true;
+    return convert_integer(from, to, value);
 }
 
 struct ArrayElements {
@@ -259,6 +237,58 @@ List *choose_shards(const RoutedKeys &keys, int32 keyspace_id)
     }
     List *owners = find_owners(keys, false);
     return owners != NIL ? owners : list_make1_int(any_owner(find_keyspace(keyspace_id)));
+}
+
+bool is_one_array(int npins, const KeyPin *pins)
+{
+    return npins == 1 && !pins->is_range && pins->nkeys == 1 && pins->is_array[0];
+}
+
+// The elements that one shard owns, as an array.
+static Datum collect_owned(const ArrayElements *elements, Oid type, const int32 *owners,
+                           int32 shard)
+{
+    Datum *owned = (Datum *)palloc(sizeof(Datum) * (elements->n + 1));
+    int n = 0;
+    for (int i = 0; i < elements->n; i++)
+        if (owners[i] == shard)
+            owned[n++] = elements->values[i];
+    int16 length;
+    bool by_value;
+    char alignment;
+    get_typlenbyvalalign(type, &length, &by_value, &alignment);
+    ArrayType *array = construct_array(owned, n, type, length, by_value, alignment);
+    pfree(owned);
+    return PointerGetDatum(array);
+}
+
+List *split_keys(const RoutedKeys &keys, Datum **parts)
+{
+    const KeyPin *pin = keys.pins;
+    const Keyspace *keyspace = find_keyspace(pin->keyspace_id);
+    check_map_age(keyspace);
+    Datum array = keys.values[pin->values[0]];
+    ArrayElements elements = read_elements(array);
+    Oid key_type = getBaseType(keyspace->key_types[0]);
+    int32 *owners = (int32 *)palloc0(sizeof(int32) * (elements.n + 1));
+    Choice choice = {&keys, false, NIL};
+    for (int i = 0; i < elements.n; i++) {
+        Datum key = elements.values[i];
+        if (elements.nulls[i] || !convert_to_key(pin->value_types[0], key_type, &key))
+            continue;
+        owners[i] =
+            keys.for_write ? find_owner_for_write(keyspace->id, &key) : find_owner(keyspace, &key);
+        note_owner(&choice, owners[i]);
+    }
+    if (choice.shards == NIL)
+        choice.shards = list_make1_int(any_owner(keyspace));
+    *parts = (Datum *)palloc(sizeof(Datum) * list_length(choice.shards));
+    ListCell *cell;
+    foreach (cell, choice.shards)
+        (*parts)[foreach_current_index(cell)] = collect_owned(
+            &elements, ARR_ELEMTYPE(DatumGetArrayTypeP(array)), owners, lfirst_int(cell));
+    pfree(owners);
+    return choice.shards;
 }
 
 } // namespace shardwise

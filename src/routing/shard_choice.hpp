@@ -53,6 +53,13 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert);
 // without keys. Never empty: some shard has to say that there are no rows.
 List *choose_shards(const RoutedKeys &keys, int32 keyspace_id);
 
+// True if the keys are one array of values of a key of one column.
+bool is_one_array(int npins, const KeyPin *pins);
+
+// The same for such an array, which is divided: *parts receives, in the list's order, the array of
+// those that each shard owns.
+List *split_keys(const RoutedKeys &keys, Datum **parts);
+
 // Lists all shards: a reference table is on each.
 List *list_all_shards();
 

@@ -1,0 +1,38 @@
+-- Plans that join on the router what the shards hold.
+SET client_min_messages = warning;
+SELECT shardwise.add_local_shard('p1'), shardwise.add_local_shard('p2'), shardwise.add_local_shard('p3');
+CREATE TABLE parcel (id int PRIMARY KEY, place int, weight numeric);
+CREATE TABLE visit (id int, parcel bigint);
+INSERT INTO parcel SELECT i, i % 50, i FROM generate_series(1, 3000) i;
+INSERT INTO visit SELECT i, i FROM generate_series(1, 3) i;
+INSERT INTO visit VALUES (4, 3), (5, NULL), (6, 5000000000), (7, 12);
+SELECT shardwise.distribute_table('parcel', 'id', 'range', shards => ARRAY['p1','p2','p3'], splits => ARRAY['11', '21']);
+CREATE TABLE visits AS SELECT generate_series(1, 100001) AS id;
+ANALYZE parcel, visit, visits;
+
+-- A small side's keys reduce what the shards return; those of the shard key go to their shards alone.
+EXPLAIN (COSTS OFF) SELECT * FROM visit v JOIN parcel p ON p.id = v.parcel;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM visit v JOIN parcel p ON p.id = v.parcel;
+EXPLAIN (COSTS OFF) SELECT * FROM visit v LEFT JOIN parcel p ON p.place = v.parcel;
+EXPLAIN (COSTS OFF) SELECT * FROM visit v WHERE EXISTS (SELECT FROM parcel p WHERE p.place = v.parcel);
+EXPLAIN (COSTS OFF) SELECT * FROM visit v WHERE NOT EXISTS (SELECT FROM parcel p WHERE p.place = v.parcel);
+EXPLAIN (COSTS OFF) SELECT * FROM parcel p WHERE p.place IN (SELECT id FROM visit);
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM visit v JOIN parcel p ON p.id = v.parcel WHERE v.id = 5;
+-- These keep rows without a partner, or compare what the shards cannot look up.
+EXPLAIN (COSTS OFF) SELECT count(*) FROM parcel p LEFT JOIN visit v ON p.place = v.parcel;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM parcel p FULL JOIN visit v ON p.place = v.parcel;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM visit v JOIN parcel p ON p.weight::float8 = v.parcel::float4;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM visit v JOIN parcel p ON p.place = v.parcel + (random() * 0)::int;
+SET shardwise.join_reduction = never;
+EXPLAIN (COSTS OFF) SELECT * FROM visit v JOIN parcel p ON p.id = v.parcel;
+SET shardwise.join_reduction = always;
+-- More keys than are sent.
+SELECT count(*) FROM visits g (id) JOIN parcel p ON p.id = g.id;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM visits g (id) JOIN parcel p ON p.id = g.id;
+RESET shardwise.join_reduction;
+-- Rounds of a recursion send other keys each time.
+EXPLAIN (COSTS OFF) WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT count(*) FROM r;
+WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT depth, count(*) FROM r GROUP BY depth ORDER BY depth;
+
+DROP TABLE parcel, visit, visits;
+SELECT shardwise.remove_shard('p1'), shardwise.remove_shard('p2'), shardwise.remove_shard('p3');

@@ -1,0 +1,291 @@
+#include "planner/table_scan.hpp"
+
+#include "pg/query_tree.hpp"
+#include "pg/types.hpp"
+#include "planner/locked_rows.hpp"
+#include "planner/projection.hpp"
+#include "planner/pull.hpp"
+#include "planner/route_planner.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paramassign.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// What a path of a table stands for; lives in its custom_private.
+struct TableScan {
+    List *clauses;     // bare, those that the shards apply
+    KeyFilter *filter; // nullptr: all rows
+};
+
+// From that many rows on, a bulk read is worth its start.
+constexpr double bulk_rows = 1000;
+
+bool has_executor_param(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param) && ((Param *)node)->paramkind != PARAM_EXTERN)
+        return true;
+    if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) || IsA(node, SubLink) ||
+        IsA(node, PlaceHolderVar))
+        return true;
+    return expression_tree_walker(node, (bool (*)())has_executor_param, context);
+}
+
+// A condition that the shard may apply: nothing of the running plan in it, and no function that
+// could tell of rows which a security condition still hides.
+bool clause_ships(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *info)
+{
+    Node *clause = (Node *)info->clause;
+    if (info->security_level > rel->baserestrict_min_security && !info->leakproof)
+        return false;
+    return !info->pseudoconstant && !has_executor_param(clause, nullptr) &&
+           !contain_volatile_functions(clause) && expression_ships(root->parse, clause);
+}
+
+List *shipped_clauses(PlannerInfo *root, RelOptInfo *rel)
+{
+    List *clauses = NIL;
+    ListCell *cell;
+    foreach (cell, rel->baserestrictinfo) {
+        RestrictInfo *info = (RestrictInfo *)lfirst(cell);
+        if (clause_ships(root, rel, info))
+            clauses = lappend(clauses, info->clause);
+    }
+    return clauses;
+}
+
+// SELECT columns FROM table WHERE clauses, as a query tree of its own.
+Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses)
+{
+    RangeTblEntry *table = copy_node(rte);
+    table->securityQuals = NIL; // they are among the clauses
+    table->inFromCl = true;
+    table->lateral = false;
+
+    Query *query = make_select_from(table, make_conjunction((List *)copy_node(clauses)));
+    ListCell *cell;
+    foreach (cell, columns) {
+        int number = foreach_current_index(cell) + 1;
+        query->targetList =
+            lappend(query->targetList, makeTargetEntry((Expr *)copy_node((Node *)lfirst(cell)),
+                                                       number, psprintf("c%d", number), false));
+    }
+    ChangeVarNodes((Node *)query, rti, 1, 0);
+    return query;
+}
+
+// The table's columns that the plan node's output and its own conditions need. The planner may
+// still replace the output by another one made of the relation's target. Columns of other tables
+// (LATERAL) are parameters by then.
+List *needed_columns(RelOptInfo *rel, List *tlist, List *local_clauses)
+{
+    List *columns = NIL;
+    int flags = PVC_RECURSE_PLACEHOLDERS | PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS;
+    List *vars = pull_var_clause((Node *)tlist, flags);
+    vars = list_concat(vars, pull_var_clause((Node *)rel->reltarget->exprs, flags));
+    vars = list_concat(vars, pull_var_clause((Node *)local_clauses, flags));
+    ListCell *cell;
+    foreach (cell, vars)
+        if ((Index)((Var *)lfirst(cell))->varno == rel->relid)
+            columns = list_append_unique(columns, lfirst(cell));
+    return columns;
+}
+
+List *make_scan_tlist(List *columns)
+{
+    List *tlist = NIL;
+    ListCell *cell;
+    foreach (cell, columns)
+        tlist = lappend(tlist, makeTargetEntry((Expr *)lfirst(cell),
+                                               foreach_current_index(cell) + 1, nullptr, false));
+    return tlist;
+}
+
+// Conditions that the shard does not apply; `clauses` are bare once the plan is made.
+List *remaining_clauses(PlannerInfo *root, List *infos, List *shipped)
+{
+    List *remaining = NIL;
+    ListCell *cell;
+    foreach (cell, infos) {
+        RestrictInfo *info = (RestrictInfo *)lfirst(cell);
+        if (!info->pseudoconstant && !list_member_ptr(shipped, info->clause))
+            remaining = lappend(remaining, info->clause);
+    }
+    return remaining;
+}
+
+// The filter as a condition; its keys are a parameter that the executor fills in.
+Expr *make_filter_clause(const KeyFilter *filter)
+{
+    Param *keys = makeNode(Param);
+    keys->paramkind = PARAM_EXTERN;
+    keys->paramid = keys_param_id;
+    keys->paramtype = get_array_type(filter->type);
+    keys->paramtypmod = -1;
+    keys->paramcollid = exprCollation((Node *)filter->key);
+    keys->location = -1;
+
+    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
+    clause->opno = filter->op;
+    clause->opfuncid = get_opcode(filter->op);
+    clause->useOr = true;
+    clause->inputcollid = filter->collation;
+    clause->args = list_make2(copy_node((Node *)filter->column), keys);
+    clause->location = -1;
+    return (Expr *)clause;
+}
+
+// Makes the statement that reads the columns of the rows that satisfy the clauses. *values receives
+// the expressions of the plan node's custom_exprs.
+Route *make_scan_route(PlannerInfo *root, RelOptInfo *rel, double rows, List *columns,
+                       List *clauses, List **values)
+{
+    Query *query =
+        make_scan_query(planner_rt_fetch(rel->relid, root), rel->relid, columns, clauses);
+    Shipping shipping = {};
+    ship_query(query, &shipping);
+    if (shipping.refusal != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a table's rows cannot be read from its shards"),
+                        errdetail("%s", shipping.refusal)));
+    MarkedRows marked = apply_marks(query, &shipping);
+    KeyAnalysis analysis = analyze_keys(query);
+    Route *route = compile_route(query, shipping, analysis, values);
+    route->tier = Tier::Pull;
+    use_marks(route, marked, values);
+    route->binary_results = columns_travel_in_binary(make_scan_tlist(columns));
+    route->is_bulk = route->binary_results && goes_to_many(route) && route->place_shard == 0 &&
+                     rows >= bulk_rows;
+    return route;
+}
+
+// The statement with the filter in front, and the one without for the case of too many keys.
+void filter_route(PlannerInfo *root, CustomScan *scan, Route *filtered, List *values,
+                  KeyFilter *filter)
+{
+    if (filter->source < 0)
+        filter->source = assign_special_exec_param(root);
+    filtered->key_source = filter->source;
+    filtered->statement_id = 0; // the shard plans it by the keys that come
+    Route *whole = (Route *)linitial(scan->custom_private);
+    whole->first_value = list_length(values);
+    scan->custom_private = list_make2(filtered, whole);
+    scan->custom_exprs = list_concat(values, scan->custom_exprs);
+    // Values that nobody reads: by these the executor knows that the rows change.
+    ListCell *cell;
+    foreach (cell, filter->rounds) {
+        Param *round = makeNode(Param);
+        round->paramkind = PARAM_EXEC;
+        round->paramid = lfirst_int(cell);
+        round->paramtype = INTERNALOID;
+        round->paramtypmod = -1;
+        round->location = -1;
+        scan->custom_exprs = lappend(scan->custom_exprs, round);
+    }
+}
+
+extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+                                 List *clauses, List *)
+{
+    const TableScan *table = (const TableScan *)linitial(path->custom_private);
+    List *local = remaining_clauses(root, clauses, table->clauses);
+    List *columns = needed_columns(rel, tlist, local);
+
+    CustomScan *scan = makeNode(CustomScan);
+    scan->scan.plan.targetlist = tlist;
+    scan->scan.plan.qual = local;
+    scan->flags = path->flags;
+    scan->custom_scan_tlist = make_scan_tlist(columns);
+    scan->custom_relids = bms_make_singleton(rel->relid);
+    scan->methods = GetCustomScanMethods(route_scan_name, false);
+    Route *route =
+        make_scan_route(root, rel, rel->rows, columns, table->clauses, &scan->custom_exprs);
+    scan->custom_private = list_make1(route);
+    if (table->filter != nullptr) {
+        List *reduced = lappend(list_copy(table->clauses), make_filter_clause(table->filter));
+        List *values = NIL;
+        route = make_scan_route(root, rel, path->path.rows, columns, reduced, &values);
+        filter_route(root, scan, route, values, table->filter);
+    }
+    note_route(route);
+    return (Plan *)scan;
+}
+
+CustomPathMethods table_scan_methods = {"shardwise table scan", plan_table_scan, nullptr};
+
+} // namespace
+
+CustomPath *make_remote_path(PlannerInfo *root, RelOptInfo *rel, const CustomPathMethods *methods,
+                             void *details)
+{
+    CustomPath *path = makeNode(CustomPath);
+    path->path.pathtype = T_CustomScan;
+    path->path.parent = rel;
+    path->path.pathtarget = rel->reltarget;
+    path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+    path->path.rows = rel->rows;
+    path->path.startup_cost = cost_of_start;
+    path->path.total_cost = cost_of_start + cost_of_row * rel->rows;
+    path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+    path->custom_private = list_make1(details);
+    path->methods = methods;
+    return path;
+}
+
+CustomPath *make_table_path(PlannerInfo *root, RelOptInfo *rel)
+{
+    TableScan *scan = (TableScan *)palloc0(sizeof(TableScan));
+    scan->clauses = shipped_clauses(root, rel);
+    return make_remote_path(root, rel, &table_scan_methods, scan);
+}
+
+CustomPath *make_filtered_path(const CustomPath *path, KeyFilter *filter, double rows)
+{
+    TableScan *scan = (TableScan *)palloc0(sizeof(TableScan));
+    *scan = *(const TableScan *)linitial(path->custom_private);
+    scan->filter = filter;
+    CustomPath *filtered = makeNode(CustomPath);
+    *filtered = *path;
+    filtered->path.rows = rows;
+    filtered->custom_private = list_make1(scan);
+    return filtered;
+}
+
+CustomPath *find_table_path(const RelOptInfo *rel)
+{
+    if (list_length(rel->pathlist) != 1)
+        return nullptr;
+    CustomPath *path = (CustomPath *)linitial(rel->pathlist);
+    return IsA(path, CustomPath) && path->methods == &table_scan_methods ? path : nullptr;
+}
+
+bool filter_ships(PlannerInfo *root, const KeyFilter *filter)
+{
+    Oid array = get_array_type(filter->type);
+    Oid left, right;
+    op_input_types(filter->op, &left, &right);
+    // Types of users have other Oids on each server, and their values' meaning may be the router's.
+    if (!OidIsValid(array) || array >= FirstNormalObjectId || right != filter->type ||
+        is_registry_type(right) || !op_strict(filter->op))
+        return false;
+    // The shard compares by the column's collation: what is equal by bytes is equal there, too.
+    if (OidIsValid(filter->collation) && !get_collation_isdeterministic(filter->collation))
+        return false;
+    Node *clause = (Node *)make_filter_clause(filter);
+    return !has_executor_param(clause, nullptr) && !contain_volatile_functions(clause) &&
+           expression_ships(root->parse, clause);
+}
+
+} // namespace shardwise

@@ -1,0 +1,55 @@
+// The scan of a table whose rows are on the shards, in a plan that PostgreSQL's planner makes: one
+// statement that carries the columns needed and all conditions that a shard may apply.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/route.hpp"
+
+extern "C" {
+#include "nodes/extensible.h"
+#include "nodes/pathnodes.h"
+}
+
+namespace shardwise
+{
+
+// The Param that stands for the keys which a scan is reduced to.
+constexpr int keys_param_id = (1 << 23) + 1;
+
+// What a round trip, a row and a key on the wire cost, in the planner's units.
+constexpr double cost_of_start = 100;
+constexpr double cost_of_row = 0.05;
+constexpr double cost_of_filter = 25; // the statement is another one each time
+constexpr double cost_of_key = 0.15;  // shards read it, plan with it and look rows up by it
+
+// A condition `column op ANY (keys)` whose keys are those of another relation's rows, collected
+// while the plan runs.
+struct KeyFilter {
+    Expr *column; // over the table
+    Expr *key;    // over the other relation's rows
+    Oid op;       // column op sent key
+    Oid type;     // of the keys that are sent: the column's, or one that is compared alike
+    Oid collation;
+    List *rounds;  // int: the executor's parameters that change when the keys do
+    Oid key_equal; // functions that tell the other relation's keys apart
+    Oid key_hash;
+    int source; // executor's parameter that leads to the node which collects; -1: not given yet
+};
+
+// Makes a path of a relation whose plan is made by `methods`; `details` become its custom_private.
+CustomPath *make_remote_path(PlannerInfo *root, RelOptInfo *rel, const CustomPathMethods *methods,
+                             void *details);
+
+// Makes the path that scans a table on its shards.
+CustomPath *make_table_path(PlannerInfo *root, RelOptInfo *rel);
+
+// The same, reduced to the rows that a filter leaves.
+CustomPath *make_filtered_path(const CustomPath *path, KeyFilter *filter, double rows);
+
+// The relation's path if it is a scan of a table on its shards; nullptr for all other relations.
+CustomPath *find_table_path(const RelOptInfo *rel);
+
+// True if the shards can apply the filter, so that it drops no row which `op` finds equal to a key.
+bool filter_ships(PlannerInfo *root, const KeyFilter *filter);
+
+} // namespace shardwise
