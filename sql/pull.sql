@@ -34,5 +34,12 @@ RESET shardwise.join_reduction;
 EXPLAIN (COSTS OFF) WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT count(*) FROM r;
 WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT depth, count(*) FROM r GROUP BY depth ORDER BY depth;
 
-DROP TABLE parcel, visit, visits;
+-- A partitioned table is one scan; the shards prune its partitions.
+CREATE TABLE mail (id int NOT NULL, day date) PARTITION BY RANGE (day);
+CREATE TABLE mail_one PARTITION OF mail FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE mail_two PARTITION OF mail FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+SELECT shardwise.distribute_table('mail', 'id');
+EXPLAIN (COSTS OFF) SELECT count(*) FROM mail m JOIN visit v ON v.id = m.id + 1 WHERE m.day > '2025-01-15';
+
+DROP TABLE mail, parcel, visit, visits;
 SELECT shardwise.remove_shard('p1'), shardwise.remove_shard('p2'), shardwise.remove_shard('p3');

@@ -7,6 +7,7 @@
 #include "planner/table_size.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -85,6 +86,18 @@ extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path
 
 CustomPathMethods rows_scan_methods = {"shardwise rows scan", plan_rows_scan, nullptr};
 
+// The Oid that a row of a partitioned table shows is the partition's on the router: then each
+// partition is a scan.
+bool reads_tableoid(const RelOptInfo *rel)
+{
+    if (!bms_is_empty(rel->attr_needed[TableOidAttributeNumber - rel->min_attr]))
+        return true;
+    Bitmapset *columns = nullptr;
+    pull_varattnos((Node *)extract_actual_clauses(rel->baserestrictinfo, false), rel->relid,
+                   &columns);
+    return bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
 extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
                                        RangeTblEntry *rte)
 {
@@ -101,8 +114,11 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
         replace_paths(rel, path);
         return;
     }
-    if (rte->rtekind != RTE_RELATION || (rte->inh && rte->relkind == RELKIND_PARTITIONED_TABLE) ||
-        !extension_exists() || find_table(rte->relid) == nullptr || IS_DUMMY_REL(rel))
+    if (rte->rtekind != RTE_RELATION || !extension_exists() || find_table(rte->relid) == nullptr ||
+        IS_DUMMY_REL(rel))
+        return;
+    // The shards have the same partitions, and leave out what they need not read.
+    if (rte->inh && rte->relkind == RELKIND_PARTITIONED_TABLE && reads_tableoid(rel))
         return;
     replace_paths(rel, make_table_path(root, rel));
 }

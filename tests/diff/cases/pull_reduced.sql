@@ -79,6 +79,17 @@ SELECT a.id, b.id FROM everything a JOIN everything b ON a.jb = b.jb AND a.inet 
 SELECT a.id, b.id FROM everything a JOIN everything b ON a.rc = b.rc ORDER BY 1, 2;
 SELECT p.code, t.id FROM by_pair p JOIN by_tenant t ON t.id = p.tenant WHERE p.code = 'code 3' ORDER BY 1, 2;
 SELECT f.note, i.name FROM few f JOIN items i ON i.item_id = f.a ORDER BY 1;
+-- A partitioned table is read as one.
+SELECT f.note, e.* FROM few f JOIN events e ON e.id = f.a ORDER BY e.id, f.note;
+SELECT f.note, e.at FROM few f LEFT JOIN events e ON e.tenant = f.a AND e.at < '2025-02-01' ORDER BY 1, 2;
+SELECT f.note, e, e.tableoid::regclass FROM few f JOIN events e ON e.id = f.a ORDER BY e.id, f.note;
+SELECT f.note, e FROM few f JOIN events e ON e.id = f.a ORDER BY e.id, f.note;
+SELECT count(*) FROM few f JOIN events e ON e.id = f.a WHERE e.tableoid = 'events_january'::regclass;
+SELECT count(*) FROM few f JOIN events e ON e.id = f.a WHERE e.at > '2026-01-01';
+SELECT count(*) FROM few f JOIN ONLY events e ON e.id = f.a;
+SELECT f.note, e.kind FROM few f JOIN events_january e ON e.id = f.a ORDER BY 1, 2;
+SELECT e.kind, count(*) FROM events e JOIN wide w ON w.k = e.id GROUP BY 1 ORDER BY 1;
+SELECT a.id, b.id FROM events a LEFT JOIN events b ON b.id = a.id + 20 AND b.at >= '2025-02-10' ORDER BY 1, 2;
 -- More keys than fit a single small statement; distributed on both sides.
 SELECT count(*), sum(w.id) FROM many x JOIN wide w ON w.id = x.k;
 SELECT count(*), sum(w.id) FROM many x JOIN wide w ON w.k = x.k WHERE x.id % 2 = 0;
@@ -105,6 +116,10 @@ SELECT id, txt FROM wide WHERE txt IN ('six', 'new') ORDER BY 1;
 DELETE FROM wide w USING few f WHERE w.id = f.b;
 SELECT count(*), sum(id) FROM wide;
 SELECT w.id FROM wide w JOIN few f ON w.k = f.a WHERE f.note = 'six' ORDER BY 1 FOR UPDATE OF w;
+UPDATE events e SET kind = f.note FROM few f WHERE e.id = f.a RETURNING e.id, e.kind;
+DELETE FROM events e USING few f WHERE e.id = f.s AND e.at > '2025-01-12';
+SELECT e.id, f.note FROM events e JOIN few f ON f.a = e.id ORDER BY 1, 2 FOR UPDATE OF e;
+SELECT count(*), sum(id) FROM events;
 SAVEPOINT a;
 SELECT f.note, 1 / (w.id - w.id) FROM few f JOIN wide w ON w.k = f.a;
 ROLLBACK TO a;
