@@ -90,10 +90,75 @@ static void name_excluded_apart(Query *query)
     }
 }
 
+struct WholeRows {
+    int depth;
+    Bitmapset *varnos;
+};
+
+static bool find_whole_rows(Node *node, void *context)
+{
+    WholeRows *rows = (WholeRows *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var)) {
+        const Var *var = (const Var *)node;
+        if ((int)var->varlevelsup == rows->depth && var->varattno == 0)
+            rows->varnos = bms_add_member(rows->varnos, var->varno);
+        return false;
+    }
+    if (IsA(node, Query)) {
+        rows->depth++;
+        query_tree_walker((Query *)node, (bool (*)())find_whole_rows, context,
+                          QTW_IGNORE_JOINALIASES);
+        rows->depth--;
+        return false;
+    }
+    return expression_tree_walker(node, (bool (*)())find_whole_rows, context);
+}
+
+static void unname_join_tree(const Query *query, Node *item)
+{
+    ListCell *cell;
+    if (IsA(item, FromExpr)) {
+        foreach (cell, ((FromExpr *)item)->fromlist)
+            unname_join_tree(query, (Node *)lfirst(cell));
+    } else if (IsA(item, JoinExpr)) {
+        JoinExpr *join = (JoinExpr *)item;
+        if (rt_fetch(join->rtindex, query->rtable)->alias == nullptr)
+            join->alias = nullptr;
+        unname_join_tree(query, join->larg);
+        unname_join_tree(query, join->rarg);
+    }
+}
+
+// A join's own name hides those of its tables, which expressions made by the planner use. Takes it
+// away, at all levels, unless the join is used as a row.
+static bool unname_joins(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())unname_joins, context);
+    Query *query = (Query *)node;
+    WholeRows rows = {0, nullptr};
+    query_tree_walker(query, (bool (*)())find_whole_rows, &rows, QTW_IGNORE_JOINALIASES);
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_JOIN &&
+            !bms_is_member(foreach_current_index(cell) + 1, rows.varnos))
+            rte->alias = nullptr;
+    }
+    if (query->jointree != nullptr)
+        unname_join_tree(query, (Node *)query->jointree);
+    return query_tree_walker(query, (bool (*)())unname_joins, context, 0);
+}
+
 char *deparse_query(Query *query)
 {
     name_output_apart(query);
     name_excluded_apart(query);
+    unname_joins((Node *)query, nullptr);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
     // needs no care: transaction abort resets both.

@@ -255,6 +255,20 @@ void keep_assignment_sources(Maker *maker, MergeAction *merge)
     }
 }
 
+// INSERT DEFAULT VALUES without any default: NULL in a column, as SQL wants one to be named.
+List *assign_null(Maker *maker)
+{
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (!column->attisdropped && column->attgenerated == '\0')
+            return list_make1(assign(
+                i + 1, add_column(maker, (Expr *)makeNullConst(column->atttypid, column->atttypmod,
+                                                               column->attcollation))));
+    }
+    return NIL;
+}
+
 ModifyAction *make_merge_action(Maker *maker, MergeAction *merge, int number)
 {
     ModifyAction *action = make_action(merge->commandType);
@@ -276,6 +290,8 @@ ModifyAction *make_merge_action(Maker *maker, MergeAction *merge, int number)
             assign(entry->resno, add_column(maker, value_of_action(maker, number, entry->expr))));
     }
     if (merge->commandType == CMD_INSERT) {
+        if (assignments == NIL)
+            assignments = assign_null(maker);
         set_key(maker, action, assignments);
         action->statement =
             add_statement(maker, build_batch_insert(&maker->write, assignments, true));

@@ -1,6 +1,7 @@
 #include "planner/shipping.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 #include "pg/types.hpp"
 #include "planner/tableoid.hpp"
 
@@ -273,6 +274,29 @@ bool names_partition(Node *node, List *queries)
     return is_partition_oid(arg, queries);
 }
 
+bool assigns_part(const Node *node)
+{
+    while (node != nullptr && IsA(node, CoerceToDomain))
+        node = (const Node *)((const CoerceToDomain *)node)->arg;
+    return node != nullptr &&
+           (IsA(node, FieldStore) || (IsA(node, SubscriptingRef) &&
+                                      ((const SubscriptingRef *)node)->refassgnexpr != nullptr));
+}
+
+// SQL can say it of one part of a column (SET a[1] = ...), in an UPDATE or for a single new row.
+// Several parts have become one expression.
+bool part_has_sql(Query *query, const Node *node)
+{
+    if (query->commandType == CMD_SELECT ||
+        (query->commandType == CMD_INSERT && find_insert_source(query) > 0))
+        return false;
+    if (IsA(node, FieldStore))
+        return list_length(((const FieldStore *)node)->newvals) == 1 &&
+               !assigns_part((const Node *)((const FieldStore *)node)->arg);
+    return IsA(node, CoerceToDomain) ||
+           !assigns_part((const Node *)((const SubscriptingRef *)node)->refexpr);
+}
+
 void ship_level(Query *query, Shipper *parent);
 
 Node *ship_mutator(Node *node, void *context)
@@ -287,10 +311,7 @@ Node *ship_mutator(Node *node, void *context)
     }
     if (names_partition(node, shipper->queries))
         refuse(shipper, pstrdup("The router alone knows the name of a row's partition."));
-    // Assignments to parts of a value have no form in SQL but that of SET.
-    if ((IsA(node, FieldStore) ||
-         (IsA(node, SubscriptingRef) && ((SubscriptingRef *)node)->refassgnexpr != nullptr)) &&
-        ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)
+    if (assigns_part(node) && !part_has_sql((Query *)linitial(shipper->queries), node))
         refuse(shipper, pstrdup("A part of a column is assigned."));
     if (IsA(node, Param) && ((Param *)node)->paramkind == PARAM_MULTIEXPR &&
         ((Query *)linitial(shipper->queries))->commandType == CMD_SELECT)

@@ -238,6 +238,9 @@ bool add_keys(Cut *cut)
         if (!part->takes_values)
             continue;
         add_values(cut, part);
+        // Of a constant: without a key to group by, shards without rows would have a value as well.
+        if (part->values == nullptr && cut->ngroups == 0)
+            return false;
         value_sets = add_set(value_sets, part->values);
     }
     // With one set, the partials may as well come with its values: fewer groups.

@@ -1,5 +1,7 @@
 #include "planner/subquery_order.hpp"
 
+#include "planner/subquery_outputs.hpp"
+
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -91,10 +93,12 @@ bool inherit_order(Query *query)
     RangeTblEntry *rte = only_source(query);
     if (!is_plain(query) || rte == nullptr || rte->rtekind != RTE_SUBQUERY)
         return false;
+    int rtindex = ((RangeTblRef *)linitial(query->jointree->fromlist))->rtindex;
+    if (reads_whole_row(query, rtindex))
+        return false;
     if (rte->subquery->sortClause == NIL && !inherit_order(rte->subquery))
         return false;
 
-    int rtindex = ((RangeTblRef *)linitial(query->jointree->fromlist))->rtindex;
     show_hidden_columns(rte);
     ListCell *cell;
     foreach (cell, rte->subquery->sortClause) {

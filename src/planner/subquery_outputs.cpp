@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "nodes/bitmapset.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 }
@@ -74,10 +75,17 @@ Use find_use(Query *query, int varno)
     return use;
 }
 
+// An aggregate without GROUP BY makes one row of all, also if nobody reads it.
+bool makes_one_row(const Query *subquery, Node *expr)
+{
+    return subquery->groupClause == NIL && contain_agg_clause(expr);
+}
+
 bool output_may_go(const Query *subquery, const TargetEntry *entry)
 {
     Node *expr = (Node *)entry->expr;
-    return !entry->resjunk && entry->ressortgroupref == 0 && !IsA(expr, Var) && !IsA(expr, Const) &&
+    return !entry->resjunk && !makes_one_row(subquery, expr) && entry->ressortgroupref == 0 &&
+           !IsA(expr, Var) && !IsA(expr, Const) &&
            !(subquery->hasTargetSRFs && expression_returns_set(expr)) &&
            !contain_volatile_functions(expr);
 }
@@ -199,6 +207,11 @@ bool expose_key(Query *query, int varno, RangeTblEntry *rte)
 }
 
 } // namespace
+
+bool reads_whole_row(Query *query, int varno)
+{
+    return find_use(query, varno).whole_row;
+}
 
 void drop_unused_outputs(Query *query)
 {

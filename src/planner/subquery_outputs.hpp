@@ -6,6 +6,9 @@
 namespace shardwise
 {
 
+// Is the entry of the range table used as a row, whose columns then must stay what they are?
+bool reads_whole_row(Query *query, int varno);
+
 // Replaces what nobody reads of subqueries' output by NULL, at all levels: PostgreSQL would not
 // compute it either, and a shard that did might raise an error.
 void drop_unused_outputs(Query *query);

@@ -50,3 +50,6 @@ UPDATE invoices SET customer_id = 777 WHERE customer_id = 3;
 -- expect-refused: acts on UPDATE
 UPDATE watched SET id = id + 200;
 UPDATE everything SET id = id + 7 RETURNING *;
+-- Rows of nothing but defaults.
+MERGE INTO invoices i USING (VALUES (1)) v (id) ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES;
+MERGE INTO items i USING (VALUES (1)) v (id) ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES;

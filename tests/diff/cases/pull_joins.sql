@@ -150,3 +150,10 @@ SELECT 1 / (o.item_id - h.id) FROM orders o JOIN holes h ON h.id <> o.item_id OR
 SELECT count(*), count(k) FROM (SELECT o.customer_id AS k FROM items i LEFT JOIN orders o ON o.item_id = i.item_id + 1000) s;
 SELECT count(*), count(k) FROM (SELECT o.customer_id AS k FROM items i FULL JOIN orders o ON o.item_id = i.item_id WHERE i.item_id < 3) s;
 SELECT count(*) FROM customers c RIGHT JOIN items i ON c.customer_id = i.item_id + 1000 WHERE i.item_id IS NOT DISTINCT FROM c.customer_id;
+-- Columns read through a join's own name.
+SELECT j.k, j.v FROM (customers CROSS JOIN items) AS j (k, n, r, b, c, i, v) WHERE j.k < 3 ORDER BY 1, 2;
+SELECT j.k, j.p, l.note FROM (customers c JOIN items i ON i.item_id = c.region) AS j (k, n, r, b, c, i, p) JOIN local_notes l ON l.id = j.i ORDER BY 1, 2, 3;
+SELECT x.h, y.h FROM ((SELECT customer_id / 2 AS h FROM customers) s JOIN customers c ON s.h = c.customer_id) x, LATERAL (SELECT x.h) y (h) ORDER BY 1;
+SELECT x.c FROM (SELECT j.c FROM (customers a JOIN orders b ON a.customer_id = b.customer_id) AS j (k, n, r, c)) x WHERE x.c > 245 ORDER BY 1;
+SELECT count(j), max(j.n) FROM (customers a JOIN orders b ON a.customer_id = b.customer_id) AS j (k, n, r, c) WHERE j IS NOT NULL;
+SELECT j.k, j.v FROM (customers a FULL JOIN orders b USING (customer_id)) AS j (k, n, r, c, d, v) WHERE j.c > 245 ORDER BY 1, 2;

@@ -151,3 +151,13 @@ SELECT round(stddev(f)::numeric, 6), round(var_pop(f)::numeric, 6), round(stddev
 SELECT variance(f), stddev_pop(f), regr_sxx(f, f), regr_avgx(f, f) FROM (SELECT CASE order_id WHEN 7 THEN 'NaN' WHEN 8 THEN 'Infinity' ELSE order_id END::float8 AS f FROM orders) x;
 SELECT corr(DISTINCT round(order_id / 10), 1), round(stddev(DISTINCT item_id::float8)::numeric, 6) FROM orders;
 SELECT round(stddev(balance::float8) FILTER (WHERE region = 2)::numeric, 5), round(corr(balance, customer_id) FILTER (WHERE region > 1)::numeric, 5) FROM customers;
+-- One row, also if nobody reads what is in it.
+SELECT count(*) FROM customers c JOIN orders o USING (customer_id) CROSS JOIN (SELECT max(region) FROM customers) m;
+SELECT 1 FROM (SELECT count(*), sum(amount) FROM orders) o;
+SELECT 1 FROM (SELECT count(*) FROM orders GROUP BY GROUPING SETS ((), ())) o;
+SELECT count(*) FROM items, (SELECT avg(amount) FROM orders HAVING true) o;
+-- Constants have no distinct value where there are no rows.
+SELECT count(DISTINCT 5), avg(DISTINCT -4), count(DISTINCT status) FROM orders WHERE amount < 0;
+SELECT max(amount), avg(DISTINCT 7), count(DISTINCT region) FROM orders JOIN customers USING (customer_id) WHERE amount < 0;
+SELECT count(DISTINCT 5), avg(DISTINCT -4), count(DISTINCT status) FROM orders;
+SELECT item_id, count(DISTINCT 5), count(DISTINCT status) FROM orders GROUP BY 1 ORDER BY 1;

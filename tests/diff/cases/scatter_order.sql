@@ -205,3 +205,9 @@ BEGIN
         RAISE EXCEPTION 'no row';
     END IF;
 END $$;
+-- A row has the columns that its subquery shows, and not those it is ordered by.
+-- ordered
+SELECT q FROM (SELECT max(amount) FROM orders GROUP BY item_id ORDER BY item_id) q;
+-- ordered
+SELECT q, row_to_json(q) FROM (SELECT name FROM customers ORDER BY customer_id DESC LIMIT 5) q;
+SELECT count(q) FROM (SELECT name FROM customers ORDER BY balance) q;
