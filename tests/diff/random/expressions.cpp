@@ -167,6 +167,26 @@ std::string Generator::key_condition(const std::vector<Key> &left, const std::ve
     return result;
 }
 
+// Two values at a time: equal, in a list, in a subquery, or before others.
+std::string Generator::row_comparison(const Scope &scope)
+{
+    Type first = random_type(), second = random_type();
+    std::string left =
+        "(" + column_or_literal(scope, first) + ", " + column_or_literal(scope, second) + ")";
+    auto row = [&] { return "(" + literal(first) + ", " + literal(second) + ")"; };
+    switch (choices_.below(4)) {
+    case 0:
+        return left + " = " + row();
+    case 1:
+        return left + choices_.one_of({" IN (", " NOT IN ("}) + row() + ", " + row() + ")";
+    case 2:
+        return left + choices_.one_of({" < ", " >= "}) + row();
+    default:
+        return left + choices_.one_of({" IN (", " NOT IN ("}) +
+               select({first, second}, &scope, 0, true).sql + ")";
+    }
+}
+
 std::string Generator::comparison(const Scope &scope, int depth)
 {
     if (scope.outer != nullptr && choices_.chance(25)) {
@@ -174,6 +194,9 @@ std::string Generator::comparison(const Scope &scope, int depth)
         if (!same_key.empty()) {
             return same_key;
         }
+    }
+    if (choices_.chance(5)) {
+        return row_comparison(scope);
     }
     Type type = random_type();
     std::string left = column_or_literal(scope, type);
@@ -299,6 +322,27 @@ std::string Generator::aggregate(const Scope &scope, Type type, bool keeps_scale
     return type == Type::Num && !keeps_scale ? call + "::numeric(40,2)" : call;
 }
 
+// A window's frame, which may ask for an order of its own.
+std::string Generator::frame(const Scope &scope, std::string *order)
+{
+    std::string bounds = choices_.one_of({" BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+                                          " BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING",
+                                          " BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"});
+    std::string excluded = choices_.one_of({"", "", " EXCLUDE TIES", " EXCLUDE GROUP"});
+    if (!numbers_rows_ && choices_.chance(30)) {
+        numbers_rows_ = true;
+        for (const Column &column : scope.columns) {
+            *order += ", " + column.name;
+        }
+        return " ROWS" + bounds;
+    }
+    if (choices_.chance(50)) {
+        return " GROUPS" + bounds + excluded;
+    }
+    *order = "ORDER BY " + column_or_literal(scope, Type::Int) + choices_.one_of({"", " DESC"});
+    return " RANGE" + bounds + excluded;
+}
+
 std::string Generator::window(const Scope &scope, Type type)
 {
     std::string partition =
@@ -315,6 +359,14 @@ std::string Generator::window(const Scope &scope, Type type)
             order += ", " + column.name;
         }
         return "row_number() OVER (" + partition + order + ")";
+    }
+    if (choices_.chance(20)) {
+        std::string rows = frame(scope, &order);
+        std::string name = type == Type::Big ? "sum(" : type == Type::Bool ? "bool_and(" : "max(";
+        if (type != Type::Uuid) {
+            return name + column_or_literal(scope, type == Type::Big ? Type::Int : type) +
+                   ") OVER (" + partition + order + rows + ")";
+        }
     }
     if (!numbers_rows_ && choices_.chance(30)) {
         numbers_rows_ = true;

@@ -20,4 +20,8 @@ struct RandomQuery {
 
 RandomQuery make_query(Choices &choices, const Schema &schema);
 
+// A random INSERT, UPDATE, DELETE, MERGE or several in one statement, whose effect and RETURNING
+// do not depend on the order of rows; now and then a SELECT.
+RandomQuery make_write(Choices &choices, const Schema &schema);
+
 } // namespace shardwise::random_queries

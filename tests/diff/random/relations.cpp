@@ -1,5 +1,7 @@
 #include "generator.hpp"
 
+#include <map>
+
 namespace shardwise::random_queries
 {
 
@@ -38,7 +40,7 @@ std::string column_list(size_t count)
 Relation Generator::table(const std::string &alias)
 {
     const Table &table = choices_.one_of(schema_.tables);
-    Relation relation = {table.name + " " + alias, qualified(alias, table.columns)};
+    Relation relation = {table.name + " " + alias, qualified(alias, table.columns), {}, true};
     if (!table.key.empty()) {
         relation.keys.push_back(qualified(alias, table.key));
     }
@@ -153,9 +155,20 @@ Relation Generator::relation(const Scope *outer, int depth)
         }
         return relation;
     }
-    std::string alias = next_alias();
-    return {"generate_series(1, " + std::to_string(choices_.between(1, 6)) + ") " + alias + " (c1)",
-            numbered(alias, {Type::Int})};
+    return function_call(nullptr);
+}
+
+// A function in FROM; of columns beside it, if there are any `around`.
+Relation Generator::function_call(const Scope *around)
+{
+    std::string alias = next_alias(), number = std::to_string(choices_.between(1, 6));
+    if (around != nullptr) {
+        number = "least(" + column_or_literal(*around, Type::Int) + ", " + number + ")";
+    }
+    std::string call = choices_.chance(60) ? "generate_series(1, " + number + ")"
+                                           : "unnest(ARRAY[" + number + ", " +
+                                                 std::to_string(choices_.between(0, 9)) + "])";
+    return {call + " " + alias + " (c1)", numbered(alias, {Type::Int})};
 }
 
 std::string Generator::join_condition(const Relation &left, const Relation &right,
@@ -191,14 +204,22 @@ std::string Generator::join(Relation *left, const Scope *outer, int depth)
     bool may_be_lateral = kind == "JOIN" || kind == "LEFT JOIN" || kind == "CROSS JOIN";
     Scope around = {left->columns, outer, left->keys};
     Relation right = may_be_lateral && depth > 0 && choices_.chance(10)
-                         ? choices_.chance(50) ? subquery(&around, depth, true)
-                                               : keyed_subquery(&around, depth, true)
+                         ? choices_.chance(15)   ? function_call(&around)
+                           : choices_.chance(50) ? subquery(&around, depth, true)
+                                                 : keyed_subquery(&around, depth, true)
                          : relation(outer, depth);
     Scope both = {left->columns, outer};
     both.columns.insert(both.columns.end(), right.columns.begin(), right.columns.end());
 
     std::string sql = " " + kind + " " + right.sql;
-    if (kind != "CROSS JOIN") {
+    bool has_same_names = left->is_table && right.is_table;
+    left->is_table = false;
+    if (has_same_names && kind != "CROSS JOIN" && choices_.chance(12)) {
+        // Of these every table has one.
+        bool same_keys = left->columns[0].type == right.columns[0].type;
+        sql += same_keys && choices_.chance(70) ? " USING (k)"
+                                                : choices_.one_of({" USING (i)", " USING (t, i)"});
+    } else if (kind != "CROSS JOIN") {
         sql += " ON " + join_condition(*left, right, both, is_full);
     }
     left->columns = both.columns;
@@ -213,7 +234,28 @@ Relation Generator::from_clause(const Scope *outer, int depth)
     for (int i = 0; i < joins; i++) {
         from.sql += join(&from, outer, depth);
     }
-    return from;
+    bool merges_columns = from.sql.find(" USING (") != std::string::npos;
+    return joins > 0 && !merges_columns && choices_.chance(8) ? renamed(from) : from;
+}
+
+// A join under a name of its own, which hides those of its parts.
+Relation Generator::renamed(const Relation &join)
+{
+    std::string alias = next_alias();
+    Relation result = {"(" + join.sql + ") " + alias + column_list(join.columns.size()), {}};
+    std::map<std::string, Column> names;
+    for (const Column &column : join.columns) {
+        std::string name = alias + ".c" + std::to_string(result.columns.size() + 1);
+        result.columns.push_back({name, column.type});
+        names[column.name] = result.columns.back();
+    }
+    for (const Key &key : join.keys) {
+        Key &renamed_key = result.keys.emplace_back();
+        for (const Column &column : key) {
+            renamed_key.push_back(names[column.name]);
+        }
+    }
+    return result;
 }
 
 std::string Generator::cte(int number)

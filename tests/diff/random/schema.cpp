@@ -1,6 +1,7 @@
 #include "schema.hpp"
 
 #include <array>
+#include <set>
 
 namespace shardwise::random_queries
 {
@@ -66,22 +67,82 @@ Table make_table(Choices &choices, const std::string &name, const std::vector<Ty
     return table;
 }
 
-void define(Choices &choices, Table &table)
+bool holds(const std::vector<Column> &columns, const Column &wanted)
 {
-    std::string columns;
-    for (const Column &column : table.columns) {
-        columns += (columns.empty() ? "" : ", ") + column.name + " " + type_name(column.type);
-        for (const Column &key : table.key) {
-            columns += key.name == column.name ? " NOT NULL" : "";
+    for (const Column &column : columns) {
+        if (column.name == wanted.name) {
+            return true;
         }
     }
+    return false;
+}
+
+// Unique keys, and columns that PostgreSQL fills in.
+void prepare_for_writes(Choices &choices, Table &table)
+{
+    if (table.is_reference || choices.chance(60)) {
+        table.unique = table.key;
+        if (!table.is_reference && choices.chance(20)) {
+            table.unique.push_back({"i", Type::Int});
+        }
+    }
+    if (choices.chance(20)) {
+        table.columns.push_back({"g", Type::Int, true});
+    }
+}
+
+std::string column_definition(Choices &choices, const Table &table, const Column &column,
+                              Purpose purpose)
+{
+    std::string definition = column.name + " " + type_name(column.type);
+    if (column.is_generated) {
+        return definition + " GENERATED ALWAYS AS (i * 2) STORED";
+    }
+    if (holds(table.key, column) || holds(table.unique, column)) {
+        definition += " NOT NULL";
+    } else if (purpose == Purpose::Writes && choices.chance(20)) {
+        definition += " DEFAULT " + make_literal(choices, column.type);
+    }
+    return definition;
+}
+
+// Two partitions, by a key column or by one that rows change.
+std::string make_partitions(Choices &choices, const Table &table, std::string *clause)
+{
+    bool by_value = table.unique.empty() && choices.chance(50);
+    const std::string &column = by_value ? "i" : table.key[0].name;
+    *clause = " PARTITION BY " + std::string(by_value ? "RANGE" : "HASH") + " (" + column + ")";
+    std::string first = "; CREATE TABLE " + table.name + "_a PARTITION OF " + table.name,
+                second = "; CREATE TABLE " + table.name + "_b PARTITION OF " + table.name;
+    return by_value ? first + " FOR VALUES FROM (MINVALUE) TO (6)" + second + " DEFAULT"
+                    : first + " FOR VALUES WITH (MODULUS 2, REMAINDER 0)" + second +
+                          " FOR VALUES WITH (MODULUS 2, REMAINDER 1)";
+}
+
+void define(Choices &choices, Table &table, Purpose purpose)
+{
+    std::string columns, unique, partitioning;
+    for (const Column &column : table.columns) {
+        columns +=
+            (columns.empty() ? "" : ", ") + column_definition(choices, table, column, purpose);
+    }
+    for (const Column &column : table.unique) {
+        unique += (unique.empty() ? "" : ", ") + column.name;
+    }
+    if (!unique.empty()) {
+        columns += (table.is_reference || choices.chance(70) ? ", PRIMARY KEY (" : ", UNIQUE (") +
+                   unique + ")";
+    }
+    std::string partitions =
+        choices.chance(12) ? make_partitions(choices, table, &partitioning) : "";
     // A column that is gone leaves a hole in the numbers of the others.
     if (choices.chance(20)) {
-        table.definition = "CREATE TABLE " + table.name + " (gone int, " + columns +
-                           "); ALTER TABLE " + table.name + " DROP COLUMN gone";
+        table.definition = "CREATE TABLE " + table.name + " (gone int, " + columns + ")" +
+                           partitioning + "; ALTER TABLE " + table.name + " DROP COLUMN gone";
     } else {
-        table.definition = "CREATE TABLE " + table.name + " (" + columns + ")";
+        table.definition = "CREATE TABLE " + table.name + " (" + columns + ")" + partitioning;
     }
+    table.definition += partitions;
     if (choices.chance(40)) {
         table.definition += "; CREATE INDEX ON " + table.name + " (i)";
     }
@@ -89,16 +150,24 @@ void define(Choices &choices, Table &table)
 
 void fill(Choices &choices, Table &table)
 {
+    std::set<std::string> seen;
     int count = choices.chance(10) ? 0 : choices.between(5, 60);
     for (int i = 0; i < count; i++) {
-        std::string row;
-        for (size_t c = 0; c < table.columns.size(); c++) {
-            bool is_null = c >= table.key.size() && choices.chance(12);
-            row += (c == 0 ? "(" : ", ") +
-                   (is_null ? "NULL" : make_literal(choices, table.columns[c].type));
+        std::string row, unique;
+        for (const Column &column : table.columns) {
+            bool may_be_null = !holds(table.key, column) && !holds(table.unique, column);
+            std::string value = column.is_generated ? "DEFAULT"
+                                : may_be_null && choices.chance(12)
+                                    ? "NULL"
+                                    : make_literal(choices, column.type);
+            row += (row.empty() ? "(" : ", ") + value;
+            unique += holds(table.unique, column) ? value + "," : "";
+        }
+        if (!table.unique.empty() && !seen.insert(unique).second) {
+            continue;
         }
         table.rows.push_back(row + ")");
-        if (choices.chance(8)) {
+        if (table.unique.empty() && choices.chance(8)) {
             table.rows.push_back(table.rows.back());
         }
     }
@@ -148,6 +217,27 @@ void add_distributed(Choices &choices, Schema &schema)
     }
 }
 
+// A view that writes may go through, and one that joins.
+void add_views(Choices &choices, Schema &schema)
+{
+    Table simple = choices.one_of(schema.tables);
+    simple.definition = "CREATE VIEW v0 AS SELECT * FROM " + simple.name +
+                        choices.one_of({"", " WHERE i > 2", " WHERE t <> 'b' WITH CHECK OPTION"});
+    simple.name = "v0";
+    Table joined;
+    joined.name = "v1";
+    joined.columns = {{"k", schema.tables[0].key[0].type}, {"i", Type::Int}, {"t", Type::Text}};
+    joined.definition = "CREATE VIEW v1 AS SELECT a.k, b.i, a.t FROM t0 a " +
+                        choices.one_of({"", "LEFT "}) + "JOIN t1 b ON a.k = b.k";
+    for (Table *view : {&simple, &joined}) {
+        view->is_view = true;
+        view->is_reference = false;
+        view->rows.clear();
+        view->distribution.clear();
+        schema.tables.push_back(*view);
+    }
+}
+
 } // namespace
 
 const char *type_name(Type type)
@@ -194,22 +284,28 @@ std::string make_literal(Choices &choices, Type type)
     return "NULL";
 }
 
-Schema make_schema(Choices &choices, int number)
+Schema make_schema(Choices &choices, int number, Purpose purpose)
 {
     Schema schema;
-    schema.name = "random_" + std::to_string(number);
+    schema.name =
+        (purpose == Purpose::Reads ? "random_" : "random_writes_") + std::to_string(number);
     add_distributed(choices, schema);
     for (const char *name : {"r0", "r1"}) {
         Table table = make_table(choices, name, {name[1] == '0' ? Type::Int : Type::Text});
+        table.is_reference = true;
         table.distribution =
             "SELECT shardwise.create_reference_table(" + quoted(schema.name + "." + name) + ")";
         schema.tables.push_back(table);
     }
     schema.tables.push_back(make_table(choices, "l0", {Type::Int}));
     for (Table &table : schema.tables) {
-        define(choices, table);
+        if (purpose == Purpose::Writes) {
+            prepare_for_writes(choices, table);
+        }
+        define(choices, table, purpose);
         fill(choices, table);
     }
+    add_views(choices, schema);
     return schema;
 }
 

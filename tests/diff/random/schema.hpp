@@ -16,15 +16,18 @@ const char *type_name(Type type);
 struct Column {
     std::string name; // as it is written in a query, with its alias where there is one
     Type type;
+    bool is_generated = false;
 };
 
 struct Table {
     std::string name;
     std::vector<Column> columns;
-    std::vector<Column> key; // of distributed tables
+    std::vector<Column> key;    // of distributed tables
+    std::vector<Column> unique; // no two rows are equal in all of these; none: rows may repeat
     std::string definition;
     std::vector<std::string> rows; // each a VALUES list in parentheses
     std::string distribution;      // the call that spreads it; empty: stays on the router
+    bool is_reference = false, is_view = false;
 };
 
 struct Schema {
@@ -32,7 +35,10 @@ struct Schema {
     std::vector<Table> tables;
 };
 
-Schema make_schema(Choices &choices, int number);
+// What the tables are to be good for: writes want unique keys, defaults and generated columns.
+enum class Purpose { Reads, Writes };
+
+Schema make_schema(Choices &choices, int number, Purpose purpose);
 
 // A literal of the type, from a small range, so that values meet.
 std::string make_literal(Choices &choices, Type type);

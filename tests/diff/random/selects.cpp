@@ -58,6 +58,23 @@ std::string Generator::rows_select(const std::vector<Type> &types, const Scope *
            from.sql + where(scope, depth);
 }
 
+// What is computed of groups and not of rows; empty most of the time.
+std::string Generator::group_target(Type type, const std::vector<std::string> &keys)
+{
+    if (keys.empty() || !choices_.chance(12)) {
+        return "";
+    }
+    switch (type) {
+    case Type::Int:
+        return "grouping(" + keys[0] + ")";
+    case Type::Big:
+        return choices_.one_of({"(sum(count(*)) OVER ())::bigint",
+                                "rank() OVER (ORDER BY count(*))", "max(count(*)) OVER ()"});
+    default:
+        return "";
+    }
+}
+
 std::string Generator::group_clause(const std::vector<std::string> &keys)
 {
     std::string list;
@@ -99,7 +116,8 @@ std::string Generator::grouped_select(const std::vector<Type> &types, const Scop
                 continue;
             }
         }
-        append(&targets, aggregate(own, type, keeps_scale));
+        std::string of_groups = group_target(type, keys);
+        append(&targets, of_groups.empty() ? aggregate(own, type, keeps_scale) : of_groups);
     }
     if (has_groups && keys.empty()) {
         for (const Column &column : from.columns) {
