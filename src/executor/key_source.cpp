@@ -26,6 +26,7 @@ struct KeySource {
     CustomScanState css;
     PlanState *child;
     ExprState *key;
+    ExprContext *key_context; // not the node's: what it has returned may still be in use
     Oid key_type;
     Oid sent_type; // integers may be sent as others
     TupleHashTable table;
@@ -66,7 +67,7 @@ void make_key_table(KeySource *source)
     source->table =
         BuildTupleHashTableExt(&source->css.ss.ps, columns, 1, column, equal, hash, collation, 1024,
                                0, estate->es_query_cxt, source->table_context,
-                               source->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory, false);
+                               source->key_context->ecxt_per_tuple_memory, false);
 }
 
 extern "C" void begin_source(CustomScanState *node, EState *estate, int eflags)
@@ -92,6 +93,7 @@ extern "C" void begin_source(CustomScanState *node, EState *estate, int eflags)
     source->key_slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
     source->table_context =
         AllocSetContextCreate(estate->es_query_cxt, "shardwise keys", ALLOCSET_DEFAULT_SIZES);
+    source->key_context = CreateExprContext(estate);
     make_key_table(source);
 }
 
@@ -113,7 +115,7 @@ bool has_too_many(const KeySource *source)
 
 void add_key(KeySource *source, TupleTableSlot *row)
 {
-    ExprContext *econtext = source->css.ss.ps.ps_ExprContext;
+    ExprContext *econtext = source->key_context;
     bool is_null, is_new;
     ResetExprContext(econtext);
     slot_getallattrs(row); // the expression is made for a slot that has its values
@@ -232,7 +234,11 @@ TupleTableSlot *next_row(KeySource *source)
     // Of too many keys the first were enough: the rest of the rows was not read ahead.
     TupleTableSlot *row = read_child(source);
     source->has_passed |= row != nullptr;
-    return show_row(source, row);
+    TupleTableSlot *slot = show_row(source, row);
+    // A hash join asks for a first row and then for the keys: it must outlive those that follow.
+    if (row != nullptr && !source->is_complete)
+        ExecMaterializeSlot(slot);
+    return slot;
 }
 
 extern "C" TupleTableSlot *exec_source(CustomScanState *node)

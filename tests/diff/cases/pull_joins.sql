@@ -157,3 +157,5 @@ SELECT x.h, y.h FROM ((SELECT customer_id / 2 AS h FROM customers) s JOIN custom
 SELECT x.c FROM (SELECT j.c FROM (customers a JOIN orders b ON a.customer_id = b.customer_id) AS j (k, n, r, c)) x WHERE x.c > 245 ORDER BY 1;
 SELECT count(j), max(j.n) FROM (customers a JOIN orders b ON a.customer_id = b.customer_id) AS j (k, n, r, c) WHERE j IS NOT NULL;
 SELECT j.k, j.v FROM (customers a FULL JOIN orders b USING (customer_id)) AS j (k, n, r, c, d, v) WHERE j.c > 245 ORDER BY 1, 2;
+-- A hash join holds a row of its outer side when it asks for the keys.
+SELECT count(DISTINCT p.id) FROM by_uuid p, (SELECT DISTINCT md5((i % 9)::text)::uuid AS id FROM generate_series(1, 50) i) x JOIN by_uuid q ON x.id = q.id WHERE p.id = x.id AND p.payload IS NOT NULL;
