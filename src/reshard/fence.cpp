@@ -102,9 +102,10 @@ void remove_fence(const RunningMove *move, ShardSession *s)
         const MoveTable *table = (const MoveTable *)lfirst(cell);
         Rows rows = runf(s,
                          "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND "
-                         "tgname = ANY (ARRAY['%s_i', '%s_u', '%s_d', '%s_t']) AND tgparentid = 0",
+                         "tgname = ANY (ARRAY['%s_i', '%s_u', '%s_d', '%s_t', '%s_w']) AND "
+                         "tgparentid = 0",
                          quote_literal_cstr(table->name), move->object, move->object, move->object,
-                         move->object);
+                         move->object, move->object);
         // Dropping waits for readers; one table after the other, others queue for a moment only.
         for (int i = 0; i < rows.count; i++)
             runf(s, "%s; DROP TRIGGER %s ON %s", lock_patience, rows.values[i][0], table->name);

@@ -23,7 +23,7 @@ void release_fence(const RunningMove *, ShardSession *s, bool moved);
 // Shuts the fence, without anybody waiting.
 void shut_fence(const RunningMove *, ShardSession *s);
 
-// Removes the triggers.
+// Removes the triggers, and that of set_identities().
 void remove_fence(const RunningMove *, ShardSession *);
 
 } // namespace shardwise

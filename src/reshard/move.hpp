@@ -20,7 +20,8 @@ struct MoveTable {
     const char *row_hash;                // bigint over the columns
     const char *key_hash;                // bigint over the identity, or the row
     bool binary;                         // all columns travel in binary between servers
-    bool full_identity; // rows must be logged whole: no primary key, or values that may be TOASTed
+    const char
+        *large_values; // assignments in PL/pgSQL that write values of NEW anew; nullptr: none
     bool is_partitioned;
     List *leaves; // of char *: the tables that store its rows
 };

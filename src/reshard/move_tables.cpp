@@ -65,11 +65,20 @@ void append_column(StringInfo list, const char *sql)
     appendStringInfo(list, "%s%s", list->len > 0 ? ", " : "", sql);
 }
 
+// By way of a text that is put together: a value that is merely assigned may stay where it is.
+void append_large_value(StringInfo sql, const Form_pg_attribute attribute)
+{
+    const char *name = quote_identifier(NameStr(attribute->attname));
+    appendStringInfo(sql, "NEW.%s := (NEW.%s::pg_catalog.text || '')::%s; ", name, name,
+                     format_type_extended(attribute->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY));
+}
+
 void describe_columns(MoveTable *table, Relation relation)
 {
-    StringInfoData columns, hashed;
+    StringInfoData columns, hashed, large;
     initStringInfo(&columns);
     initStringInfo(&hashed);
+    initStringInfo(&large);
     TupleDesc desc = RelationGetDescr(relation);
     table->binary = true;
     for (int i = 0; i < desc->natts; i++) {
@@ -80,10 +89,11 @@ void describe_columns(MoveTable *table, Relation relation)
         append_column(&hashed, hashed_column(attribute));
         table->binary = table->binary && is_portable_in_binary(attribute->atttypid);
         if (attribute->attlen == -1 && attribute->attstorage != TYPSTORAGE_PLAIN)
-            table->full_identity = true;
+            append_large_value(&large, attribute);
     }
     table->columns = columns.data;
     table->row_hash = hash_of(hashed.data);
+    table->large_values = large.len > 0 ? large.data : nullptr;
 }
 
 void describe_identity(MoveTable *table, Relation relation)
@@ -91,10 +101,8 @@ void describe_identity(MoveTable *table, Relation relation)
     table->key_hash = table->row_hash;
     (void)RelationGetIndexList(relation); // finds the primary key
     Oid index = relation->rd_pkindex;
-    if (!OidIsValid(index)) {
-        table->full_identity = true;
+    if (!OidIsValid(index))
         return;
-    }
     StringInfoData names, hashed;
     initStringInfo(&names);
     initStringInfo(&hashed);

@@ -101,7 +101,7 @@ static void set_identity(const RunningMove *move, ShardSession *s, const MoveTab
                      "WHERE c.oid = %s::regclass",
                      literal(leaf));
     char kind = rows.count > 0 ? rows.values[0][0][0] : 'd';
-    if (kind == 'f' || (kind == 'd' && !table->full_identity))
+    if (kind == 'f' || (kind == 'd' && table->identity != nullptr))
         return;
     runf(s,
          "%s; INSERT INTO %s.identity VALUES (%s, '%c', %s) ON CONFLICT DO NOTHING; "
@@ -110,11 +110,36 @@ static void set_identity(const RunningMove *move, ShardSession *s, const MoveTab
          rows.values[0][1] != nullptr ? literal(rows.values[0][1]) : "NULL", leaf);
 }
 
+// An UPDATE that brings a row into the range is an INSERT for the other side, but a large value
+// that it leaves alone is not in the WAL. Such rows (and no others: keys hardly ever change) write
+// all their values anew. The settings are those in which text says exactly what a value is.
+static void write_large_values(const RunningMove *move, ShardSession *s, const MoveTable *table)
+{
+    const char *o = move->object;
+    if (table->large_values == nullptr ||
+        exists(s, format_sql("SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND "
+                             "tgname = '%s_w'",
+                             literal(table->name), o)))
+        return;
+    runf(s,
+         "CREATE OR REPLACE FUNCTION %s.whole_%u() RETURNS trigger LANGUAGE plpgsql "
+         "SET search_path = pg_catalog SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'postgres' "
+         "SET extra_float_digits = 3 SET xmloption = content "
+         "AS $whole$ BEGIN %s RETURN NEW; END $whole$",
+         o, table->relid, table->large_values);
+    runf(s,
+         "%s; CREATE TRIGGER %s_w BEFORE UPDATE ON %s FOR EACH ROW "
+         "WHEN (%s AND NOT %s) EXECUTE FUNCTION %s.whole_%u()",
+         lock_patience, o, table->name, table->new_filter, table->old_filter, o, table->relid);
+}
+
 void set_identities(const RunningMove *move, ShardSession *s)
 {
     ListCell *cell, *leaf;
     foreach (cell, move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
+        if (table->identity != nullptr)
+            write_large_values(move, s, table);
         foreach (leaf, table->leaves)
             set_identity(move, s, table, (const char *)lfirst(leaf));
     }

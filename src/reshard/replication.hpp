@@ -24,8 +24,10 @@ Flow back_flow(const RunningMove *);
 void create_helpers(const RunningMove *, ShardSession *);
 
 // Makes rows identifiable for replication: REPLICA IDENTITY FULL where the table has no primary
-// key, another identity, or values that may be TOASTed (an UPDATE that brings a row into the range
-// would otherwise lose them). Remembers what was. Raises 55P03 if a lock is not to be had.
+// key, or another identity. Remembers what was. Elsewhere a trigger sees to it that an UPDATE which
+// brings a row into the range does not lose TOASTed values; unlike a change of the identity, it
+// waits for no reader. Raises 55P03 if a lock is not to be had. remove_fence() takes the trigger
+// away.
 void set_identities(const RunningMove *, ShardSession *);
 void restore_identities(const RunningMove *, ShardSession *);
 

@@ -71,6 +71,8 @@ $plan = $cluster->sql("SELECT shardwise.plan_remove_shard('s1')");
 $cluster->sql("SELECT shardwise.start_plan($plan)");
 ok($router->poll_query_until('postgres', "SELECT count(*) > 0 FROM shardwise.move_chunk JOIN shardwise.move USING (move_id)
 	WHERE plan_id = $plan AND rows > 0 AND state = 'copying'"), 'the copy is under way');
+is($cluster->on_shard('s1', "SELECT string_agg(relreplident::text, '' ORDER BY relname) FROM pg_class WHERE relname IN ('tenants', 'visits')"), 'df',
+	'rows are logged whole only where there is no primary key');
 $cluster->on_shard('s1', "UPDATE tenants SET tenant = '$key' WHERE tenant = '$large'");
 $cluster->sql("UPDATE tenants SET share = 99 WHERE tenant = '$touched'");
 $router->safe_psql('postgres', "ALTER SYSTEM RESET shardwise.move_rate_limit");
@@ -173,7 +175,7 @@ sub limit_rate
 
 for my $end ('rollback', 'finish')
 {
-	limit_rate("SET shardwise.move_rate_limit = '20kB'");
+	limit_rate("SET shardwise.move_rate_limit = '8kB'");
 	$plan = start_plan($cluster, q{plan_remove_shard('s3')});
 	ok($router->poll_query_until('postgres', "SELECT count(*) > 0 FROM shardwise.ghost_ranges g JOIN shardwise.ranges r
 		USING (keyspace_id) WHERE g.kind = 'default' AND r.kind = 'default' AND r.shard <> g.shard"), "$end: the target has a ghost range");
