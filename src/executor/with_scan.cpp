@@ -56,8 +56,9 @@ extern "C" void begin_with(CustomScanState *node, EState *estate, int eflags)
 void run_part(WithState *state, PlannedStmt *part, Tuplestorestate *rows)
 {
     EState *estate = state->css.ss.ps.state;
-    DestReceiver *receiver = CreateDestReceiver(part->hasReturning ? DestTuplestore : DestNone);
-    if (part->hasReturning)
+    bool has_rows = part->hasReturning || part->commandType == CMD_SELECT;
+    DestReceiver *receiver = CreateDestReceiver(has_rows ? DestTuplestore : DestNone);
+    if (has_rows)
         SetTuplestoreDestReceiverParams(receiver, rows, estate->es_query_cxt, false, nullptr,
                                         nullptr);
     QueryDesc *desc =
@@ -66,6 +67,8 @@ void run_part(WithState *state, PlannedStmt *part, Tuplestorestate *rows)
     ExecutorStart(desc, 0);
     ExecutorRun(desc, ForwardScanDirection, 0, true);
     ExecutorFinish(desc);
+    if (part->canSetTag)
+        estate->es_processed += desc->estate->es_processed;
     ExecutorEnd(desc);
     FreeQueryDesc(desc);
     receiver->rDestroy(receiver);
@@ -128,9 +131,11 @@ extern "C" void explain_with(CustomScanState *node, List *, ExplainState *es)
 {
     WithState *state = (WithState *)node;
     ListCell *cell;
-    foreach (cell, state->parts)
-        ExplainPropertyText(
-            "Write", get_rel_name(linitial_oid(((PlannedStmt *)lfirst(cell))->relationOids)), es);
+    foreach (cell, state->parts) {
+        const PlannedStmt *part = (const PlannedStmt *)lfirst(cell);
+        ExplainPropertyText(part->commandType == CMD_SELECT ? "Read First" : "Write",
+                            get_rel_name(linitial_oid(part->relationOids)), es);
+    }
 }
 
 CustomScanMethods scan_methods = {with_name, create_with_state};
@@ -152,17 +157,27 @@ void announce_rows(QueryEnvironment *environment, const char *name, const Planne
 
 } // namespace
 
+// True for the node; one may stand on top of another.
+static const CustomScan *as_with_scan(const Plan *plan)
+{
+    return plan != nullptr && IsA(plan, CustomScan) &&
+                   ((const CustomScan *)plan)->methods == &scan_methods
+               ? (const CustomScan *)plan
+               : nullptr;
+}
+
 void announce_with_rows(QueryDesc *desc)
 {
-    const CustomScan *scan = (const CustomScan *)desc->plannedstmt->planTree;
-    if (scan == nullptr || !IsA(scan, CustomScan) || scan->methods != &scan_methods)
-        return;
-    if (desc->queryEnv == nullptr)
+    const CustomScan *scan = as_with_scan(desc->plannedstmt->planTree);
+    if (scan != nullptr && desc->queryEnv == nullptr)
         desc->queryEnv = create_queryEnv();
-    ListCell *part, *name;
-    forboth(part, (List *)linitial(scan->custom_private), name,
-            (List *)lsecond(scan->custom_private))
-        announce_rows(desc->queryEnv, strVal(lfirst(name)), (PlannedStmt *)lfirst(part));
+    while (scan != nullptr) {
+        ListCell *part, *name;
+        forboth(part, (List *)linitial(scan->custom_private), name,
+                (List *)lsecond(scan->custom_private))
+            announce_rows(desc->queryEnv, strVal(lfirst(name)), (PlannedStmt *)lfirst(part));
+        scan = as_with_scan((const Plan *)linitial(scan->custom_plans));
+    }
 }
 
 void init_with_scan()

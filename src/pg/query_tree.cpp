@@ -1,6 +1,7 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 }
@@ -77,6 +78,34 @@ bool is_the_same_for_all_rows(Node *expr)
 {
     return !contain_var_clause(expr) && !contain_volatile_functions(expr) &&
            !checkExprHasSubLink(expr);
+}
+
+// `depth` counts the queries entered below the query at hand.
+static bool raise_references(Node *node, void *context)
+{
+    int *depth = (int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        RangeTblEntry *rte = (RangeTblEntry *)node;
+        if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= *depth)
+            rte->ctelevelsup++;
+        return false;
+    }
+    if (IsA(node, Query)) {
+        (*depth)++;
+        query_tree_walker((Query *)node, (bool (*)())raise_references, context,
+                          QTW_EXAMINE_RTES_BEFORE);
+        (*depth)--;
+        return false;
+    }
+    return expression_tree_walker(node, (bool (*)())raise_references, context);
+}
+
+void raise_cte_references(Query *query)
+{
+    int depth = 0;
+    query_tree_walker(query, (bool (*)())raise_references, &depth, QTW_EXAMINE_RTES_BEFORE);
 }
 
 static bool is_volatile_subquery(Node *node, void *context)

@@ -32,6 +32,10 @@ int find_insert_source(const Query *insert);
 // True if an expression needs no row and is not volatile: the router may compute it.
 bool is_the_same_for_all_rows(Node *expr);
 
+// Makes references of a query to CTEs of its own, or around it, go one level further out: the query
+// becomes a part of another one.
+void raise_cte_references(Query *query);
+
 // True if a subquery yields something else each time: it must be evaluated once, not once per
 // shard.
 bool has_volatile_subquery(Query *query);

@@ -10,6 +10,7 @@
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
 #include "planner/statement_ids.hpp"
+#include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
 
 extern "C" {
@@ -29,9 +30,6 @@ namespace shardwise
 
 namespace
 {
-
-// Params with this number and above stand for the source's columns, as arrays.
-constexpr int batch_param_base = 1 << 22;
 
 // ---- rows as arrays ----------------------------------------------------------------------------
 
@@ -90,6 +88,21 @@ Expr *source_value(BatchSource *source, int varno, int column)
     return as_column(entry, (Expr *)makeVar(varno, number, type, -1, default_collation(type), 0));
 }
 
+// The column in a statement whose rows are out of sight: that of the first row.
+Expr *first_value(BatchSource *source, int column)
+{
+    SubscriptingRef *element = makeNode(SubscriptingRef);
+    Param *param = batch_param(source, column);
+    element->refcontainertype = param->paramtype;
+    element->refelemtype = element->refrestype = get_element_type(param->paramtype);
+    element->reftypmod = -1;
+    element->refcollid = default_collation(element->refrestype);
+    element->refupperindexpr = list_make1(
+        makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
+    element->refexpr = (Expr *)param;
+    return as_column((TargetEntry *)list_nth(source->columns, column), (Expr *)element);
+}
+
 // Makes an entry the rows of all columns used: unnest($1, $2, ...) AS source(c1, c2, ...).
 void fill_source_entry(const BatchSource *source, RangeTblEntry *rte)
 {
@@ -145,16 +158,21 @@ bool uses_target(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())uses_target, context);
 }
 
+bool has_one_value(const SubLink *link)
+{
+    SubLinkType type = link->subLinkType;
+    return (type == EXPR_SUBLINK || type == EXISTS_SUBLINK || type == ARRAY_SUBLINK) &&
+           exprType((const Node *)link) != RECORDOID;
+}
+
 // A subquery of RETURNING that has one value, whatever becomes of the target's row: the router
 // computes it beforehand, when PostgreSQL's would be computed, too.
 bool is_known_beforehand(const Remapping *remapping, Node *node)
 {
     if (!IsA(node, SubLink) || remapping->depth > 0 || remapping->source == 0)
         return false;
-    SubLinkType type = ((SubLink *)node)->subLinkType;
     TargetUse use = {remapping->write->target, 0};
-    return (type == EXPR_SUBLINK || type == EXISTS_SUBLINK || type == ARRAY_SUBLINK) &&
-           exprType(node) != RECORDOID && !uses_target(node, &use);
+    return has_one_value((SubLink *)node) && !uses_target(node, &use);
 }
 
 Node *remap_mutator(Node *node, void *context)
@@ -169,11 +187,6 @@ Node *remap_mutator(Node *node, void *context)
             (Node *)query_tree_mutator((Query *)node, (Node * (*)()) remap_mutator, context, 0);
         remapping->depth--;
         return query;
-    }
-    if (IsA(node, RangeTblEntry)) {
-        RangeTblEntry *rte = (RangeTblEntry *)node;
-        if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= remapping->depth)
-            write->refusal = pstrdup("A subquery of RETURNING reads a CTE.");
     }
     if (is_known_beforehand(remapping, node))
         return (Node *)source_value(&write->source, remapping->source,
@@ -197,20 +210,39 @@ Node *remap_mutator(Node *node, void *context)
     if (remapping->source > 0) {
         value = source_value(&write->source, remapping->source, column);
     } else {
-        SubscriptingRef *element = makeNode(SubscriptingRef);
-        Param *param = batch_param(&write->source, column);
-        element->refcontainertype = param->paramtype;
-        element->refelemtype = element->refrestype = get_element_type(param->paramtype);
-        element->reftypmod = -1;
-        element->refcollid = default_collation(element->refrestype);
-        element->refupperindexpr = list_make1(
-            makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
-        element->refexpr = (Expr *)param;
-        value = as_column((TargetEntry *)list_nth(write->source.columns, column), (Expr *)element);
+        value = first_value(&write->source, column);
     }
     if (remapping->depth > 0)
         IncrementVarSublevelsUp((Node *)value, remapping->depth, 0);
     return (Node *)value;
+}
+
+// True if something refers to a row of the query around it. `depth` counts the queries entered.
+bool uses_rows(Node *node, void *context)
+{
+    int *depth = (int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return (int)((Var *)node)->varlevelsup >= *depth;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())uses_rows, context);
+    (*depth)++;
+    bool found = query_tree_walker((Query *)node, (bool (*)())uses_rows, context, 0);
+    (*depth)--;
+    return found;
+}
+
+// A subquery of ON CONFLICT that looks at no row has one value, which travels with each of them.
+Node *compute_beforehand(Node *node, void *context)
+{
+    BatchSource *source = (BatchSource *)context;
+    int depth = 0;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, SubLink) && has_one_value((SubLink *)node) && !uses_rows(node, &depth))
+        return (Node *)first_value(source, find_source_column(source, (Expr *)node));
+    return expression_tree_mutator(node, (Node * (*)()) compute_beforehand, context);
 }
 
 void take_over_returning(BatchWrite *write, Query *sent, int source_varno)
@@ -417,6 +449,12 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
         sent->hasModifyingCTE = sent->hasRecursive = false;
         int varno = replace_source(sent, select);
         sent->targetList = insert_targets(write, assignments, select, varno);
+        if (OnConflictExpr *conflict = sent->onConflict) {
+            conflict->onConflictSet =
+                (List *)compute_beforehand((Node *)conflict->onConflictSet, &write->source);
+            conflict->onConflictWhere =
+                compute_beforehand(conflict->onConflictWhere, &write->source);
+        }
     }
     prepare_changes(sent);
     return sent;
@@ -471,29 +509,6 @@ static int *take_batch_columns(List *values)
     return columns;
 }
 
-// The statement's rows go to one shard, which cannot answer for the others.
-static bool reads_distributed_table(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
-    Query *query = (Query *)node;
-    ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
-        if (table != nullptr && !table->is_reference)
-            return true;
-    }
-    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
-}
-
-static bool has_foreign_subquery(Query *sent)
-{
-    return query_tree_walker(sent, (bool (*)())reads_distributed_table, nullptr, 0);
-}
-
 bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, List **values,
                    Projection *projection)
 {
@@ -504,9 +519,11 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     ship_query(sent, &shipping);
     if (write->refusal == nullptr)
         write->refusal = shipping.refusal;
-    if (write->refusal == nullptr && has_foreign_subquery(sent))
-        write->refusal =
-            pstrdup("A subquery of RETURNING or ON CONFLICT reads rows of several shards.");
+    if (write->refusal == nullptr && reads_elsewhere(sent))
+        write->refusal = pstrdup(
+            sent->onConflict != nullptr
+                ? "A subquery of ON CONFLICT looks at the row and at rows that its shard lacks."
+                : "A subquery of RETURNING reads rows that the shard lacks.");
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;

@@ -193,27 +193,6 @@ Expr *lift(Maker *maker, Expr *expr)
     return (Expr *)lift_mutator((Node *)expr, &lifting);
 }
 
-// The join is one level below the CTEs now.
-bool lift_ctes(Node *node, void *context)
-{
-    int *depth = (int *)context;
-    if (node == nullptr)
-        return false;
-    if (IsA(node, RangeTblEntry)) {
-        RangeTblEntry *rte = (RangeTblEntry *)node;
-        if (rte->rtekind == RTE_CTE && (int)rte->ctelevelsup >= *depth)
-            rte->ctelevelsup++;
-        return false;
-    }
-    if (IsA(node, Query)) {
-        (*depth)++;
-        query_tree_walker((Query *)node, (bool (*)())lift_ctes, context, QTW_EXAMINE_RTES_BEFORE);
-        (*depth)--;
-        return false;
-    }
-    return expression_tree_walker(node, (bool (*)())lift_ctes, context);
-}
-
 // The value of an action, computed for the action's rows alone.
 Expr *value_of_action(Maker *maker, int number, Expr *expr)
 {
@@ -382,8 +361,7 @@ Query *make_merge_source(Maker *maker)
     RangeTblEntry *join = makeNode(RangeTblEntry);
     join->rtekind = RTE_SUBQUERY;
     join->subquery = maker->source;
-    int depth = 0;
-    query_tree_walker(join->subquery, (bool (*)())lift_ctes, &depth, QTW_EXAMINE_RTES_BEFORE);
+    raise_cte_references(join->subquery); // the CTEs are those of the query around it
     join->alias = makeAlias("joined", NIL);
     join->eref = makeAlias("joined", NIL);
     ListCell *cell;

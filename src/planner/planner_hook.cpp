@@ -8,6 +8,7 @@
 #include "planner/modify_plan.hpp"
 #include "planner/modify_planner.hpp"
 #include "planner/pull.hpp"
+#include "planner/returning_planner.hpp"
 #include "planner/route.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/router_plan.hpp"
@@ -114,7 +115,11 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
         return plan;
     }
     if (changes) {
+        PlannerCall again = call;
+        again.query = returns_subqueries(call.query) ? copy_node(call.query) : nullptr;
         PlannedStmt *plan = plan_modify(call, &refusal);
+        if (plan == nullptr && again.query != nullptr)
+            plan = plan_returning(again, plan_query, &refusal);
         if (plan == nullptr)
             refuse(GetCommandTagName(CreateCommandTag((Node *)call.query)), refusal);
         return plan;

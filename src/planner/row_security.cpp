@@ -275,9 +275,7 @@ char *secure_level(Query *query)
                 return refusal;
             continue;
         }
-        make_barrier_subquery(rte, varno);
-        HiddenColumns hidden = {varno, 0, rte, rte->subquery};
-        (void)query_tree_walker(query, (bool (*)())replace_hidden_columns, &hidden, 0);
+        wrap_table(query, varno);
     }
     if (query_tree_walker(query, (bool (*)())secure_subqueries, &refusal, 0))
         return refusal;
@@ -292,6 +290,14 @@ char *secure_level(Query *query)
 }
 
 } // namespace
+
+void wrap_table(Query *query, int varno)
+{
+    RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+    make_barrier_subquery(rte, varno);
+    HiddenColumns hidden = {varno, 0, rte, rte->subquery};
+    (void)query_tree_walker(query, (bool (*)())replace_hidden_columns, &hidden, 0);
+}
 
 char *apply_row_security(Query *query)
 {

@@ -10,4 +10,8 @@ namespace shardwise
 // Rewrites the query in place. Returns why that is not possible, or nullptr.
 char *apply_row_security(Query *query);
 
+// Puts a subquery in the place of a table: it shows all columns under their numbers, and the system
+// columns and whole rows that the query reads behind them. The table's conditions move inside.
+void wrap_table(Query *query, int varno);
+
 } // namespace shardwise

@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
+#include "planner/locked_rows.hpp"
 #include "planner/tableoid.hpp"
 
 extern "C" {
@@ -137,7 +138,9 @@ bool profile_walker(Node *node, void *context)
         profile->needs_row |= profile->placeholders == 0;
         break;
     case T_Param:
-        profile->needs_row |= ((Param *)node)->paramkind != PARAM_EXTERN;
+        profile->needs_row |= ((Param *)node)->paramkind != PARAM_EXTERN ||
+                              (((Param *)node)->paramid >= batch_param_base &&
+                               ((Param *)node)->paramid < shard_param_id);
         break;
     case T_Const:
         profile->names_objects |= is_registry_type(((Const *)node)->consttype);

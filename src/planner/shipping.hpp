@@ -11,6 +11,10 @@ namespace shardwise
 // Params with this number and above stand for values that the router computes.
 constexpr int router_param_base = 1 << 24;
 
+// Params with this number up to shard_param_id stand for columns of rows that a statement takes
+// (batch_statement.hpp), as arrays.
+constexpr int batch_param_base = 1 << 22;
+
 struct Shipping {
     List *router_values; // Expr *, in the order of their Params' numbers
     List *functions;     // Oid: functions outside pg_catalog that the shard is to call

@@ -1,6 +1,6 @@
 #include "planner/with_planner.hpp"
 
-#include "pg/query_tree.hpp"
+#include "planner/early_reads.hpp"
 
 extern "C" {
 #include "nodes/extensible.h"
@@ -16,78 +16,42 @@ namespace
 
 // ---- who sees what ---------------------------------------------------------------------------
 
-// Relations that a part reads; the target of an INSERT is not read.
-bool collect_reads(Node *node, void *context)
-{
-    List **reads = (List **)context;
-    if (node == nullptr)
-        return false;
-    if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())collect_reads, context);
-    Query *query = (Query *)node;
-    ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        int varno = foreach_current_index(cell) + 1;
-        bool is_conflict = query->onConflict != nullptr && query->onConflict->exclRelIndex == varno;
-        if (rte->rtekind == RTE_RELATION && !is_conflict &&
-            !(query->commandType == CMD_INSERT && varno == query->resultRelation))
-            *reads = list_append_unique_oid(*reads, rte->relid);
-    }
-    return query_tree_walker(query, (bool (*)())collect_reads, context, 0);
-}
-
-Oid target_of(const Query *query)
-{
-    return query->resultRelation > 0 ? rt_fetch(query->resultRelation, query->rtable)->relid
-                                     : InvalidOid;
-}
-
 bool is_write(const CommonTableExpr *cte)
 {
     return ((Query *)cte->ctequery)->commandType != CMD_SELECT;
 }
 
-// Some member of both lists; InvalidOid if there is none.
-Oid find_common(const List *a, const List *b)
+// All parts see the rows as they were before: what is read after it has been written is read early.
+// A SELECT in WITH runs when its rows are needed, several times if parts of the statement read
+// them.
+Refusal read_before_writing(Query *query, EarlyReads *reads)
 {
+    Refusal refusal = nullptr;
+    List *ctes = query->cteList;
     ListCell *cell;
-    foreach (cell, a)
-        if (list_member_oid(b, lfirst_oid(cell)))
-            return lfirst_oid(cell);
-    return InvalidOid;
-}
-
-// All parts see the rows as they were before. The shards take a new snapshot for each statement, so
-// nothing may be read after it has been written.
-Refusal check_visibility(Query *query)
-{
-    List *written = NIL;
-    List *reads = NIL;
-    ListCell *cell;
-    foreach (cell, query->cteList) {
+    foreach (cell, ctes) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
-        Query *part = (Query *)cte->ctequery;
         if (!is_write(cte))
             continue;
-        collect_reads((Node *)part, &reads);
-        if (OidIsValid(find_common(reads, written)))
-            break;
-        written = lappend_oid(written, target_of(part));
-        reads = NIL;
+        if ((refusal = read_early((Query *)cte->ctequery, reads)) != nullptr)
+            return refusal;
+        note_write(reads, (Query *)cte->ctequery);
     }
-    // A SELECT in WITH runs when its rows are needed.
-    foreach (cell, query->cteList)
-        if (!is_write((CommonTableExpr *)lfirst(cell)))
-            collect_reads(((CommonTableExpr *)lfirst(cell))->ctequery, &reads);
-    Query main = *query;
-    main.cteList = NIL;
-    collect_reads((Node *)&main, &reads);
-    Oid both = find_common(reads, written);
-    if (!OidIsValid(both))
-        return nullptr;
-    return psprintf("Table \"%s\" is written and then read by parts of the statement.",
-                    get_rel_name(both));
+    foreach (cell, ctes) {
+        CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
+        if (is_write(cte))
+            continue;
+        if (cte->cterefcount > 0 && contain_volatile_functions(cte->ctequery) &&
+            run_early((Query *)cte->ctequery, reads))
+            continue;
+        if ((refusal = read_early((Query *)cte->ctequery, reads)) != nullptr)
+            return refusal;
+    }
+    query->cteList = NIL; // the others' rows are not there early
+    query->hasModifyingCTE = false;
+    refusal = read_early(query, reads);
+    query->cteList = ctes;
+    return refusal;
 }
 
 // ---- parts of their own ------------------------------------------------------------------------
@@ -136,34 +100,6 @@ Refusal take_along(Query *part, List *before)
     return nullptr;
 }
 
-// SELECT columns FROM the rows that a write returned.
-Query *select_rows_of(Query *part, const char *name)
-{
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    List *names = NIL;
-    ListCell *cell;
-    rte->rtekind = RTE_NAMEDTUPLESTORE;
-    rte->enrname = pstrdup(name);
-    rte->inFromCl = true;
-    Query *select = make_select_from(rte, nullptr);
-    foreach (cell, part->returningList) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        Node *expr = (Node *)entry->expr;
-        int number = list_length(names) + 1;
-        rte->coltypes = lappend_oid(rte->coltypes, exprType(expr));
-        rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(expr));
-        rte->colcollations = lappend_oid(rte->colcollations, exprCollation(expr));
-        names = lappend(names, makeString(pstrdup(entry->resname)));
-        Var *var = makeVar(1, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
-        select->targetList =
-            lappend(select->targetList,
-                    makeTargetEntry((Expr *)var, number, pstrdup(entry->resname), false));
-    }
-    rte->eref = makeAlias(name, names);
-    rte->enrtuples = 1000;
-    return select;
-}
-
 // ---- assembly ----------------------------------------------------------------------------------
 
 void put_on_top(PlannedStmt *plan, List *parts, List *names)
@@ -183,8 +119,16 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
     List *parts = NIL;
     List *names = NIL;
     ListCell *cell;
-    if ((*refusal = check_visibility(query)) != nullptr)
+    EarlyReads reads = {};
+    if ((*refusal = read_before_writing(query, &reads)) != nullptr)
         return nullptr;
+    foreach (cell, reads.queries) {
+        PlannerCall early = call;
+        early.query = (Query *)lfirst(cell);
+        early.cursor_options = 0;
+        parts = lappend(parts, plan_part(early));
+    }
+    names = reads.names;
     foreach (cell, query->cteList) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
         if (!is_write(cte)) {
@@ -192,8 +136,9 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
             continue;
         }
         Query *part = (Query *)cte->ctequery;
-        char *name = psprintf("shardwise with %d", list_length(parts) + 1);
-        Query *rows = part->returningList != NIL ? select_rows_of(part, name) : nullptr;
+        char *name = name_kept_rows();
+        Query *rows =
+            part->returningList != NIL ? select_kept_rows(part->returningList, name) : nullptr;
         if ((*refusal = take_along(part, kept)) != nullptr)
             return nullptr;
         part->canSetTag = false;
@@ -208,7 +153,6 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
         kept = lappend(kept, cte);
     }
     query->cteList = kept;
-    query->hasModifyingCTE = false;
     PlannedStmt *plan = plan_part(call);
     put_on_top(plan, parts, names);
     // The main plan is made anew when something changes that the parts depend on.

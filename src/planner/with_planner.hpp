@@ -9,15 +9,16 @@
 namespace shardwise
 {
 
-// The node above the plan of the main statement; custom_private holds the writes (PlannedStmt *)
-// and the names (String *) under which their rows are read, in the order in which they run.
+// The node above the plan of the main statement; custom_private holds the other parts (PlannedStmt
+// *: what is read early, then the writes) and the names (String *) under which their rows are read,
+// in the order in which they run.
 constexpr const char *with_name = "shardwise with";
 
 // Plans one statement of several; raises an error if that is not possible.
 using PlanPart = PlannedStmt *(*)(const PlannerCall &call);
 
-// Plans a statement with writes in its WITH clause. Changes the query. nullptr and the reason if
-// parts would see what others do, which PostgreSQL's do not.
+// Plans a statement with writes in its WITH clause. Changes the query. nullptr and the reason if a
+// part would see what others do, which PostgreSQL's do not.
 PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *refusal);
 
 } // namespace shardwise

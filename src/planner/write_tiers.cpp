@@ -69,6 +69,41 @@ bool depends_on_order(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())depends_on_order, context);
 }
 
+bool reads_distributed_table(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
+    Query *query = (Query *)node;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        if (table != nullptr && !table->is_reference)
+            return true;
+    }
+    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
+}
+
+// The statement has none of the CTEs that the user's has. `depth` counts the queries entered.
+bool reads_outer_cte(Node *node, void *context)
+{
+    int *depth = (int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry))
+        return ((RangeTblEntry *)node)->rtekind == RTE_CTE &&
+               (int)((RangeTblEntry *)node)->ctelevelsup >= *depth;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())reads_outer_cte, context);
+    (*depth)++;
+    bool found = query_tree_walker((Query *)node, (bool (*)())reads_outer_cte, context,
+                                   QTW_EXAMINE_RTES_BEFORE);
+    (*depth)--;
+    return found;
+}
+
 } // namespace
 
 bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
@@ -92,6 +127,14 @@ bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis)
     if (sent->commandType == CMD_INSERT)
         return find_source(sent) == nullptr;
     return sent->commandType == CMD_DELETE || list_length(sent->jointree->fromlist) <= 1;
+}
+
+bool reads_elsewhere(Query *sent)
+{
+    int depth = 0;
+    if (query_tree_walker(sent, (bool (*)())reads_outer_cte, &depth, QTW_EXAMINE_RTES_BEFORE))
+        return true;
+    return query_tree_walker(sent, (bool (*)())reads_distributed_table, nullptr, 0);
 }
 
 } // namespace shardwise

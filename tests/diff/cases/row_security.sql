@@ -221,6 +221,15 @@ WITH a AS (UPDATE notes SET body = 'a' WHERE tenant = 0 AND id = 400 RETURNING i
 WITH moved AS (DELETE FROM notes WHERE tenant = 0 AND id = 402 RETURNING *) INSERT INTO notes (tenant, id, owner, body) SELECT tenant, id + 10, owner, 'moved ' || body FROM moved WHERE tenant = 0 RETURNING id, body;
 SELECT id, body FROM notes WHERE tenant = 0 AND id >= 400 ORDER BY id;
 
+-- ---- subqueries of RETURNING, and tables that one part reads and another one writes
+INSERT INTO notes VALUES (1, 450, 'diff_writer', 'asks') RETURNING id, (SELECT count(*) FROM notes), (SELECT count(*) FROM notes n WHERE n.owner = notes.owner), (SELECT count(*) FROM rooms r WHERE r.tenant <> notes.tenant);
+UPDATE notes SET body = 'asks again' WHERE id IN (450, 6) RETURNING id, (SELECT count(*) FROM stamped s WHERE s.owner = notes.owner), (SELECT max(n.id) FROM notes n WHERE n.state = notes.state);
+UPDATE notes SET body = 'bad again' WHERE id IN (450, 6) RETURNING id, (SELECT max(n.id) FROM notes n WHERE n.state = notes.state);
+UPDATE notes SET body = 'final' WHERE id IN (450, 6) RETURNING id, (SELECT max(n.id) FROM notes n WHERE n.state = notes.state);
+WITH u AS (UPDATE notes SET body = 'early' WHERE id IN (450, 6) RETURNING id) SELECT u.id, n.body, n IS NOT NULL, (SELECT count(*) FROM notes x WHERE x.body = 'early') FROM u JOIN notes n USING (id) WHERE length(n.body) > 1;
+INSERT INTO stamped VALUES (2, 40, 'diff_writer', 'x'), (1, 40, 'diff_writer', 'y') ON CONFLICT (tenant, id) DO UPDATE SET body = (SELECT 'count ' || count(*) FROM notes) RETURNING body, (SELECT count(*) FROM stamped s WHERE s.id <> stamped.id);
+INSERT INTO stamped VALUES (2, 40, 'diff_writer', 'x'), (1, 40, 'diff_writer', 'y') ON CONFLICT (tenant, id) DO UPDATE SET body = (SELECT 'count ' || count(*) FROM notes) RETURNING body, (SELECT count(*) FROM stamped s WHERE s.id <> stamped.id);
+
 -- ---- system columns and whole rows
 SELECT n FROM notes n WHERE n.tenant = 1 AND n.id < 10 ORDER BY n.id;
 SELECT n.id, n IS NOT NULL AS whole, xmin IS NOT NULL AS made, ctid IS NOT NULL AS placed, tableoid = 'notes'::regclass AS named FROM notes n WHERE n.tenant = 1 AND n.id < 10 ORDER BY n.id;

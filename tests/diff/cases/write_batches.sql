@@ -76,7 +76,6 @@ DELETE FROM events USING by_number n WHERE n.n = events.id RETURNING *;
 DELETE FROM customers c USING customers d WHERE d.customer_id = c.customer_id + 1 AND d.region = 0 RETURNING c.customer_id, d.customer_id;
 -- Subqueries in RETURNING: computed before, if they do not ask for the new row.
 UPDATE by_number SET word = c.name FROM customers c WHERE c.customer_id = n RETURNING n, (SELECT count(*) FROM orders), (SELECT max(status) FROM orders WHERE order_id = c.customer_id), EXISTS (SELECT FROM local_notes WHERE id = c.customer_id);
--- expect-refused: subquery of RETURNING
 UPDATE by_number SET word = c.name FROM customers c WHERE c.customer_id = n RETURNING (SELECT max(status) FROM orders WHERE order_id = n);
 -- Reference tables.
 INSERT INTO items SELECT customer_id, name, balance FROM customers WHERE customer_id BETWEEN 20 AND 25 ORDER BY 1 RETURNING *;

@@ -12,8 +12,25 @@ WITH m AS (DELETE FROM by_number WHERE n < 0 RETURNING *) SELECT a.n, b.word FRO
 WITH w AS (UPDATE watched SET value = value + 1 RETURNING id, value) SELECT w.*, c.name FROM w JOIN customers c ON c.customer_id = w.value;
 WITH d AS (DELETE FROM customers WHERE customer_id = 5 RETURNING *) INSERT INTO by_text SELECT name, region FROM d RETURNING *;
 WITH d AS (UPDATE customers SET balance = 1 / (region - 3) RETURNING 1) SELECT count(*) FROM d, orders;
--- expect-refused: written and then read
+-- All parts see the rows as they were before.
 WITH d AS (UPDATE customers SET balance = 0 RETURNING customer_id) SELECT sum(balance) FROM customers;
+WITH d AS (DELETE FROM orders WHERE item_id = 3 RETURNING *) SELECT (SELECT count(*) FROM d), (SELECT count(*) FROM orders), count(*) FROM customers c JOIN orders o ON o.order_id = c.customer_id;
+WITH u AS (UPDATE customers SET balance = balance + 1000 WHERE region = 1 RETURNING customer_id, balance) SELECT u.customer_id, u.balance, c.balance, c FROM u JOIN customers c USING (customer_id);
+WITH u AS (UPDATE customers SET balance = balance + 1000 RETURNING customer_id, balance) SELECT c.customer_id, u.balance, c.balance, o.order_id FROM customers c LEFT JOIN u ON u.customer_id = c.customer_id + 1 LEFT JOIN orders o ON o.order_id = c.customer_id WHERE c.region = 2 AND o.order_id IS NOT NULL AND c.tableoid = 'customers'::regclass;
+WITH old AS (SELECT customer_id, balance FROM customers), u AS (UPDATE customers SET balance = 1 WHERE region = 3 RETURNING customer_id, balance) SELECT old.balance, u.balance FROM old JOIN u USING (customer_id);
+WITH a AS (UPDATE customers SET balance = 2 WHERE region = 3 RETURNING customer_id), b AS (UPDATE orders SET amount = c.balance FROM customers c WHERE c.customer_id = order_id AND c.region = 3 RETURNING order_id, amount, c.balance) SELECT a.customer_id, b.* FROM a FULL JOIN b ON a.customer_id = b.order_id;
+WITH a AS (DELETE FROM by_number WHERE n < 0 RETURNING *), b AS (INSERT INTO by_number SELECT n + 1000, 'copy' FROM by_number RETURNING *) SELECT 'a', * FROM a UNION ALL SELECT 'b', * FROM b UNION ALL SELECT 'c', * FROM by_number;
+WITH a AS (DELETE FROM by_number WHERE n < 10 RETURNING n) INSERT INTO by_number SELECT n.n + 500, (SELECT count(*) FROM by_number) || ' ' || count(a.n) FROM by_number n LEFT JOIN a USING (n) GROUP BY n.n RETURNING *;
+WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT t.i + 1 FROM t WHERE t.i < (SELECT count(*) FROM items)), d AS (DELETE FROM items WHERE item_id > 8 RETURNING *) SELECT (SELECT count(*) FROM d), count(*), (SELECT count(*) FROM items) FROM t;
+WITH d AS (DELETE FROM customers WHERE customer_id = 11), e AS (DELETE FROM orders WHERE customer_id = 11 RETURNING order_id) SELECT order_id, (SELECT count(*) FROM customers c WHERE c.customer_id IN (11, 12)) FROM e;
+BEGIN;
+WITH chance AS (SELECT random() AS r), u AS (UPDATE customers SET balance = r FROM chance WHERE region = 2 RETURNING balance) SELECT count(DISTINCT balance), bool_and(abs(u.balance::float8 - chance.r) < 0.01) FROM u, chance;
+ROLLBACK;
+WITH w AS (UPDATE watched SET value = value + 1 WHERE id > 2 RETURNING id) SELECT w.id, (SELECT count(*) FROM watched_log) FROM w;
+-- params: 1, 5
+WITH u AS (UPDATE customers SET balance = balance + $2 WHERE region = $1 RETURNING customer_id) SELECT count(*), sum(c.balance) FROM customers c WHERE c.region = $1 AND EXISTS (SELECT FROM u WHERE u.customer_id = c.customer_id);
+-- expect-refused: changed by several parts
+WITH a AS (UPDATE customers SET balance = 1 WHERE region = 1), b AS (UPDATE customers SET balance = 2 WHERE region = 2) SELECT 1;
 -- params: 7
 WITH d AS (DELETE FROM orders WHERE item_id = $1 RETURNING customer_id) SELECT count(*), min(customer_id), $1::int FROM d;
 BEGIN;

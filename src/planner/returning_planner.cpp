@@ -1,0 +1,149 @@
+#include "planner/returning_planner.hpp"
+
+#include "pg/query_tree.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+constexpr const char *cte_name = "shardwise returning";
+
+struct Columns {
+    List *entries; // TargetEntry: what the write returns
+    int depth;     // queries entered
+    Refusal refusal;
+};
+
+int number_of(Columns *columns, Var *var)
+{
+    ListCell *cell;
+    foreach (cell, columns->entries)
+        if (equal(((TargetEntry *)lfirst(cell))->expr, var))
+            return foreach_current_index(cell) + 1;
+    int number = list_length(columns->entries) + 1;
+    columns->entries = lappend(
+        columns->entries, makeTargetEntry((Expr *)var, number, psprintf("c%d", number), false));
+    return number;
+}
+
+// Points an expression over the write's rows at the columns that it returns.
+Node *point_at_columns(Node *node, void *context)
+{
+    Columns *columns = (Columns *)context;
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        columns->depth++;
+        Node *query =
+            (Node *)query_tree_mutator((Query *)node, (Node * (*)()) point_at_columns, context, 0);
+        columns->depth--;
+        return query;
+    }
+    if (!IsA(node, Var) || (int)((Var *)node)->varlevelsup != columns->depth)
+        return expression_tree_mutator(node, (Node * (*)()) point_at_columns, context);
+    Var *var = copy_node((Var *)node);
+    var->varlevelsup = 0;
+    if (var->vartype == RECORDOID)
+        columns->refusal = pstrdup("A subquery of RETURNING reads a whole row without a type.");
+    return (Node *)makeVar(1, number_of(columns, var), var->vartype, var->vartypmod, var->varcollid,
+                           columns->depth);
+}
+
+CommonTableExpr *make_cte(Query *write)
+{
+    CommonTableExpr *cte = makeNode(CommonTableExpr);
+    ListCell *cell;
+    cte->ctename = pstrdup(cte_name);
+    cte->ctequery = (Node *)write;
+    cte->cterefcount = 1;
+    cte->location = -1;
+    foreach (cell, write->returningList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
+        cte->ctecolnames = lappend(cte->ctecolnames, makeString(pstrdup(entry->resname)));
+        cte->ctecoltypes = lappend_oid(cte->ctecoltypes, exprType(expr));
+        cte->ctecoltypmods = lappend_int(cte->ctecoltypmods, exprTypmod(expr));
+        cte->ctecolcollations = lappend_oid(cte->ctecolcollations, exprCollation(expr));
+    }
+    return cte;
+}
+
+RangeTblEntry *make_cte_entry(const CommonTableExpr *cte)
+{
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_CTE;
+    rte->ctename = pstrdup(cte->ctename);
+    rte->coltypes = list_copy(cte->ctecoltypes);
+    rte->coltypmods = list_copy(cte->ctecoltypmods);
+    rte->colcollations = list_copy(cte->ctecolcollations);
+    rte->eref = makeAlias(cte->ctename, (List *)copy_node((Node *)cte->ctecolnames));
+    rte->inFromCl = true;
+    return rte;
+}
+
+// WITH the write's own CTEs, the write SELECT what RETURNING shows
+Query *select_returned(Query *write, Refusal *refusal)
+{
+    Columns columns = {};
+    List *shown =
+        (List *)flatten_join_alias_vars(write, (Node *)copy_node((Node *)write->returningList));
+    shown = (List *)point_at_columns((Node *)shown, &columns);
+    *refusal = columns.refusal;
+    if (columns.entries == NIL) // rows must be counted even so
+        columns.entries = list_make1(
+            makeTargetEntry((Expr *)makeBoolConst(true, false), 1, pstrdup("c1"), false));
+    List *ctes = write->cteList;
+    bool is_recursive = write->hasRecursive;
+    write->returningList = columns.entries;
+    write->cteList = NIL;
+    write->hasRecursive = false;
+    raise_cte_references(write);
+
+    CommonTableExpr *cte = make_cte(write);
+    Query *select = make_select_from(make_cte_entry(cte), nullptr);
+    select->targetList = shown;
+    select->cteList = lappend(ctes, cte);
+    select->hasRecursive = is_recursive;
+    select->hasModifyingCTE = true;
+    select->hasSubLinks = true;
+    select->hasRowSecurity = write->hasRowSecurity;
+    select->canSetTag = write->canSetTag;
+    select->queryId = write->queryId;
+    select->stmt_location = write->stmt_location;
+    select->stmt_len = write->stmt_len;
+    return select;
+}
+
+} // namespace
+
+bool returns_subqueries(const Query *query)
+{
+    return query->hasSubLinks && checkExprHasSubLink((Node *)query->returningList);
+}
+
+PlannedStmt *plan_returning(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
+{
+    CmdType command = call.query->commandType;
+    PlannerCall with = call;
+    with.query = select_returned(call.query, refusal);
+    if (*refusal != nullptr)
+        return nullptr;
+    PlannedStmt *plan = plan_with(with, plan_part, refusal);
+    if (plan == nullptr)
+        return nullptr;
+    // To the client it is the write: its rows are what the command tag counts.
+    const CustomScan *scan = (const CustomScan *)plan->planTree;
+    ((PlannedStmt *)llast((List *)linitial(scan->custom_private)))->canSetTag = true;
+    plan->commandType = command;
+    plan->hasReturning = true;
+    return plan;
+}
+
+} // namespace shardwise

@@ -1,0 +1,18 @@
+// RETURNING with subqueries that neither the shards can answer nor the router beforehand.
+#pragma once
+
+#include "pg/pg.hpp"
+#include "planner/router_plan.hpp"
+#include "planner/with_planner.hpp"
+
+namespace shardwise
+{
+
+// True for a write that plan_returning() may be able to plan where others are not.
+bool returns_subqueries(const Query *query);
+
+// Plans a write as WITH: it returns the columns that RETURNING reads, a SELECT over them computes
+// what it shows. Changes the query. nullptr and the reason if that is not possible.
+PlannedStmt *plan_returning(const PlannerCall &call, PlanPart plan_part, Refusal *refusal);
+
+} // namespace shardwise
