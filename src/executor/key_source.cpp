@@ -210,9 +210,20 @@ TupleTableSlot *read_child(KeySource *source)
     return row;
 }
 
+// A join may hold on to the row that it got last, which the next one would take the values from.
+void keep_shown_row(KeySource *source)
+{
+    PlanState *node = &source->css.ss.ps;
+    TupleTableSlot *shown =
+        node->ps_ProjInfo != nullptr ? node->ps_ResultTupleSlot : source->css.ss.ss_ScanTupleSlot;
+    if (!TupIsNull(shown))
+        ExecMaterializeSlot(shown);
+}
+
 // Stores rows that nobody has asked for yet, until the keys are complete, or to the end.
 void read_ahead(KeySource *source)
 {
+    keep_shown_row(source);
     if (source->rows == nullptr)
         make_store(source);
     while (!source->child_is_over && (source->keeps_all || !source->is_complete)) {
