@@ -34,6 +34,15 @@ RESET shardwise.join_reduction;
 EXPLAIN (COSTS OFF) WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT count(*) FROM r;
 WITH RECURSIVE r (place, depth) AS (SELECT 1, 0 UNION ALL SELECT p.id, depth + 1 FROM r JOIN parcel p ON p.place = r.place AND depth < 2) SELECT depth, count(*) FROM r GROUP BY depth ORDER BY depth;
 
+-- Rows of a value are asked for, until it is time to keep all.
+EXPLAIN (COSTS OFF) SELECT v.id, (SELECT max(weight) FROM parcel p WHERE p.place = v.parcel) FROM visit v;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT v.id, (SELECT max(weight) FROM parcel p WHERE p.place = v.parcel) FROM visit v;
+SELECT v.id, (SELECT max(weight) FROM parcel p WHERE p.place = v.parcel) FROM visit v ORDER BY 1;
+SET shardwise.max_lookups = 100;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT v.id, (SELECT weight FROM parcel p WHERE p.id = v.parcel) FROM visit v;
+RESET shardwise.max_lookups;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT place FROM parcel p WHERE p.id = (SELECT max(parcel) FROM visit WHERE parcel < 1000);
+
 -- A partitioned table is one scan; the shards prune its partitions.
 CREATE TABLE mail (id int NOT NULL, day date) PARTITION BY RANGE (day);
 CREATE TABLE mail_one PARTITION OF mail FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');

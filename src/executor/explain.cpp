@@ -23,6 +23,8 @@ bool has_unknown_param(Node *node, void *context)
     ParamListInfo params = (ParamListInfo)context;
     if (node == nullptr)
         return false;
+    if (IsA(node, Param) && ((Param *)node)->paramkind != PARAM_EXTERN)
+        return true;
     if (IsA(node, Param))
         return params == nullptr || ((Param *)node)->paramid > params->numParams;
     return expression_tree_walker(node, (bool (*)())has_unknown_param, context);
@@ -167,6 +169,13 @@ void show_plan(RouteScanState *state, ExplainState *es)
     ExplainCloseGroup("Remote Plan", "Remote Plan", false, es);
 }
 
+void explain_lookup(const Lookup *lookup, ExplainState *es)
+{
+    ExplainPropertyInteger("Lookups", nullptr, lookups_sent(lookup), es);
+    if (rows_kept(lookup) >= 0)
+        ExplainPropertyInteger("Kept Rows", nullptr, rows_kept(lookup), es);
+}
+
 } // namespace
 
 void explain_route(CustomScanState *node, List *, ExplainState *es)
@@ -175,6 +184,8 @@ void explain_route(CustomScanState *node, List *, ExplainState *es)
     bool known = shards_are_known(state, es->analyze);
 
     explain_shards(state, known, es);
+    if (es->analyze && state->lookup != nullptr)
+        explain_lookup(state->lookup, es);
     if (!es->analyze || state->shards == NIL)
         return;
     if (state->remote_plan == nullptr) {

@@ -191,9 +191,10 @@ void explain_shards(RouteScanState *state, bool known, ExplainState *es)
         ExplainPropertyText("Shard", shard_names(state->shards), es);
     else
         ExplainPropertyText(goes_to_many(route) ? "Shards" : "Shard",
-                            route->place_shard > 0    ? "the cursor's"
-                            : route->keyspace_id == 0 ? "any"
-                                                      : "decided by the key",
+                            route->place_shard > 0                       ? "the cursor's"
+                            : route->keyspace_id == 0                    ? "any"
+                            : route->npins == 0 && route->key_param == 0 ? "all"
+                                                                         : "decided by the key",
                             es);
     show_sql(state, es);
     if (es->analyze)

@@ -1,5 +1,6 @@
 #include "executor/key_source.hpp"
 
+#include "executor/slots.hpp"
 #include "pg/types.hpp"
 #include "planner/key_filter.hpp"
 
@@ -108,9 +109,8 @@ void forget_keys(KeySource *source)
 
 bool has_too_many(const KeySource *source)
 {
-    int n = source->keys.n;
-    return n > max_sent_keys || (n % 1024 == 0 && MemoryContextMemAllocated(source->table_context,
-                                                                            true) > max_key_memory);
+    return source->keys.n > max_sent_keys ||
+           MemoryContextMemAllocated(source->table_context, true) > max_key_memory;
 }
 
 void add_key(KeySource *source, TupleTableSlot *row)
@@ -180,19 +180,6 @@ void make_store(KeySource *source)
     MemoryContextSwitchTo(saved);
 }
 
-// The scan's slot is a virtual one, as the nodes above expect.
-TupleTableSlot *show_row(KeySource *source, TupleTableSlot *row)
-{
-    TupleTableSlot *slot = ExecClearTuple(source->css.ss.ss_ScanTupleSlot);
-    if (TupIsNull(row))
-        return slot;
-    slot_getallattrs(row);
-    int n = slot->tts_tupleDescriptor->natts;
-    memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * n);
-    memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * n);
-    return ExecStoreVirtualTuple(slot);
-}
-
 // The child's next row, whose key is noted; empty at the end.
 TupleTableSlot *read_child(KeySource *source)
 {
@@ -241,15 +228,11 @@ TupleTableSlot *next_row(KeySource *source)
         read_ahead(source);
     if (source->reads_store &&
         tuplestore_gettupleslot(source->rows, true, false, source->stored_slot))
-        return show_row(source, source->stored_slot);
+        return show_row(source->css.ss.ss_ScanTupleSlot, source->stored_slot);
     // Of too many keys the first were enough: the rest of the rows was not read ahead.
     TupleTableSlot *row = read_child(source);
     source->has_passed |= row != nullptr;
-    TupleTableSlot *slot = show_row(source, row);
-    // A hash join asks for a first row and then for the keys: it must outlive those that follow.
-    if (row != nullptr && !source->is_complete)
-        ExecMaterializeSlot(slot);
-    return slot;
+    return show_row(source->css.ss.ss_ScanTupleSlot, row);
 }
 
 extern "C" TupleTableSlot *exec_source(CustomScanState *node)

@@ -4,6 +4,7 @@
 #include "catalog/write_locks.hpp"
 #include "executor/check_options.hpp"
 #include "executor/key_source.hpp"
+#include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "planner/shard_statement.hpp"
@@ -36,7 +37,8 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 {
     RouteScanState *state = (RouteScanState *)node;
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
-    int n = list_length(scan->custom_exprs);
+    int n = state->route->lookup_param > 0 ? state->route->lookup_column
+                                           : list_length(scan->custom_exprs);
     ListCell *cell;
 
     if (tracks_queries())
@@ -49,6 +51,8 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
     foreach (cell, scan->custom_exprs) {
         int i = foreach_current_index(cell);
         Expr *expr = (Expr *)lfirst(cell);
+        if (i == n)
+            break;              // a column
         if (IsA(expr, Const)) { // needs no expression machinery
             state->values[i] = ((Const *)expr)->constvalue;
             state->nulls[i] = ((Const *)expr)->constisnull;
@@ -56,6 +60,11 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
             state->value_states[i] = ExecInitExpr(expr, &node->ss.ps);
         }
     }
+    state->run_context = estate->es_query_cxt;
+    state->lookup = make_lookup(state);
+    if (state->lookup != nullptr)
+        state->run_context =
+            AllocSetContextCreate(estate->es_query_cxt, "shardwise run", ALLOCSET_DEFAULT_SIZES);
     if (state->route->functions != NIL && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
         check_functions(state->route);
 }
@@ -64,8 +73,9 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 void evaluate_values(RouteScanState *state)
 {
     ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+    int lookup = get_route((CustomScan *)state->css.ss.ps.plan)->lookup_param - 1;
     for (int i = 0; i < state->nvalues; i++)
-        if (state->value_states[i] != nullptr)
+        if (state->value_states[i] != nullptr && i != lookup)
             state->values[i] = ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
 }
 
@@ -124,7 +134,7 @@ void fill_in_for_shard(RouteScanState *state, int32 shard)
 
 RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
 {
-    MemoryContext context = state->css.ss.ps.state->es_query_cxt;
+    MemoryContext context = state->run_context;
     RemoteStatement statement = {};
     fill_in_for_shard(state, shard);
     statement.is_bulk = true;
@@ -149,7 +159,7 @@ void send_to_all(RouteScanState *state)
         state->query = send(state, linitial_int(state->shards));
         return;
     }
-    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
     int n = list_length(state->shards);
     RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
@@ -254,13 +264,8 @@ TupleTableSlot *fetch_kept(RouteScanState *state)
 {
     TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
     if (state->kept_is_complete) {
-        if (tuplestore_gettupleslot(state->kept, true, false, state->kept_slot)) {
-            slot_getallattrs(state->kept_slot);
-            int n = slot->tts_tupleDescriptor->natts;
-            memcpy(slot->tts_values, state->kept_slot->tts_values, sizeof(Datum) * n);
-            memcpy(slot->tts_isnull, state->kept_slot->tts_isnull, sizeof(bool) * n);
-            ExecStoreVirtualTuple(slot);
-        }
+        if (tuplestore_gettupleslot(state->kept, true, false, state->kept_slot))
+            return show_row(slot, state->kept_slot);
         return slot;
     }
     TupleTableSlot *row = fetch(state);
@@ -278,8 +283,10 @@ constexpr int max_reductions = 100;
 void take_route(RouteScanState *state, int number)
 {
     CustomScan *scan = (CustomScan *)state->css.ss.ps.plan;
-    state->route = (const Route *)list_nth(scan->custom_private, number);
-    state->parameters = nullptr;
+    const Route *route = (const Route *)list_nth(scan->custom_private, number);
+    if (state->route != route)
+        state->parameters = nullptr;
+    state->route = route;
     forget_shards(state);
 }
 
@@ -319,6 +326,29 @@ void drop_rows_of_other_keys(RouteScanState *state)
     state->kept_is_complete = false;
 }
 
+// Starts to look for the rows of this run's value, unless that was done; false if there are none.
+bool look_up(RouteScanState *state)
+{
+    if (state->has_looked)
+        return true;
+    state->has_looked = true;
+    return start_lookup(state);
+}
+
+// The next run looks for another value.
+void end_lookup(RouteScanState *state)
+{
+    drop_queries(state);
+    forget_shards(state);
+    for (int i = 0; i < state->nvalues; i++)
+        if (state->value_states[i] != nullptr) {
+            state->values[i] = (Datum)0;
+            state->nulls[i] = true;
+        }
+    state->has_looked = state->is_done = false;
+    MemoryContextReset(state->run_context);
+}
+
 TupleTableSlot *next_tuple(ScanState *node)
 {
     RouteScanState *state = (RouteScanState *)node;
@@ -329,6 +359,12 @@ TupleTableSlot *next_tuple(ScanState *node)
         return slot;
     if (state->checks_keys)
         drop_rows_of_other_keys(state);
+    if (state->lookup != nullptr && !look_up(state)) {
+        state->is_done = true;
+        return slot;
+    }
+    if (reads_kept_rows(state->lookup))
+        return next_kept_row(state);
     if (state->query == nullptr && state->gather == nullptr && !state->kept_is_complete) {
         if (!take_keys(state)) {
             state->is_done = true;
@@ -386,6 +422,11 @@ void start_keeping(RouteScanState *state)
 extern "C" void rescan(CustomScanState *node)
 {
     RouteScanState *state = (RouteScanState *)node;
+    if (state->lookup != nullptr) {
+        end_lookup(state);
+        ExecScanReScan(&node->ss);
+        return;
+    }
     // Parameters of the executor do not reach a statement, so every scan yields the same rows. What
     // is scanned a second time may well be scanned a thousand times: keep the rows.
     if (state->keeps_rows && state->is_done) {
@@ -428,7 +469,7 @@ void resolve_shards(RouteScanState *state)
 {
     if (state->shards != NIL)
         return;
-    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
     evaluate_values(state);
     const Route *route = state->route;
     RoutedKeys keys = {route->npins, route->pins, route_values(state), route_nulls(state),
@@ -462,12 +503,10 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
                            bool binary_results)
 {
     const Route *route = state->route;
-    MemoryContext context = state->css.ss.ps.state->es_query_cxt;
-    MemoryContext saved = MemoryContextSwitchTo(context);
-
-    if (state->parameters == nullptr) {
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    if (state->parameters == nullptr)
         state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
-    }
+    MemoryContextSwitchTo(state->run_context);
     fill_in_for_shard(state, shard);
     RemoteValues values =
         write_parameters(state->parameters, route_values(state), route_nulls(state));
@@ -478,9 +517,50 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
         statement.translate_error = raise_row_check;
         statement.argument = route;
     }
-    RemoteQuery *query = start_query(join(state, shard), &statement, &values, context);
+    RemoteQuery *query = start_query(join(state, shard), &statement, &values, state->run_context);
     MemoryContextSwitchTo(saved);
     return query;
+}
+
+Datum evaluate_lookup(RouteScanState *state, bool *is_null)
+{
+    CustomScan *scan = (CustomScan *)state->css.ss.ps.plan;
+    int i = get_route(scan)->lookup_param - 1;
+    Expr *expr = (Expr *)list_nth(scan->custom_exprs, i);
+    int16 length;
+    bool by_value;
+    get_typlenbyval(exprType((Node *)expr), &length, &by_value);
+    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
+    Datum value = ExecEvalExpr(state->value_states[i], state->css.ss.ps.ps_ExprContext, is_null);
+    state->values[i] = *is_null ? (Datum)0 : datumCopy(value, by_value, length);
+    state->nulls[i] = *is_null;
+    MemoryContextSwitchTo(saved);
+    return state->values[i];
+}
+
+void run_lookup_statement(RouteScanState *state)
+{
+    take_route(state, 0);
+    resolve_shards(state);
+    start(state);
+}
+
+void run_whole_statement(RouteScanState *state)
+{
+    take_route(state, 1);
+    resolve_shards(state);
+    start(state);
+}
+
+TupleTableSlot *fetch_row(RouteScanState *state)
+{
+    ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+    return fetch(state);
+}
+
+void end_statement(RouteScanState *state)
+{
+    drop_queries(state);
 }
 
 RouteScanState *as_route_scan(PlanState *node)

@@ -4,6 +4,7 @@
 
 #include "pg/pg.hpp"
 #include "executor/gather.hpp"
+#include "executor/lookup.hpp"
 #include "executor/rows.hpp"
 #include "executor/values.hpp"
 #include "planner/route.hpp"
@@ -23,13 +24,16 @@ struct RouteScanState {
     ExprState **value_states;
     Datum *values;
     bool *nulls;
-    List *shards;          // numbers; NIL: not chosen yet
-    uint64 moved_by;       // of the keyspace, when they were chosen
-    uint64 key_generation; // of the keys that the last statement was reduced to; 0: of none
-    Datum keys;            // those, an array
-    Datum *key_parts;      // what each of `shards` gets of them; nullptr: all of them
-    int reductions;        // statements so far that were reduced to keys
-    bool checks_keys;      // before kept rows are read again: are the keys the same?
+    List *shards;              // numbers; NIL: not chosen yet
+    uint64 moved_by;           // of the keyspace, when they were chosen
+    uint64 key_generation;     // of the keys that the last statement was reduced to; 0: of none
+    Datum keys;                // those, an array
+    Datum *key_parts;          // what each of `shards` gets of them; nullptr: all of them
+    int reductions;            // statements so far that were reduced to keys
+    bool checks_keys;          // before kept rows are read again: are the keys the same?
+    Lookup *lookup;            // nullptr: the scan has none
+    bool has_looked;           // for the value that it has now
+    MemoryContext run_context; // of one run, where there may be many
     bool is_insert;
     instr_time started;
     ParameterWriter *parameters;
@@ -66,6 +70,19 @@ inline bool *route_nulls(const RouteScanState *state)
 
 // Evaluates the route's values and chooses the shards; once per execution.
 void resolve_shards(RouteScanState *state);
+
+// ---- for lookups ----
+
+// Evaluates the value that this run looks for; it lives as long as the run.
+Datum evaluate_lookup(RouteScanState *state, bool *is_null);
+
+// Sends the statement for that value, or the one for all rows.
+void run_lookup_statement(RouteScanState *state);
+void run_whole_statement(RouteScanState *state);
+
+// The next row of what was sent, in a slot of the scan's; empty at the end.
+TupleTableSlot *fetch_row(RouteScanState *state);
+void end_statement(RouteScanState *state);
 
 // Adds the route's lines to EXPLAIN.
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);

@@ -144,6 +144,7 @@ void init_pull()
     get_relation_info_hook = shardwise_relation_info;
     previous_rel_pathlist = set_rel_pathlist_hook;
     set_rel_pathlist_hook = shardwise_rel_pathlist;
+    init_table_scans();
     init_key_filters();
 }
 

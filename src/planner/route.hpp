@@ -50,14 +50,19 @@ struct Route {
     Oid reference;      // the reference table that is written: every shard does it, one answers
     int key_param;      // number (from 1) of the parameter that is an array of keys; 0: none
     int key_source;     // then, the executor's parameter that leads to the node with the keys
-    int first_value;    // in the plan's custom_exprs, where there are two routes
-    int shard_param;    // number (from 1) of the parameter that tells a shard its number; 0: none
-    int place_shard;    // number (from 1) of the value that is the only shard to ask; 0: none
-    bool keeps_places;  // the rows tell where they are, and will be looked for there
-    bool counts_rows;   // the command tag counts the rows that the shard changed
-    bool hides_rows;    // row-level security of a table that is written
-    List *checks;       // WithCheckOption, by the number that a violation names (row_checks.hpp)
-    List *functions;    // Oid: functions that the shard calls and the user must be allowed to
+    int lookup_param;   // number (from 1) of the parameter that each run looks for; 0: none
+    int lookup_column;  // then, in custom_exprs: the column
+    Oid lookup_op;      // value = column
+    Oid lookup_collation;
+    int max_lookups;   // how often the shards are asked before all rows are kept
+    int first_value;   // in the plan's custom_exprs, where there are two routes
+    int shard_param;   // number (from 1) of the parameter that tells a shard its number; 0: none
+    int place_shard;   // number (from 1) of the value that is the only shard to ask; 0: none
+    bool keeps_places; // the rows tell where they are, and will be looked for there
+    bool counts_rows;  // the command tag counts the rows that the shard changed
+    bool hides_rows;   // row-level security of a table that is written
+    List *checks;      // WithCheckOption, by the number that a violation names (row_checks.hpp)
+    List *functions;   // Oid: functions that the shard calls and the user must be allowed to
 };
 
 // True if the statement may go to several shards at once.

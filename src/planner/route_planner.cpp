@@ -298,6 +298,8 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
             route->shard_param = i + 1;
         else if (lfirst_int(cell) == keys_param_id)
             route->key_param = i + 1;
+        else if (lfirst_int(cell) == lookup_param_id)
+            route->lookup_param = i + 1;
         else
             continue;
         // The executor fills it in.

@@ -8,6 +8,7 @@
 #include "planner/route_planner.hpp"
 
 extern "C" {
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paramassign.h"
@@ -24,9 +25,17 @@ namespace
 
 // What a path of a table stands for; lives in its custom_private.
 struct TableScan {
-    List *clauses;     // bare, those that the shards apply
-    KeyFilter *filter; // nullptr: all rows
+    List *clauses;        // bare, those that the shards apply
+    double rows;          // that these leave
+    KeyFilter *filter;    // nullptr: all rows
+    const OpExpr *lookup; // column = value that changes with each run; nullptr: there is none
+    bool column_is_left;
 };
+
+int max_lookups = -1; // by cost
+
+// The most that cost may decide on.
+constexpr double most_lookups = 1000;
 
 // From that many rows on, a bulk read is worth its start.
 constexpr double bulk_rows = 1000;
@@ -54,16 +63,14 @@ bool clause_ships(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *info)
            !contain_volatile_functions(clause) && expression_ships(root->parse, clause);
 }
 
-List *shipped_clauses(PlannerInfo *root, RelOptInfo *rel)
+List *shipped_infos(PlannerInfo *root, RelOptInfo *rel)
 {
-    List *clauses = NIL;
+    List *infos = NIL;
     ListCell *cell;
-    foreach (cell, rel->baserestrictinfo) {
-        RestrictInfo *info = (RestrictInfo *)lfirst(cell);
-        if (clause_ships(root, rel, info))
-            clauses = lappend(clauses, info->clause);
-    }
-    return clauses;
+    foreach (cell, rel->baserestrictinfo)
+        if (clause_ships(root, rel, (RestrictInfo *)lfirst(cell)))
+            infos = lappend(infos, lfirst(cell));
+    return infos;
 }
 
 // Gives columns the names they have in their table, as the alias of a join that they were read
@@ -163,6 +170,100 @@ Expr *make_filter_clause(const KeyFilter *filter)
     return (Expr *)clause;
 }
 
+// ---- lookups -----------------------------------------------------------------------------------
+
+// The value that a scan looks for, as a parameter of its statement.
+Param *make_lookup_param(const Node *value)
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = lookup_param_id;
+    param->paramtype = exprType(value);
+    param->paramtypmod = -1;
+    param->paramcollid = exprCollation(value);
+    param->location = -1;
+    return param;
+}
+
+OpExpr *make_lookup_clause(const TableScan *scan)
+{
+    OpExpr *clause = copy_node(scan->lookup);
+    int i = scan->column_is_left ? 1 : 0;
+    lfirst(list_nth_cell(clause->args, i)) =
+        make_lookup_param((Node *)list_nth(scan->lookup->args, i));
+    return clause;
+}
+
+bool has_subplan(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) || IsA(node, SubLink) ||
+        IsA(node, PlaceHolderVar))
+        return true;
+    return expression_tree_walker(node, (bool (*)())has_subplan, nullptr);
+}
+
+// A value that no row of the scan's own level decides.
+bool is_outer_value(Node *node)
+{
+    return !contain_var_clause(node) && !contain_volatile_functions(node) &&
+           has_executor_param(node, nullptr) && !has_subplan(node, nullptr);
+}
+
+// True if the condition compares a column with a value that changes with each run, and rows can be
+// found by a hash of the column, here as on the shards.
+bool can_look_up(PlannerInfo *root, RelOptInfo *rel, const RestrictInfo *info, TableScan *scan)
+{
+    const OpExpr *clause = (const OpExpr *)info->clause;
+    if (!IsA(clause, OpExpr) || list_length(clause->args) != 2 || !op_strict(clause->opno) ||
+        !op_hashjoinable(clause->opno, exprType((Node *)linitial(clause->args))))
+        return false;
+    if (info->security_level > rel->baserestrict_min_security && !info->leakproof)
+        return false;
+    Node *left = (Node *)linitial(clause->args), *right = (Node *)lsecond(clause->args);
+    scan->lookup = clause;
+    scan->column_is_left = is_outer_value(right);
+    Node *column = scan->column_is_left ? left : right;
+    if ((!scan->column_is_left && !is_outer_value(left)) || has_executor_param(column, nullptr) ||
+        !contain_var_clause(column) || contain_volatile_functions(column))
+        return false;
+    if (OidIsValid(clause->inputcollid) && !get_collation_isdeterministic(clause->inputcollid))
+        return false;
+    Oid op = scan->column_is_left ? get_commutator(clause->opno) : clause->opno;
+    Oid column_type = exprType(column), declared_left, declared_right;
+    if (!OidIsValid(op))
+        return false;
+    op_input_types(op, &declared_left, &declared_right);
+    return declared_right == column_type &&
+           declared_left == exprType(scan->column_is_left ? right : left) &&
+           !is_registry_type(declared_left) && !is_registry_type(declared_right) &&
+           expression_ships(root->parse, (Node *)make_lookup_clause(scan));
+}
+
+void find_lookup(PlannerInfo *root, RelOptInfo *rel, TableScan *scan)
+{
+    ListCell *cell;
+    foreach (cell, rel->baserestrictinfo) {
+        TableScan found = *scan;
+        if (can_look_up(root, rel, (RestrictInfo *)lfirst(cell), &found)) {
+            *scan = found;
+            return;
+        }
+    }
+}
+
+// Asking costs a round trip each time, keeping all rows their transfer once: as long as the one has
+// cost less than the other would, the shards are asked.
+int choose_max_lookups(const TableScan *scan)
+{
+    if (max_lookups >= 0)
+        return max_lookups;
+    return (int)Min(1 + cost_of_row * scan->rows / cost_of_start, most_lookups);
+}
+
+// ---- the plan node -----------------------------------------------------------------------------
+
 // Makes the statement that reads the columns of the rows that satisfy the clauses. *values receives
 // the expressions of the plan node's custom_exprs.
 Route *make_scan_route(PlannerInfo *root, RelOptInfo *rel, double rows, List *columns,
@@ -212,6 +313,26 @@ void filter_route(PlannerInfo *root, CustomScan *scan, Route *filtered, List *va
     }
 }
 
+// The statement that looks rows up in front, and the one for all rows; then the column by which
+// they are kept.
+void add_lookup_route(const TableScan *table, CustomScan *scan, Route *route, List *values)
+{
+    const OpExpr *clause = table->lookup;
+    Node *left = (Node *)linitial(clause->args), *right = (Node *)lsecond(clause->args);
+    lfirst(list_nth_cell(values, route->lookup_param - 1)) =
+        copy_node(table->column_is_left ? right : left);
+    Route *whole = (Route *)linitial(scan->custom_private);
+    whole->first_value = list_length(values);
+    scan->custom_private = list_make2(route, whole);
+    scan->custom_exprs = list_concat(values, scan->custom_exprs);
+    route->lookup_column = list_length(scan->custom_exprs);
+    scan->custom_exprs =
+        lappend(scan->custom_exprs, copy_node(table->column_is_left ? left : right));
+    route->lookup_op = table->column_is_left ? get_commutator(clause->opno) : clause->opno;
+    route->lookup_collation = clause->inputcollid;
+    route->max_lookups = choose_max_lookups(table);
+}
+
 extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
                                  List *clauses, List *)
 {
@@ -227,13 +348,19 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->custom_relids = bms_make_singleton(rel->relid);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
     Route *route =
-        make_scan_route(root, rel, rel->rows, columns, table->clauses, &scan->custom_exprs);
+        make_scan_route(root, rel, table->rows, columns, table->clauses, &scan->custom_exprs);
     scan->custom_private = list_make1(route);
     if (table->filter != nullptr) {
         List *reduced = lappend(list_copy(table->clauses), make_filter_clause(table->filter));
         List *values = NIL;
         route = make_scan_route(root, rel, path->path.rows, columns, reduced, &values);
         filter_route(root, scan, route, values, table->filter);
+    } else if (table->lookup != nullptr) {
+        List *values = NIL;
+        List *single = lappend(list_copy(table->clauses), make_lookup_clause(table));
+        route = make_scan_route(root, rel, rel->rows, columns, single, &values);
+        add_lookup_route(table, scan, route, values);
+        note_route(route); // it reads more than once
     }
     note_route(route);
     return (Plan *)scan;
@@ -263,8 +390,16 @@ CustomPath *make_remote_path(PlannerInfo *root, RelOptInfo *rel, const CustomPat
 CustomPath *make_table_path(PlannerInfo *root, RelOptInfo *rel)
 {
     TableScan *scan = (TableScan *)palloc0(sizeof(TableScan));
-    scan->clauses = shipped_clauses(root, rel);
-    return make_remote_path(root, rel, &table_scan_methods, scan);
+    List *infos = shipped_infos(root, rel);
+    double share = clauselist_selectivity(root, infos, 0, JOIN_INNER, nullptr);
+    scan->clauses = extract_actual_clauses(infos, false);
+    scan->rows = Max(clamp_row_est(rel->tuples * share), rel->rows);
+    if (list_length(infos) < list_length(rel->baserestrictinfo))
+        find_lookup(root, rel, scan);
+    CustomPath *path = make_remote_path(root, rel, &table_scan_methods, scan);
+    if (scan->lookup == nullptr)
+        path->path.total_cost = cost_of_start + cost_of_row * scan->rows;
+    return path;
 }
 
 CustomPath *make_filtered_path(const CustomPath *path, KeyFilter *filter, double rows)
@@ -302,6 +437,15 @@ bool filter_ships(PlannerInfo *root, const KeyFilter *filter)
     Node *clause = (Node *)make_filter_clause(filter);
     return !has_executor_param(clause, nullptr) && !contain_volatile_functions(clause) &&
            expression_ships(root->parse, clause);
+}
+
+void init_table_scans()
+{
+    DefineCustomIntVariable("shardwise.max_lookups",
+                            "How often a scan that runs for each row above asks the shards for the "
+                            "rows of one value; then all rows are kept.",
+                            "-1 decides by cost.", &max_lookups, -1, -1, INT_MAX, PGC_USERSET, 0,
+                            nullptr, nullptr, nullptr);
 }
 
 } // namespace shardwise

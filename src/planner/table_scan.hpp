@@ -16,6 +16,9 @@ namespace shardwise
 // The Param that stands for the keys which a scan is reduced to.
 constexpr int keys_param_id = (1 << 23) + 1;
 
+// The Param that stands for the value which a scan looks for, another one each time it runs.
+constexpr int lookup_param_id = (1 << 23) + 2;
+
 // What a round trip, a row and a key on the wire cost, in the planner's units.
 constexpr double cost_of_start = 100;
 constexpr double cost_of_row = 0.05;
@@ -51,5 +54,8 @@ CustomPath *find_table_path(const RelOptInfo *rel);
 
 // True if the shards can apply the filter, so that it drops no row which `op` finds equal to a key.
 bool filter_ships(PlannerInfo *root, const KeyFilter *filter);
+
+// Defines shardwise.max_lookups. From init_pull().
+void init_table_scans();
 
 } // namespace shardwise

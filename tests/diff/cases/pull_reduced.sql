@@ -116,7 +116,7 @@ SELECT id, txt FROM wide WHERE txt IN ('six', 'new') ORDER BY 1;
 DELETE FROM wide w USING few f WHERE w.id = f.b;
 SELECT count(*), sum(id) FROM wide;
 SELECT w.id FROM wide w JOIN few f ON w.k = f.a WHERE f.note = 'six' ORDER BY 1 FOR UPDATE OF w;
-UPDATE events e SET kind = f.note FROM few f WHERE e.id = f.a RETURNING e.id, e.kind;
+UPDATE events e SET kind = f.note FROM few f WHERE e.id = f.a AND f.note <> 'one again' RETURNING e.id, e.kind;
 DELETE FROM events e USING few f WHERE e.id = f.s AND e.at > '2025-01-12';
 SELECT e.id, f.note FROM events e JOIN few f ON f.a = e.id ORDER BY 1, 2 FOR UPDATE OF e;
 SELECT count(*), sum(id) FROM events;

@@ -1,0 +1,213 @@
+#include "executor/lookup.hpp"
+
+#include "executor/route_scan.hpp"
+#include "executor/slots.hpp"
+
+extern "C" {
+#include "executor/executor.h"
+#include "executor/nodeHash.h"
+#include "utils/datum.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct KeptRow {
+    KeptRow *next;
+    MinimalTuple tuple;
+};
+
+} // namespace
+
+struct Lookup {
+    const Route *route;
+    ExprState *column; // over the scan's slot
+    Oid key_type;
+    Oid column_type;
+    int sent;          // statements with a value
+    bool is_too_large; // the rows do not fit into memory
+    bool is_kept;
+    int64 nrows;
+    TupleHashTable table; // of KeptRow, in the entries' additional data
+    MemoryContext context;
+    FmgrInfo *key_hash;
+    ExprState *equal; // key = column
+    TupleTableSlot *key_slot;
+    TupleTableSlot *column_slot;
+    TupleTableSlot *row_slot;
+    const KeptRow *next; // of the value's rows
+};
+
+namespace
+{
+
+TupleTableSlot *make_value_slot(Oid type, Oid collation)
+{
+    TupleDesc columns = CreateTemplateTupleDesc(1);
+    TupleDescInitEntry(columns, 1, "value", type, -1, 0);
+    TupleDescInitEntryCollation(columns, 1, collation);
+    return MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+}
+
+TupleTableSlot *store_value(TupleTableSlot *slot, Datum value)
+{
+    ExecClearTuple(slot);
+    slot->tts_values[0] = value;
+    slot->tts_isnull[0] = false;
+    return ExecStoreVirtualTuple(slot);
+}
+
+template <typename T> T *copy_one(T value)
+{
+    T *copy = (T *)palloc(sizeof(T));
+    *copy = value;
+    return copy;
+}
+
+void make_table(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    PlanState *parent = &state->css.ss.ps;
+    MemoryContext query = parent->state->es_query_cxt;
+    MemoryContext saved = MemoryContextSwitchTo(query);
+    Oid key_equal, column_equal;
+    RegProcedure key_hash, column_hash;
+    if (!get_compatible_hash_operators(lookup->route->lookup_op, &key_equal, &column_equal) ||
+        !get_op_hash_functions(lookup->route->lookup_op, &key_hash, &column_hash))
+        elog(ERROR, "could not find hash functions of operator %u", lookup->route->lookup_op);
+
+    Oid *collation = copy_one(lookup->route->lookup_collation);
+    AttrNumber *column = copy_one((AttrNumber)1);
+    FmgrInfo *hash = (FmgrInfo *)palloc(sizeof(FmgrInfo));
+    fmgr_info(column_hash, hash);
+    lookup->key_hash = (FmgrInfo *)palloc(sizeof(FmgrInfo));
+    fmgr_info(key_hash, lookup->key_hash);
+    lookup->key_slot = make_value_slot(lookup->key_type, *collation);
+    lookup->column_slot = make_value_slot(lookup->column_type, *collation);
+    lookup->row_slot = MakeSingleTupleTableSlot(state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+                                                &TTSOpsMinimalTuple);
+    lookup->context = AllocSetContextCreate(query, "shardwise kept rows", ALLOCSET_DEFAULT_SIZES);
+    TupleDesc columns = lookup->column_slot->tts_tupleDescriptor;
+    lookup->table = BuildTupleHashTableExt(
+        parent, columns, 1, column, copy_one(get_opcode(column_equal)), hash, collation, 1024, 0,
+        lookup->context, lookup->context, parent->ps_ExprContext->ecxt_per_tuple_memory, false);
+    lookup->equal = ExecBuildGroupingEqual(
+        lookup->key_slot->tts_tupleDescriptor, columns, &TTSOpsVirtual, &TTSOpsMinimalTuple, 1,
+        column, copy_one(get_opcode(lookup->route->lookup_op)), collation, parent);
+    MemoryContextSwitchTo(saved);
+}
+
+// Keeps a row; false if that takes more memory than a hash may.
+bool keep_row(Lookup *lookup, ExprContext *econtext, TupleTableSlot *row)
+{
+    bool is_null, is_new;
+    econtext->ecxt_scantuple = row;
+    Datum value = ExecEvalExprSwitchContext(lookup->column, econtext, &is_null);
+    if (is_null)
+        return true; // equal to nothing
+    TupleHashEntry entry = LookupTupleHashEntry(
+        lookup->table, store_value(lookup->column_slot, value), &is_new, nullptr);
+    MemoryContext saved = MemoryContextSwitchTo(lookup->context);
+    KeptRow *kept = (KeptRow *)palloc(sizeof(KeptRow));
+    kept->tuple = ExecCopySlotMinimalTuple(row);
+    kept->next = is_new ? nullptr : (KeptRow *)entry->additional;
+    entry->additional = kept;
+    MemoryContextSwitchTo(saved);
+    lookup->nrows++;
+    return MemoryContextMemAllocated(lookup->context, true) <= get_hash_memory_limit();
+}
+
+// Reads all rows into the table; if they are too many, none is kept.
+void keep_all_rows(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+    make_table(state);
+    run_whole_statement(state);
+    for (;;) {
+        ResetExprContext(econtext);
+        CHECK_FOR_INTERRUPTS();
+        TupleTableSlot *row = fetch_row(state);
+        if (TupIsNull(row)) {
+            lookup->is_kept = true;
+            break;
+        }
+        if (!keep_row(lookup, econtext, row)) {
+            lookup->is_too_large = true;
+            break;
+        }
+    }
+    end_statement(state);
+    if (lookup->is_too_large) {
+        MemoryContextDelete(lookup->context);
+        lookup->table = nullptr;
+    }
+}
+
+} // namespace
+
+Lookup *make_lookup(RouteScanState *state)
+{
+    const Route *route = state->route;
+    if (route->lookup_param == 0)
+        return nullptr;
+    List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
+    Expr *column = (Expr *)list_nth(exprs, route->lookup_column);
+    Lookup *lookup = (Lookup *)palloc0(sizeof(Lookup));
+    lookup->route = route;
+    lookup->column = ExecInitExpr(column, &state->css.ss.ps);
+    lookup->column_type = exprType((Node *)column);
+    lookup->key_type = exprType((Node *)list_nth(exprs, route->lookup_param - 1));
+    return lookup;
+}
+
+bool start_lookup(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    if (!lookup->is_kept && !lookup->is_too_large && lookup->sent >= lookup->route->max_lookups)
+        keep_all_rows(state);
+    bool is_null;
+    Datum value = evaluate_lookup(state, &is_null);
+    if (is_null)
+        return false;
+    if (!lookup->is_kept) {
+        lookup->sent++;
+        run_lookup_statement(state);
+        return true;
+    }
+    TupleHashEntry entry = FindTupleHashEntry(lookup->table, store_value(lookup->key_slot, value),
+                                              lookup->equal, lookup->key_hash);
+    lookup->next = entry != nullptr ? (const KeptRow *)entry->additional : nullptr;
+    return lookup->next != nullptr;
+}
+
+bool reads_kept_rows(const Lookup *lookup)
+{
+    return lookup != nullptr && lookup->is_kept;
+}
+
+TupleTableSlot *next_kept_row(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+    if (lookup->next == nullptr)
+        return slot;
+    ExecStoreMinimalTuple(lookup->next->tuple, lookup->row_slot, false);
+    lookup->next = lookup->next->next;
+    return show_row(slot, lookup->row_slot);
+}
+
+int lookups_sent(const Lookup *lookup)
+{
+    return lookup->sent;
+}
+
+int64 rows_kept(const Lookup *lookup)
+{
+    return lookup->is_kept ? lookup->nrows : -1;
+}
+
+} // namespace shardwise
