@@ -89,6 +89,10 @@ CREATE TABLE shardwise.shipped_type (
 CREATE TABLE shardwise.shipped_schema (
     schema regnamespace PRIMARY KEY
 );
+-- Extensions that every shard has: their immutable functions and their aggregates run there.
+CREATE TABLE shardwise.shipped_extension (
+    extension name PRIMARY KEY
+);
 
 -- A plan: an ordered set of moves. Plans and their moves are not dumped: they describe work under way
 -- between live servers (slots, publications, half-copied rows), which a restored copy of the router
@@ -222,6 +226,7 @@ SELECT pg_catalog.pg_extension_config_dump('shardwise.ghost_range', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_function', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_type', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_schema', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_extension', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.plan_plan_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.move_move_id_seq', '');
 
@@ -335,9 +340,9 @@ CREATE FUNCTION shardwise.check_schema(shard text DEFAULT NULL)
 REVOKE EXECUTE ON FUNCTION shardwise.check_schema(text) FROM PUBLIC;
 COMMENT ON FUNCTION shardwise.check_schema(text) IS
 'Compares the router''s distributed and reference tables with those of a shard (all by default): columns,
-constraints, indexes, triggers, policies, statistics, and the types, functions and schemas that the
-shards have because of them. One row a difference: missing (on the shard), extra or different; none if
-all agree. Errors: 42704 no such shard, 42501 no USAGE on foreign data wrapper shardwise, 08xxx a shard
+constraints, indexes, triggers, policies, statistics, the types, functions and schemas that the shards
+have because of them, and whether extensions are there. One row a difference: missing (on the shard),
+extra or different; none if all agree. Errors: 42704 no such shard, 42501 no USAGE on foreign data wrapper shardwise, 08xxx a shard
 does not answer.';
 
 CREATE FUNCTION shardwise.run_on_shards(command text, shards text[] DEFAULT NULL)
@@ -349,6 +354,15 @@ COMMENT ON FUNCTION shardwise.run_on_shards(text, text[]) IS
 the command tag; where not ok, the error. Each shard runs it in a session and transaction of its own:
 it does not see what the caller''s transaction has changed on shards, waits for its locks, and stays when
 that rolls back. Errors: 42704 unknown shard, 42501 not the servers'' owner.';
+
+CREATE FUNCTION shardwise.ship_extension(extension name) RETURNS void
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_ship_extension';
+REVOKE EXECUTE ON FUNCTION shardwise.ship_extension(name) FROM PUBLIC;
+COMMENT ON FUNCTION shardwise.ship_extension(name) IS
+'Creates an extension that the router has on all shards, and on those to come, so that its immutable
+functions and its aggregates may run there. Extensions that distributed tables need are there without
+it. A shard that has the extension keeps it as it is. Errors: 42704 the router does not have it, 42501
+not its owner or no USAGE on foreign data wrapper shardwise, and what CREATE EXTENSION raises there.';
 
 CREATE FUNCTION shardwise.recover_transactions()
     RETURNS TABLE (shard name, gid text, prepared timestamptz, owner text, outcome text)
@@ -633,6 +647,8 @@ CREATE TRIGGER mark_restored BEFORE INSERT ON shardwise.distribution
     FOR EACH ROW EXECUTE FUNCTION shardwise.mark_restored();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_function
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_extension
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 
 CREATE FUNCTION shardwise.key_hash(relation regclass, VARIADIC key "any") RETURNS bigint
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_key_hash';
@@ -871,7 +887,7 @@ COMMENT ON VIEW shardwise.balance IS
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
                 shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
-                shardwise.shipped_type, shardwise.shipped_schema,
+                shardwise.shipped_type, shardwise.shipped_schema, shardwise.shipped_extension,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification,
                 shardwise.moves, shardwise.move_events TO PUBLIC;

@@ -65,6 +65,7 @@ static void drop_what_depends_on(CatalogTable table)
         drop_tables();
         break;
     case CatalogTable::ShippedFunction:
+    case CatalogTable::ShippedExtension:
         drop_shipped_functions();
         break;
     case CatalogTable::MoveRange: // read with a gate

@@ -81,7 +81,8 @@ const Shard *find_existing_shard(const char *name);
 // Lists all shards in the order of their numbers. The array lives as long as the cache entry.
 int list_shards(const Shard *const **shards);
 
-// True for a function that the shards have too, because a table there needs it. Cached.
+// True for a function that the shards have too, because a table there needs it, or because it is an
+// immutable one, or an aggregate, of an extension that they have. Cached.
 bool function_is_shipped(Oid function);
 
 // The functions on keys below read only nkeys, key_types and key_collations of a keyspace whose

@@ -16,9 +16,10 @@ namespace shardwise
 static constexpr const char *extension_name = "shardwise";
 
 // In the order of CatalogTable.
-static constexpr const char *table_names[] = {"shard",       "keyspace",     "map_entry",
-                                              "pin",         "distribution", "shipped_function",
-                                              "ghost_range", "move_range",   "gate"};
+static constexpr const char *table_names[] = {
+    "shard",        "keyspace",         "map_entry",   "pin",
+    "distribution", "shipped_function", "ghost_range", "move_range",
+    "gate",         "shipped_extension"};
 static constexpr int table_count = lengthof(table_names);
 
 static struct {

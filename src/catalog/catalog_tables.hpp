@@ -16,7 +16,8 @@ enum class CatalogTable {
     ShippedFunction,
     GhostRange,
     MoveRange,
-    Gate
+    Gate,
+    ShippedExtension
 };
 
 // Tells which of our tables a relation is; false for any other relation.
@@ -41,6 +42,7 @@ constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2, ghost_lower_hash = 3,
 constexpr AttrNumber range_ordinal = 2, range_kind = 3, range_lower_hash = 4, range_upper_hash = 5,
                      range_lower_key = 6, range_upper_key = 7, range_pin_key = 8;
 constexpr AttrNumber gate_move = 2;
+constexpr AttrNumber shipped_extension = 1;
 } // namespace column
 
 // Takes the snapshot that our tables are read with: a fresh one, like the system's for its own

@@ -4,8 +4,10 @@
 
 extern "C" {
 #include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 }
@@ -336,9 +338,22 @@ static const char *shipped_table(Oid class_id)
         return "shipped_type";
     case NamespaceRelationId:
         return "shipped_schema";
+    case ExtensionRelationId:
+        return "shipped_extension";
     default:
         return nullptr;
     }
+}
+
+// Extensions are known by name, as a dump knows them.
+static SysScanDesc scan_shipped(Relation rel, ScanKeyData *key, Oid class_id, Oid object_id)
+{
+    if (class_id != ExtensionRelationId)
+        return scan_by_oid(rel, key, column::shipped_object, object_id);
+    Name name = static_cast<Name>(palloc0(sizeof(NameData)));
+    namestrcpy(name, get_extension_name(object_id));
+    ScanKeyInit(key, column::shipped_object, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(name));
+    return systable_beginscan(rel, InvalidOid, false, nullptr, 1, key);
 }
 
 bool is_shipped_object(Oid class_id, Oid object_id)
@@ -348,7 +363,7 @@ bool is_shipped_object(Oid class_id, Oid object_id)
         return false;
     Relation rel = open_catalog(table, AccessShareLock);
     ScanKeyData key;
-    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_object, object_id);
+    SysScanDesc scan = scan_shipped(rel, &key, class_id, object_id);
     bool found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
     table_close(rel, AccessShareLock);
@@ -362,7 +377,7 @@ void delete_shipped_object(Oid class_id, Oid object_id)
         return;
     Relation rel = open_catalog(table);
     ScanKeyData key;
-    SysScanDesc scan = scan_by_oid(rel, &key, column::shipped_object, object_id);
+    SysScanDesc scan = scan_shipped(rel, &key, class_id, object_id);
     HeapTuple tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple))
         CatalogTupleDelete(rel, &tuple->t_self);
@@ -378,6 +393,8 @@ void insert_shipped_object(Oid class_id, Oid object_id)
         return;
     Datum values[] = {ObjectIdGetDatum(object_id)};
     bool nulls[] = {false};
+    if (class_id == ExtensionRelationId)
+        values[0] = DirectFunctionCall1(namein, CStringGetDatum(get_extension_name(object_id)));
     insert_row(table, values, nulls);
     CacheInvalidateRelcacheByRelid(catalog_table_oid(table)); // functions are cached
 }

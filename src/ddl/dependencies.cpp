@@ -345,7 +345,16 @@ List *find_shipped_objects()
     visit_all(&search, query_router(R"(
 SELECT 'pg_namespace'::regclass::oid, schema::oid FROM shardwise.shipped_schema
 UNION ALL SELECT 'pg_type'::regclass::oid, type::oid FROM shardwise.shipped_type
-UNION ALL SELECT 'pg_proc'::regclass::oid, function::oid FROM shardwise.shipped_function)"));
+UNION ALL SELECT 'pg_proc'::regclass::oid, function::oid FROM shardwise.shipped_function
+UNION ALL SELECT 'pg_extension'::regclass::oid, e.oid FROM shardwise.shipped_extension s
+    JOIN pg_extension e ON e.extname = s.extension)"));
+    return search.objects;
+}
+
+List *find_extension_objects(Oid extension)
+{
+    Search search = {NIL, NIL, NIL};
+    visit(&search, ExtensionRelationId, extension);
     return search.objects;
 }
 

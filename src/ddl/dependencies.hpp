@@ -29,7 +29,11 @@ List *find_objects_of_expression(Node *expr);
 // The same for a type.
 List *find_objects_of_type(Oid type);
 
-// Lists the functions, types and schemas that are recorded as the shards' too, in the same way.
+// Lists an extension after its schema and the extensions that it needs.
+List *find_extension_objects(Oid extension);
+
+// Lists the functions, types, schemas and extensions that are recorded as the shards', in the same
+// way.
 List *find_shipped_objects();
 
 // Lists what one object needs, but neither itself nor an object that it belongs to.
@@ -39,7 +43,7 @@ List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner
 // name, or of another definition.
 void create_needed_objects(Connection *shard, const List *objects, Datum roles);
 
-// Records the functions, types and schemas among the objects as the shards' too.
+// Records the functions, types, schemas and extensions among the objects as the shards' too.
 void record_shipped_objects(const List *objects);
 
 } // namespace shardwise

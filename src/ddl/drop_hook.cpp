@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -74,8 +75,9 @@ static void announce_end_of_catalog()
 // DROP EXTENSION takes one catalog table after the other.
 static bool catalog_is_whole()
 {
-    for (const char *name : {"shard", "keyspace", "map_entry", "pin", "ghost_range",
-                             "shipped_function", "shipped_type", "shipped_schema"})
+    for (const char *name :
+         {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function",
+          "shipped_type", "shipped_schema", "shipped_extension"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
@@ -106,6 +108,7 @@ static bool is_followed(Oid class_id)
     case ProcedureRelationId:
     case TypeRelationId:
     case NamespaceRelationId:
+    case ExtensionRelationId:
     case ConstraintRelationId:
     case AttrDefaultRelationId:
     case TriggerRelationId:

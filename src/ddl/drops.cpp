@@ -11,6 +11,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -179,6 +180,8 @@ bool note_drop(Oid class_id, Oid object_id, int sub_id)
         break;
     case StatisticExtRelationId:
         note_part(statistics_query, object_id);
+        break;
+    case ExtensionRelationId: // others may use it there
         break;
     default:
         if (is_shipped_object(class_id, object_id))

@@ -234,6 +234,8 @@ bool forward_alter_extension(const UtilityCall &call, AlterExtensionStmt *statem
                                 "extversion) FROM pg_extension WHERE oid = $1",
                                 1, &extension);
     change_shards(if_extension_exists(name, rows.values[0][0]));
+    CacheInvalidateRelcacheByRelid(
+        catalog_table_oid("shipped_extension")); // it may have new functions
     return true;
 }
 

@@ -88,6 +88,8 @@ WITH named AS (
     SELECT 'schema ' || name, name FROM unnest(%4$s::text[]) name WHERE to_regnamespace(name) IS NOT NULL
     UNION ALL
     SELECT 'move', nspname FROM pg_namespace WHERE nspname ~ '^shardwise_[0-9a-f]{8}_[0-9]+$'
+    UNION ALL
+    SELECT 'extension ' || extname, extname FROM pg_extension WHERE extname = ANY (%5$s::text[])
 )
 SELECT coalesce(array_agg(object ORDER BY object COLLATE "C"), '{}')::text,
     coalesce(array_agg(coalesce(definition, '') ORDER BY object COLLATE "C"), '{}')::text
@@ -101,7 +103,8 @@ SELECT coalesce((SELECT array_agg(format('%s.%s(%s)', quote_ident(nspname), quot
     JOIN pg_namespace n ON n.oid = pronamespace), '{}')::text,
     coalesce((SELECT array_agg(format_type(type, NULL)) FROM shardwise.shipped_type), '{}')::text,
     coalesce((SELECT array_agg(quote_ident(nspname)) FROM shardwise.shipped_schema s
-        JOIN pg_namespace n ON n.oid = s.schema), '{}')::text)";
+        JOIN pg_namespace n ON n.oid = s.schema), '{}')::text,
+    coalesce((SELECT array_agg(extension) FROM shardwise.shipped_extension), '{}')::text)";
 
 static char *build_query()
 {
@@ -115,7 +118,8 @@ static char *build_query()
     SqlRows shipped = query_router(shipped_query);
     char **names = shipped.values[0];
     return psprintf(objects_query, text_array_literal(tables), quote_literal_cstr(names[0]),
-                    quote_literal_cstr(names[1]), quote_literal_cstr(names[2]));
+                    quote_literal_cstr(names[1]), quote_literal_cstr(names[2]),
+                    quote_literal_cstr(names[3]));
 }
 
 struct SchemaObjects {

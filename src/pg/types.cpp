@@ -65,15 +65,16 @@ bool is_portable_in_binary(Oid type)
     char kind = get_typtype(type);
     if (kind == TYPTYPE_ENUM)
         return true;
-    if (type >= FirstNormalObjectId || is_registry_type(type))
+    bool is_builtin = type < FirstNormalObjectId;
+    if (is_registry_type(type))
         return false;
     if (kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE)
-        return true;
+        return is_builtin;
     if (kind != TYPTYPE_BASE)
         return false;
     Oid element = get_element_type(type);
-    if (OidIsValid(element))
-        return is_portable_in_binary(element);
+    if (OidIsValid(element)) // the element's Oid is part of it
+        return is_builtin && is_portable_in_binary(element);
     // Both directions must exist: some types can be read as text alone.
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
     if (!HeapTupleIsValid(tuple))

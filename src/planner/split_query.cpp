@@ -118,8 +118,6 @@ TargetEntry *add_key(Cut *cut, Node *expr, const SortGroupClause *clause)
 
 void add_value(Cut *cut, Part *part, Node *expr, const SortGroupClause *clause)
 {
-    if (is_the_same_for_all_rows(expr))
-        return;
     SortGroupClause own = {};
     if (clause == nullptr) {
         own.type = T_SortGroupClause;
@@ -143,14 +141,18 @@ void add_values(Cut *cut, Part *part)
         if (IsA(argument->expr, RowExpr) && exprType((Node *)argument->expr) == RECORDOID) {
             ListCell *field;
             foreach (field, ((RowExpr *)argument->expr)->args)
-                add_value(cut, part, (Node *)lfirst(field), nullptr);
-            continue;
-        }
-        add_value(cut, part, (Node *)argument->expr,
-                  get_sortgroupref_clause_noerr(argument->ressortgroupref, aggregate->aggdistinct));
+                if (!is_the_same_for_all_rows((Node *)lfirst(field)))
+                    add_value(cut, part, (Node *)lfirst(field), nullptr);
+        } else if (!is_the_same_for_all_rows((Node *)argument->expr))
+            add_value(
+                cut, part, (Node *)argument->expr,
+                get_sortgroupref_clause_noerr(argument->ressortgroupref, aggregate->aggdistinct));
     }
-    if (aggregate->aggfilter != nullptr)
+    if (aggregate->aggfilter != nullptr && !is_the_same_for_all_rows((Node *)aggregate->aggfilter))
         add_value(cut, part, (Node *)aggregate->aggfilter, nullptr);
+    // The group of all rows is there even if they are none; one by a constant is not.
+    if (part->values == nullptr && cut->ngroups == 0)
+        add_value(cut, part, (Node *)make_int8(0), nullptr);
 }
 
 // True if no value of an aggregate with DISTINCT is on two shards, as the key is part of it.

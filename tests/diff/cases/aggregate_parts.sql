@@ -71,6 +71,11 @@ SELECT json_agg(DISTINCT item_id::text), jsonb_agg(DISTINCT status), count(DISTI
 SELECT corr(DISTINCT item_id, item_id), count(DISTINCT status) FROM orders;
 -- params: 40, 'new'
 SELECT count(DISTINCT item_id) FILTER (WHERE amount > $1), count(DISTINCT NULLIF(status, $2)), count(DISTINCT $2) FROM orders;
+SELECT count(DISTINCT 4), sum(DISTINCT 2.5), string_agg(DISTINCT 'a', ','), count(*) FROM orders;
+SELECT count(DISTINCT 4), avg(DISTINCT -4), array_agg(DISTINCT 'x'::text), max(DISTINCT 3) FROM orders WHERE item_id < item_id;
+SELECT count(DISTINCT 4), count(DISTINCT item_id), count(DISTINCT amount), sum(amount) FROM orders WHERE order_id < 0;
+SELECT count(DISTINCT 4) FILTER (WHERE item_id > 100), count(DISTINCT 4) FILTER (WHERE false), count(DISTINCT 4) FILTER (WHERE item_id > 3) FROM orders;
+SELECT status, count(DISTINCT 4), count(DISTINCT item_id), count(DISTINCT amount) FROM orders GROUP BY status ORDER BY 1;
 
 -- An order that does not matter.
 SELECT count(item_id ORDER BY amount), sum(amount ORDER BY order_id), max(status ORDER BY item_id), avg(item_id ORDER BY status, amount), bool_and(amount > 0 ORDER BY 1) FROM orders;
