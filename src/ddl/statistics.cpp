@@ -1,6 +1,8 @@
 #include "ddl/statistics.hpp"
 
 #include "catalog/catalog.hpp"
+#include "ddl/column_statistics.hpp"
+#include "ddl/expression_statistics.hpp"
 #include "ddl/table_definition.hpp"
 #include "executor/rows.hpp"
 #include "pg/types.hpp"
@@ -9,11 +11,8 @@
 
 extern "C" {
 #include "access/multixact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_statistic.h"
 #include "commands/vacuum.h"
-#include "utils/datum.h"
 }
 
 namespace shardwise
@@ -64,46 +63,6 @@ void store_counts(Relation rel, const Counts &counts)
     vac_update_relstats(rel, (BlockNumber)Min(counts.pages, (double)MaxBlockNumber), counts.rows, 0,
                         rel->rd_rel->relhasindex, InvalidTransactionId, InvalidMultiXactId, nullptr,
                         nullptr, true);
-}
-
-// ---- columns -----------------------------------------------------------------------------------
-
-// Asks the column's type what it wants to know; nullptr for a column without statistics.
-VacAttrStats *examine_column(Relation rel, int attno, MemoryContext context)
-{
-    Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attno - 1);
-    if (attribute->attisdropped || attribute->attstattarget == 0)
-        return nullptr;
-    VacAttrStats *stats = (VacAttrStats *)palloc0(sizeof(VacAttrStats));
-    stats->attr = (Form_pg_attribute)palloc(ATTRIBUTE_FIXED_PART_SIZE);
-    memcpy(stats->attr, attribute, ATTRIBUTE_FIXED_PART_SIZE);
-    stats->attrtypid = attribute->atttypid;
-    stats->attrtypmod = attribute->atttypmod;
-    stats->attrcollid = attribute->attcollation;
-    HeapTuple type = SearchSysCacheCopy1(TYPEOID, ObjectIdGetDatum(stats->attrtypid));
-    if (!HeapTupleIsValid(type))
-        elog(ERROR, "cache lookup failed for type %u", stats->attrtypid);
-    stats->attrtype = (Form_pg_type)GETSTRUCT(type);
-    stats->anl_context = context;
-    stats->tupattnum = attno;
-    for (int i = 0; i < STATISTIC_NUM_SLOTS; i++) {
-        stats->statypid[i] = stats->attrtypid;
-        stats->statyplen[i] = stats->attrtype->typlen;
-        stats->statypbyval[i] = stats->attrtype->typbyval;
-        stats->statypalign[i] = stats->attrtype->typalign;
-    }
-    bool wanted =
-        OidIsValid(stats->attrtype->typanalyze)
-            ? DatumGetBool(OidFunctionCall1(stats->attrtype->typanalyze, PointerGetDatum(stats)))
-            : std_typanalyze(stats);
-    return wanted && stats->compute_stats != nullptr && stats->minrows > 0 ? stats : nullptr;
-}
-
-extern "C" Datum fetch_sample_value(VacAttrStatsP stats, int row, bool *is_null)
-{
-    int i = row * stats->rowstride;
-    *is_null = stats->exprnulls[i];
-    return stats->exprvals[i];
 }
 
 // ---- sample ------------------------------------------------------------------------------------
@@ -188,58 +147,52 @@ Sample take_sample(List *shards, const char *sql, List *columns)
     return sample;
 }
 
-// ---- pg_statistic ------------------------------------------------------------------------------
-
-Datum numbers_array(const VacAttrStats *stats, int slot)
+// The sample as rows of the table.
+SampledRows make_rows(Relation rel, const Sample &sample, List *columns, double total)
 {
-    Datum *numbers = (Datum *)palloc(sizeof(Datum) * stats->numnumbers[slot]);
-    for (int i = 0; i < stats->numnumbers[slot]; i++)
-        numbers[i] = Float4GetDatum(stats->stanumbers[slot][i]);
-    return PointerGetDatum(construct_array(numbers, stats->numnumbers[slot], FLOAT4OID,
-                                           sizeof(float4), true, TYPALIGN_INT));
+    TupleDesc shape = RelationGetDescr(rel);
+    Datum *values = (Datum *)palloc0(sizeof(Datum) * shape->natts);
+    bool *nulls = (bool *)palloc(sizeof(bool) * shape->natts);
+    SampledRows rows = {sample.n, nullptr, total};
+    rows.tuples = (HeapTuple *)MemoryContextAllocHuge(CurrentMemoryContext,
+                                                      sizeof(HeapTuple) * (Size)sample.n);
+    memset(nulls, true, sizeof(bool) * shape->natts);
+    for (int row = 0; row < sample.n; row++) {
+        ListCell *cell;
+        foreach (cell, columns) {
+            int from = row * sample.stride + foreach_current_index(cell);
+            int to = ((VacAttrStats *)lfirst(cell))->tupattnum - 1;
+            values[to] = sample.values[from];
+            nulls[to] = sample.nulls[from];
+        }
+        rows.tuples[row] = heap_form_tuple(shape, values, nulls);
+    }
+    return rows;
 }
 
-Datum values_array(const VacAttrStats *stats, int slot)
+VacAttrStats **column_array(List *columns)
 {
-    return PointerGetDatum(construct_array(stats->stavalues[slot], stats->numvalues[slot],
-                                           stats->statypid[slot], stats->statyplen[slot],
-                                           stats->statypbyval[slot], stats->statypalign[slot]));
+    VacAttrStats **array = (VacAttrStats **)palloc(sizeof(VacAttrStats *) * list_length(columns));
+    ListCell *cell;
+    foreach (cell, columns)
+        array[foreach_current_index(cell)] = (VacAttrStats *)lfirst(cell);
+    return array;
 }
 
-void store_column(Relation catalog, Oid relid, bool inherited, const VacAttrStats *stats)
+void analyze_sample(Relation rel, const Sample &sample, List *columns, double total,
+                    MemoryContext context)
 {
-    Datum values[Natts_pg_statistic] = {};
-    bool nulls[Natts_pg_statistic] = {};
-    bool replaces[Natts_pg_statistic];
-    memset(replaces, true, sizeof(replaces));
-    values[Anum_pg_statistic_starelid - 1] = ObjectIdGetDatum(relid);
-    values[Anum_pg_statistic_staattnum - 1] = Int16GetDatum(stats->attr->attnum);
-    values[Anum_pg_statistic_stainherit - 1] = BoolGetDatum(inherited);
-    values[Anum_pg_statistic_stanullfrac - 1] = Float4GetDatum(stats->stanullfrac);
-    values[Anum_pg_statistic_stawidth - 1] = Int32GetDatum(stats->stawidth);
-    values[Anum_pg_statistic_stadistinct - 1] = Float4GetDatum(stats->stadistinct);
-    for (int slot = 0; slot < STATISTIC_NUM_SLOTS; slot++) {
-        values[Anum_pg_statistic_stakind1 - 1 + slot] = Int16GetDatum(stats->stakind[slot]);
-        values[Anum_pg_statistic_staop1 - 1 + slot] = ObjectIdGetDatum(stats->staop[slot]);
-        values[Anum_pg_statistic_stacoll1 - 1 + slot] = ObjectIdGetDatum(stats->stacoll[slot]);
-        int numbers = Anum_pg_statistic_stanumbers1 - 1 + slot;
-        int samples = Anum_pg_statistic_stavalues1 - 1 + slot;
-        nulls[numbers] = stats->numnumbers[slot] == 0;
-        nulls[samples] = stats->numvalues[slot] == 0;
-        if (!nulls[numbers])
-            values[numbers] = numbers_array(stats, slot);
-        if (!nulls[samples])
-            values[samples] = values_array(stats, slot);
+    bool inherited = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    ListCell *cell;
+    foreach (cell, columns) {
+        CHECK_FOR_INTERRUPTS();
+        int i = foreach_current_index(cell);
+        analyze_values((VacAttrStats *)lfirst(cell), rel, inherited, sample.values + i,
+                       sample.nulls + i, sample.stride, sample.n, total);
     }
-    HeapTuple old = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
-                                    Int16GetDatum(stats->attr->attnum), BoolGetDatum(inherited));
-    if (HeapTupleIsValid(old)) {
-        HeapTuple row = heap_modify_tuple(old, RelationGetDescr(catalog), values, nulls, replaces);
-        ReleaseSysCache(old);
-        CatalogTupleUpdate(catalog, &row->t_self, row);
-    } else {
-        CatalogTupleInsert(catalog, heap_form_tuple(RelationGetDescr(catalog), values, nulls));
-    }
+    if (sample.n > 0 && has_expression_statistics(rel))
+        analyze_expressions(rel, inherited, make_rows(rel, sample, columns, total),
+                            list_length(columns), column_array(columns), context);
 }
 
 void analyze_columns(Relation rel, const Counts &counts, List *shards)
@@ -257,22 +210,10 @@ void analyze_columns(Relation rel, const Counts &counts, List *shards)
         wanted = Max(wanted, stats->minrows);
     }
     if (columns != NIL && counts.rows > 0) {
+        wanted = Max(wanted,
+                     rows_for_statistics_objects(rel, list_length(columns), column_array(columns)));
         Sample sample = take_sample(shards, sample_command(rel, counts, wanted, columns), columns);
-        Relation catalog = table_open(StatisticRelationId, RowExclusiveLock);
-        ListCell *cell;
-        foreach (cell, columns) {
-            VacAttrStats *stats = (VacAttrStats *)lfirst(cell);
-            CHECK_FOR_INTERRUPTS();
-            stats->exprvals = sample.values + foreach_current_index(cell);
-            stats->exprnulls = sample.nulls + foreach_current_index(cell);
-            stats->rowstride = sample.stride;
-            if (sample.n > 0)
-                stats->compute_stats(stats, fetch_sample_value, sample.n, counts.rows);
-            if (stats->stats_valid)
-                store_column(catalog, RelationGetRelid(rel),
-                             rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE, stats);
-        }
-        table_close(catalog, RowExclusiveLock);
+        analyze_sample(rel, sample, columns, counts.rows, context);
     }
     MemoryContextSwitchTo(saved);
     MemoryContextDelete(context);
