@@ -17,6 +17,7 @@ EXPLAIN (COSTS OFF) SELECT substr(label, 1, 1), array_agg(id), json_agg(price), 
 EXPLAIN (COSTS OFF) SELECT count(DISTINCT id), count(DISTINCT label), count(DISTINCT price) FILTER (WHERE id > 3), sum(price) FROM item;
 EXPLAIN (COSTS OFF) SELECT mode() WITHIN GROUP (ORDER BY label) FILTER (WHERE price > 2), string_agg(label, ',' ORDER BY id) FILTER (WHERE price > 2) FROM item;
 EXPLAIN (COSTS OFF) UPDATE item SET price = 0;
+EXPLAIN (COSTS OFF) WITH gone AS (DELETE FROM item WHERE price < 0 RETURNING label) INSERT INTO kind SELECT 100 + length(label), label FROM gone;
 EXPLAIN (COSTS OFF) SELECT name FROM kind;
 PREPARE by_id (int) AS SELECT label FROM item WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
@@ -53,6 +54,15 @@ EXECUTE by_id (28);
 UPDATE item SET price = price + 1 WHERE id = 12;
 UPDATE item SET price = price + 1 WHERE id < 21;
 INSERT INTO item VALUES (31, 'secret', 1), (1001, 'secret', 2);
+COPY item FROM stdin;
+32	'secret'	3
+1002	'secret'	4
+\.
+INSERT INTO item VALUES (-31, 'secret', 1), (33, 'secret', 2);
+CREATE INDEX item_label ON item (label);
+DROP INDEX item_label;
+CREATE TABLE unseen (id int);
+DROP TABLE unseen;
 SELECT nothing FROM item;
 INSERT INTO item VALUES (31, 'there already', 1);
 SET shardwise.track_queries = off;
@@ -81,7 +91,24 @@ SELECT shardwise.stat_reset();
 SELECT count(*) FROM shardwise.stat_queries;
 SELECT shard, statements, rows, errors, connections, last_error FROM shardwise.stat_shards ORDER BY shard;
 
+-- A shard whose rows did not change has not been written, unless a trigger may have done more.
+SELECT shardwise.stat_reset();
+UPDATE item SET label = 'last' WHERE id = 20;
+UPDATE item SET price = 7 WHERE label = 'last';
+BEGIN;
+UPDATE item SET price = 8 WHERE label = 'last';
+DELETE FROM item WHERE label = 'nowhere';
+UPDATE item SET price = 9 WHERE id = 20;
+COMMIT;
+SELECT sum(transactions) AS one_phase, sum(two_phase_transactions) AS two_phase FROM shardwise.stat_shards;
+CREATE FUNCTION do_nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER nothing BEFORE UPDATE ON item EXECUTE FUNCTION do_nothing();
+SELECT shardwise.stat_reset();
+UPDATE item SET price = 7 WHERE label = 'last';
+SELECT sum(transactions) AS one_phase, sum(two_phase_transactions) AS two_phase FROM shardwise.stat_shards;
+
 DROP ROLE regress_other, regress_monitor;
 DROP FUNCTION explained(text, text);
 DROP TABLE item, kind;
+DROP FUNCTION do_nothing();
 SELECT shardwise.remove_shard('e1'), shardwise.remove_shard('e2'), shardwise.remove_shard('e3');

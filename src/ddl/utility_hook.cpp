@@ -7,6 +7,7 @@
 #include "ddl/forward.hpp"
 #include "ddl/truncate.hpp"
 #include "ddl/utility_targets.hpp"
+#include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 
 extern "C" {
@@ -47,7 +48,8 @@ void run_instead(const UtilityCall &call, Node *statement)
     run_locally(other);
 }
 
-void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
+// False if a query does the work, which is counted as such.
+bool run_on_target(const UtilityCall &call, Node *statement, Oid relid)
 {
     if (IsA(statement, TruncateStmt)) {
         run_locally(call); // checks privileges and references, takes the lock
@@ -58,7 +60,27 @@ void run_on_target(const UtilityCall &call, Node *statement, Oid relid)
         CopyStmt *query = copy_table_out((CopyStmt *)statement, relid, call.completion);
         if (query != nullptr)
             run_instead(call, (Node *)query);
+        return query == nullptr;
     }
+    return true;
+}
+
+// Counts a command that went to shards among the queries.
+void count_command(const UtilityCall &call, const instr_time &started)
+{
+    if (counted_shards() == 0)
+        return;
+    Query command = {T_Query};
+    command.commandType = CMD_UTILITY;
+    command.queryId = call.statement->queryId;
+    command.utilityStmt = call.statement->utilityStmt;
+    command.stmt_location = call.statement->stmt_location;
+    command.stmt_len = call.statement->stmt_len;
+    identify_query(&command, call.text);
+    constexpr int no_tier = -1;
+    count_query({command.queryId, call.text, command.stmt_location, command.stmt_len, no_tier,
+                 counted_shards(), call.completion != nullptr ? call.completion->nprocessed : 0,
+                 microseconds_since(started)});
 }
 
 // A foreign key of a local table is checked when rows go into that table, but the shards do not
@@ -116,15 +138,25 @@ void process(const UtilityCall &call)
         target = find_loaded_table(statement);
     }
 
+    bool counts = concerns_shards && utility_depth == 0 && executor_depth == 0 && tracks_queries();
+    instr_time started;
+    INSTR_TIME_SET_ZERO(started);
+    if (counts) {
+        INSTR_TIME_SET_CURRENT(started);
+        begin_counting_shards();
+    }
+    bool is_command = false;
     const ExplainStmt *explained_before = explain_analyze;
     explain_analyze = utility_depth == 0 ? as_explain_analyze(statement) : nullptr;
     run_nested(&utility_depth, [&] {
         if (OidIsValid(target))
-            run_on_target(call, statement, target);
-        else if (!may_forward || !take_over(call))
+            is_command = run_on_target(call, statement, target);
+        else if (!may_forward || !(is_command = take_over(call)))
             run_locally(call);
     });
     explain_analyze = explained_before;
+    if (counts && is_command)
+        count_command(call, started);
 }
 
 extern "C" void shardwise_process_utility(PlannedStmt *statement, const char *text,

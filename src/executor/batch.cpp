@@ -292,4 +292,12 @@ void finish_batches(BatchRunner *runner, bool expects_all)
         finish_batch(runner, (Batch *)lfirst(cell), expects_all);
 }
 
+List *add_written_shards(List *shards, const BatchRunner *runner)
+{
+    ListCell *cell;
+    foreach (cell, runner->batches)
+        shards = list_append_unique_int(shards, ((Batch *)lfirst(cell))->shard);
+    return shards;
+}
+
 } // namespace shardwise

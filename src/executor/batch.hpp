@@ -38,4 +38,7 @@ void send_batches(BatchRunner *runner);
 // they got and `expects_all`.
 void finish_batches(BatchRunner *runner, bool expects_all);
 
+// Adds the shards (int) that got rows to a list; 0 stands for all.
+List *add_written_shards(List *shards, const BatchRunner *runner);
+
 } // namespace shardwise

@@ -5,6 +5,7 @@
 #include "executor/check_options.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/row_stream.hpp"
+#include "monitor/monitor.hpp"
 #include "planner/modify_plan.hpp"
 #include "routing/shard_choice.hpp"
 
@@ -40,6 +41,7 @@ struct ModifyState {
     MemoryContext row_context;
     uint64 lines;
     bool is_done;
+    ModifyResult result;
 };
 
 extern "C" Node *create_modify_state(CustomScan *scan)
@@ -58,6 +60,8 @@ extern "C" void begin_modify(CustomScanState *node, EState *estate, int eflags)
     int n = list_length(scan->custom_exprs);
     ListCell *cell;
 
+    if (tracks_queries())
+        INSTR_TIME_SET_CURRENT(state->result.started);
     state->source =
         ExecInitNode((Plan *)linitial(scan->custom_plans), estate,
                      eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
@@ -290,6 +294,15 @@ void finish_statements(ModifyState *state)
     }
 }
 
+void note_shards(ModifyState *state)
+{
+    const ModifyPlan *plan = state->plan;
+    List *shards = state->stream != nullptr ? streamed_shards(state->stream) : NIL;
+    for (int i = 0; state->stream == nullptr && i < plan->nstatements; i++)
+        shards = add_written_shards(shards, state->runners[i]);
+    state->result.shards = plan->is_reference && shards != NIL ? list_all_shards() : shards;
+}
+
 void write_all(ModifyState *state)
 {
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
@@ -298,6 +311,7 @@ void write_all(ModifyState *state)
         take_rows_when_all_are_read(state);
     else
         take_rows(state);
+    note_shards(state);
     if (state->stream != nullptr)
         state->outcome.changed = close_row_stream(state->stream);
     else
@@ -364,6 +378,13 @@ extern "C" void explain_modify(CustomScanState *node, List *, ExplainState *es)
 CustomScanMethods scan_methods = {modify_name, create_modify_state};
 
 } // namespace
+
+const ModifyResult *as_modify_scan(PlanState *node)
+{
+    if (!IsA(node, CustomScanState) || ((CustomScanState *)node)->methods != &exec_methods)
+        return nullptr;
+    return &((ModifyState *)node)->result;
+}
 
 void init_modify_scan()
 {

@@ -92,6 +92,16 @@ Connection *join(RouteScanState *state, int32 shard)
     return join_shard(shard, access, alone);
 }
 
+// Shards without a row to change have not been written: where one shard had all rows, it commits in
+// one phase.
+void take_back_empty_writes(const RouteScanState *state)
+{
+    ListCell *cell;
+    foreach (cell, state->shards)
+        if (affected_rows(gathered_query(state->gather, foreach_current_index(cell))) == 0)
+            take_back_write(lfirst_int(cell));
+}
+
 void finish(RouteScanState *state)
 {
     EState *estate = state->css.ss.ps.state;
@@ -99,6 +109,8 @@ void finish(RouteScanState *state)
         estate->es_processed += affected_rows(state->query);
     if (state->route->counts_rows && state->gather != nullptr)
         estate->es_processed += gathered_changes(state->gather);
+    if (state->route->writes_rows && state->gather != nullptr)
+        take_back_empty_writes(state);
     state->is_done = true;
 }
 

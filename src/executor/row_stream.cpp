@@ -172,4 +172,9 @@ void fail_row_stream(RowStream *stream, ErrorData *own, uint64 line)
     fail_shard_copy(stream->copy, own, line);
 }
 
+List *streamed_shards(const RowStream *stream)
+{
+    return copied_shards(stream->copy);
+}
+
 } // namespace shardwise

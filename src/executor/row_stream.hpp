@@ -48,4 +48,7 @@ void raise_unowned_key(Relation rel, bool distributing = false) pg_attribute_nor
 // The error of NULL in a key column, which the shard would have raised with the whole row.
 void raise_null_key(Relation rel, AttrNumber column) pg_attribute_noreturn();
 
+// The shards (int) that have got rows so far.
+List *streamed_shards(const RowStream *stream);
+
 } // namespace shardwise

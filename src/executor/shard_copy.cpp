@@ -297,4 +297,13 @@ uint64 end_shard_copy(ShardCopy *copy, bool each)
     return rows;
 }
 
+List *copied_shards(const ShardCopy *copy)
+{
+    List *shards = NIL;
+    ListCell *cell;
+    foreach (cell, copy->streams)
+        shards = lappend_int(shards, static_cast<Stream *>(lfirst(cell))->shard_id);
+    return shards;
+}
+
 } // namespace shardwise

@@ -44,4 +44,7 @@ uint64 end_shard_copy(ShardCopy *copy, bool each);
 // a line that comes no later. Without `own` it returns if no shard refuses anything.
 void fail_shard_copy(ShardCopy *copy, ErrorData *own, uint64 line);
 
+// The shards (int) that have got rows so far.
+List *copied_shards(const ShardCopy *copy);
+
 } // namespace shardwise

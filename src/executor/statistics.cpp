@@ -1,5 +1,6 @@
 #include "executor/statistics.hpp"
 
+#include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
 #include "monitor/monitor.hpp"
 
@@ -9,7 +10,7 @@ namespace shardwise
 namespace
 {
 
-// What the routes of one statement did together.
+// What the scans and writes of one statement did together.
 struct Execution {
     bool any;
     int tier;
@@ -17,23 +18,30 @@ struct Execution {
     double microseconds;
 };
 
-bool add_route(PlanState *node, void *context)
+void add(Execution *execution, int tier, List *shards, const instr_time &started)
+{
+    if (INSTR_TIME_IS_ZERO(started))
+        return; // counting was off
+    if (!execution->any)
+        execution->microseconds = microseconds_since(started);
+    execution->any = true;
+    execution->tier = std::max(execution->tier, tier);
+    execution->shards =
+        execution->shards == NIL ? shards : list_union_int(execution->shards, shards);
+}
+
+bool add_node(PlanState *node, void *context)
 {
     Execution *execution = (Execution *)context;
     if (node == nullptr)
         return false;
-    const RouteScanState *state = as_route_scan(node);
-    if (state == nullptr)
-        return planstate_tree_walker(node, (bool (*)())add_route, context);
-    if (INSTR_TIME_IS_ZERO(state->started))
-        return false; // counting was off
-    if (!execution->any)
-        execution->microseconds = microseconds_since(state->started);
-    execution->any = true;
-    execution->tier = std::max(execution->tier, (int)state->route->tier);
-    execution->shards =
-        execution->shards == NIL ? state->shards : list_union_int(execution->shards, state->shards);
-    return false;
+    if (const RouteScanState *state = as_route_scan(node)) {
+        add(execution, (int)state->route->tier, state->shards, state->started);
+        return false;
+    }
+    if (const ModifyResult *written = as_modify_scan(node))
+        add(execution, (int)Tier::Scatter, written->shards, written->started);
+    return planstate_tree_walker(node, (bool (*)())add_node, context);
 }
 
 } // namespace
@@ -45,7 +53,7 @@ void count_execution(QueryDesc *desc)
         (desc->estate->es_top_eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
         return;
     Execution execution = {};
-    (void)add_route(desc->planstate, &execution);
+    (void)add_node(desc->planstate, &execution);
     if (!execution.any)
         return;
     count_query({statement->queryId, desc->sourceText, statement->stmt_location,

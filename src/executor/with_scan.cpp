@@ -127,15 +127,41 @@ extern "C" void rescan_with(CustomScanState *)
     elog(ERROR, "a write cannot run again");
 }
 
+// A part's plan, as a child of the node. What ANALYZE measured is gone with its execution.
+void explain_part(WithState *state, PlannedStmt *part, ExplainState *es)
+{
+    EState *estate = state->css.ss.ps.state;
+    ExplainState around = *es;
+    QueryDesc *desc =
+        CreateQueryDesc(part, estate->es_sourceText, GetActiveSnapshot(), InvalidSnapshot,
+                        None_Receiver, estate->es_param_list_info, estate->es_queryEnv, 0);
+    es->analyze = es->buffers = es->wal = es->timing = es->settings = false;
+    ExplainOpenGroup("Part", nullptr, true, es);
+    ExecutorStart(desc, EXEC_FLAG_EXPLAIN_ONLY);
+    ExplainPrintPlan(es, desc);
+    ExecutorEnd(desc);
+    ExplainCloseGroup("Part", nullptr, true, es);
+    FreeQueryDesc(desc);
+    List *groups = es->grouping_stack;
+    *es = around;
+    es->grouping_stack = groups;
+}
+
 extern "C" void explain_with(CustomScanState *node, List *, ExplainState *es)
 {
     WithState *state = (WithState *)node;
     ListCell *cell;
+    ExplainOpenGroup("Parts", "Parts", false, es);
     foreach (cell, state->parts) {
-        const PlannedStmt *part = (const PlannedStmt *)lfirst(cell);
-        ExplainPropertyText(part->commandType == CMD_SELECT ? "Read First" : "Write",
-                            get_rel_name(linitial_oid(part->relationOids)), es);
+        PlannedStmt *part = (PlannedStmt *)lfirst(cell);
+        if (es->format == EXPLAIN_FORMAT_TEXT) {
+            appendStringInfoSpaces(es->str, es->indent * 2);
+            appendStringInfoString(es->str,
+                                   part->commandType == CMD_SELECT ? "Read First:\n" : "Write:\n");
+        }
+        explain_part(state, part, es);
     }
+    ExplainCloseGroup("Parts", "Parts", false, es);
 }
 
 CustomScanMethods scan_methods = {with_name, create_with_state};

@@ -102,8 +102,26 @@ double microseconds_since(const instr_time &start)
     return INSTR_TIME_GET_MICROSEC(now);
 }
 
+static uint64 current_count = 0;
+static int shards_in_count = 0;
+
+void begin_counting_shards()
+{
+    current_count++;
+    shards_in_count = 0;
+}
+
+int counted_shards()
+{
+    return shards_in_count;
+}
+
 void start_measuring(Meter *meter)
 {
+    if (meter->counted_in != current_count) {
+        meter->counted_in = current_count;
+        shards_in_count++;
+    }
     INSTR_TIME_SET_CURRENT(meter->started);
     meter->running = true;
     meter->answered = false;

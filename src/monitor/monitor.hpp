@@ -22,6 +22,7 @@ struct Meter {
     bool is_open;
     bool running;
     bool answered;
+    uint64 counted_in; // the count of shards that it was last part of
     instr_time started;
     uint64 rows;
     uint64 bytes;
@@ -38,6 +39,10 @@ void detach_meter(Meter *);
 void start_measuring(Meter *);
 void count_received(Meter *, uint64 rows, uint64 bytes);
 void end_measuring(Meter *);
+
+// Counts the shards that statements go to from here on.
+void begin_counting_shards();
+int counted_shards();
 
 // An error of the shard, or of the connection to it.
 void count_shard_error(Meter *);
@@ -62,7 +67,7 @@ struct QueryRun {
     const char *text; // the source, of which the statement is the part from `location`
     int location;     // -1: all
     int length;       // 0: to the end
-    int tier;         // 0 fast path, 1 single shard, 2 scatter, 3 pull
+    int tier;         // 0 fast path, 1 single shard, 2 scatter, 3 pull; -1: no query
     int shards;
     uint64 rows;
     double microseconds;

@@ -78,7 +78,8 @@ static void add_run(QueryCounters *query, const QueryRun &run)
     query->total_time += run.microseconds;
     query->calls++;
     query->usage++;
-    query->tiers[run.tier]++;
+    if (run.tier >= 0)
+        query->tiers[run.tier]++;
     query->rows += run.rows;
     query->shards += run.shards;
     SpinLockRelease(&query->mutex);

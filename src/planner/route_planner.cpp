@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "catalog/pg_proc.h"
+#include "utils/reltrigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/rls.h"
@@ -168,6 +169,25 @@ bool calls_volatile(List *functions)
         if (func_volatile(lfirst_oid(cell)) == PROVOLATILE_VOLATILE)
             return true;
     return false;
+}
+
+// True if a write does nothing but change rows of its target, of which the command tag tells: no
+// function and no trigger can write something else.
+bool writes_rows_alone(Query *query)
+{
+    if (query->resultRelation == 0 || query->hasModifyingCTE ||
+        contain_volatile_functions((Node *)query))
+        return false;
+    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    if (target->relkind == RELKIND_PARTITIONED_TABLE) // partitions may have triggers of their own
+        return false;
+    Relation relation = table_open(target->relid, NoLock);
+    bool has_trigger = false;
+    const TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        has_trigger |= !triggers->triggers[i].tgisinternal;
+    table_close(relation, NoLock);
+    return !has_trigger;
 }
 
 // ---- assembly ----------------------------------------------------------------------------------
@@ -372,6 +392,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
                         !calls_volatile(shipping.functions);
     route->keeps_places = marked.places && !route->writes;
     route->counts_rows = query->commandType != CMD_SELECT;
+    route->writes_rows = tier == Tier::Scatter && writes_rows_alone(query);
     route->is_only_scan = true;
     route->may_fail_late = computes(projection.output) || !route->binary_results;
 

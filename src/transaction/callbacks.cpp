@@ -92,8 +92,10 @@ static void end_subtransaction(int level, bool committed)
         else
             rollback_to_savepoint(p->connection, level);
         p->level = level - 1;
-        if (p->write_level >= level)
+        if (p->write_level >= level) {
             p->write_level = committed ? level - 1 : 0;
+            p->writes = committed ? p->writes : 0;
+        }
         if (p->places_level >= level)
             p->places_level = committed ? level - 1 : 0;
         if (p->read_only_level >= level)

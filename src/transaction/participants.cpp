@@ -116,6 +116,7 @@ static void check_same_user(const Participant *p, const Connection *wanted)
 // not possible.
 static void note_write(Participant *p)
 {
+    p->writes++;
     if (p->write_level > 0)
         return;
     for (int i = 0; i < participant_count; i++) {
@@ -285,6 +286,13 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
     if (access == Access::ReadPlaces)
         keep_places(p);
     return p->connection;
+}
+
+void take_back_write(int32 shard_id)
+{
+    Participant *p = find_participant(shard_id);
+    if (p != nullptr && p->writes > 0 && --p->writes == 0)
+        p->write_level = 0;
 }
 
 Connection *join_shard_for_management(int32 shard_id)

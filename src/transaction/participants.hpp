@@ -28,6 +28,10 @@ enum class Access {
 // earlier in this transaction.
 Connection *join_shard(int32 shard_id, Access access, bool alone);
 
+// Takes back that a statement which was sent to a shard with Access::Write would write there: it
+// has ended and changed nothing. A shard that nothing has written commits as those that were read.
+void take_back_write(int32 shard_id);
+
 // Makes a shard take part in a router-driven change of many shards (distribute_table and the
 // like). Its part commits by two-phase commit even where no other shard takes part, so that it
 // never commits without the router. Errors: 55000 where the shard has no prepared transactions.

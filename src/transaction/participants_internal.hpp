@@ -14,6 +14,7 @@ struct Participant {
     Connection *connection;
     int level;           // deepest of the router's nesting levels that has its savepoint there
     int write_level;     // the outermost level that wrote, 0: none
+    int writes;          // statements that wrote or may yet write
     int read_only_level; // the level whose READ ONLY the shard follows, 0: none
     int places_level;    // the level that keeps the shard from using places again, 0: none
     bool locks;          // holds row locks that must outlive the router's commit
