@@ -2,6 +2,7 @@
 
 #include "executor/cursor_scan.hpp"
 #include "executor/key_source.hpp"
+#include "executor/lock_scan.hpp"
 #include "executor/modify_scan.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/statistics.hpp"
@@ -78,6 +79,7 @@ void init_executor()
     init_route_scan();
     init_key_source();
     init_modify_scan();
+    init_lock_scan();
     init_cursor_scan();
     init_with_scan();
 }

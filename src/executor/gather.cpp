@@ -2,6 +2,7 @@
 
 #include "executor/bulk_rows.hpp"
 #include "executor/rows.hpp"
+#include "transaction/participants.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"
@@ -230,6 +231,14 @@ uint64 gathered_changes(const Gather *gather)
             raise_copies_differ(first, changes);
     }
     return OidIsValid(gather->route->reference) ? first : sum;
+}
+
+void take_back_empty_writes(const Gather *gather, const List *shards)
+{
+    ListCell *cell;
+    foreach (cell, shards)
+        if (affected_rows(gather->streams[foreach_current_index(cell)].query) == 0)
+            take_back_write(lfirst_int(cell));
 }
 
 const RemoteQuery *gathered_query(const Gather *gather, int n)

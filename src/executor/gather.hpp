@@ -23,6 +23,10 @@ TupleTableSlot *gather_row(Gather *gather);
 // reference table, that is what each did; XX001 if they differ.
 uint64 gathered_changes(const Gather *gather);
 
+// After the last row: shards without a row to change have not been written. Where one shard had all
+// rows, it commits in one phase. `shards` (int) are those of the queries.
+void take_back_empty_writes(const Gather *gather, const List *shards);
+
 // The error of shards that did not change the same number of rows of a reference table.
 void raise_copies_differ(uint64 one, uint64 other) pg_attribute_noreturn();
 

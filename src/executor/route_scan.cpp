@@ -92,16 +92,6 @@ Connection *join(RouteScanState *state, int32 shard)
     return join_shard(shard, access, alone);
 }
 
-// Shards without a row to change have not been written: where one shard had all rows, it commits in
-// one phase.
-void take_back_empty_writes(const RouteScanState *state)
-{
-    ListCell *cell;
-    foreach (cell, state->shards)
-        if (affected_rows(gathered_query(state->gather, foreach_current_index(cell))) == 0)
-            take_back_write(lfirst_int(cell));
-}
-
 void finish(RouteScanState *state)
 {
     EState *estate = state->css.ss.ps.state;
@@ -110,7 +100,7 @@ void finish(RouteScanState *state)
     if (state->route->counts_rows && state->gather != nullptr)
         estate->es_processed += gathered_changes(state->gather);
     if (state->route->writes_rows && state->gather != nullptr)
-        take_back_empty_writes(state);
+        take_back_empty_writes(state->gather, state->shards);
     state->is_done = true;
 }
 
@@ -142,6 +132,17 @@ void fill_in_for_shard(RouteScanState *state, int32 shard)
         if (lfirst_int(cell) == shard)
             set_value(state, state->route->key_param,
                       state->key_parts[foreach_current_index(cell)]);
+}
+
+// Fills in the parameter by which a shard learns which rows to lock.
+void tell_places(RouteScanState *state, int32 shard)
+{
+    ListCell *cell;
+    foreach (cell, state->places) {
+        const ShardPlaces *places = (const ShardPlaces *)lfirst(cell);
+        if (places->shard == shard)
+            set_value(state, state->route->places_param, places->places);
+    }
 }
 
 RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
@@ -520,6 +521,7 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
         state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
     MemoryContextSwitchTo(state->run_context);
     fill_in_for_shard(state, shard);
+    tell_places(state, shard);
     RemoteValues values =
         write_parameters(state->parameters, route_values(state), route_nulls(state));
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,

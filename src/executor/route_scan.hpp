@@ -17,6 +17,11 @@ extern "C" {
 namespace shardwise
 {
 
+struct ShardPlaces {
+    int32 shard;
+    Datum places; // tid[]
+};
+
 struct RouteScanState {
     CustomScanState css;
     const Route *route;
@@ -34,6 +39,7 @@ struct RouteScanState {
     Lookup *lookup;            // nullptr: the scan has none
     bool has_looked;           // for the value that it has now
     MemoryContext run_context; // of one run, where there may be many
+    List *places;              // ShardPlaces *: of the rows that each shard is to lock
     bool is_insert;
     instr_time started;
     ParameterWriter *parameters;

@@ -268,6 +268,32 @@ Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *cur
 
 } // namespace
 
+int find_locked_table(Query *query, LockWaitPolicy *policy)
+{
+    if (list_length(query->jointree->fromlist) != 1 ||
+        !IsA(linitial(query->jointree->fromlist), RangeTblRef))
+        return 0;
+    int varno = ((RangeTblRef *)linitial(query->jointree->fromlist))->rtindex;
+    const RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+    if (!is_marked(rte) || rte->enrname[0] == place_mark || rte->functions != NIL ||
+        rte->relkind == RELKIND_PARTITIONED_TABLE || find_table(rte->relid)->is_reference)
+        return 0;
+    // The user's own cmin and cmax. A cursor's places (cursor_plan) are another matter.
+    if (rte->enrname[0] == lock_mark && uses_places((Node *)query, varno))
+        return 0;
+    *policy = (LockWaitPolicy)(rte->enrname[2] - '0');
+    return varno;
+}
+
+void place_locked(RangeTblEntry *table, bool keeps_lock)
+{
+    if (keeps_lock)
+        mark(table, target_mark, (LockClauseStrength)(table->enrname[1] - '0'),
+             (LockWaitPolicy)(table->enrname[2] - '0'));
+    else
+        mark_placed(table);
+}
+
 void mark_placed(RangeTblEntry *table)
 {
     mark(table, place_mark, LCS_NONE, LockWaitBlock);

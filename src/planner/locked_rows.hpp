@@ -21,6 +21,11 @@ namespace shardwise
 // The Param that stands for the number of the shard which runs a statement.
 constexpr int shard_param_id = 1 << 23;
 
+// Params that the node which locks rows sets from run to run: how many rows a shard is to find, and
+// at which places (tid[]) it is to lock them. (table_scan.hpp has the numbers in between.)
+constexpr int limit_param_id = shard_param_id + 8;
+constexpr int places_param_id = shard_param_id + 9;
+
 // Columns of a marked target that tell where a row is: the shard's number, and its table there (a
 // partition's Oid). The user's cmin and cmax of a target mean nothing and are refused.
 constexpr AttrNumber shard_attribute = MinCommandIdAttributeNumber;
@@ -28,6 +33,14 @@ constexpr AttrNumber remote_table_attribute = MaxCommandIdAttributeNumber;
 
 // Marks the target of a write.
 void mark_target(RangeTblEntry *target, LockClauseStrength strength);
+
+// The only entry of a query that is marked to be locked, if all its rows come from that table and
+// are found again by ctid alone; 0 otherwise. What to do where others have locked a row.
+int find_locked_table(Query *query, LockWaitPolicy *policy);
+
+// Lets the rows of an entry with a lock tell their places, too; or tell them instead of being
+// locked.
+void place_locked(RangeTblEntry *table, bool keeps_lock);
 
 // Marks a table whose rows tell their places, but are not locked for that.
 void mark_placed(RangeTblEntry *table);

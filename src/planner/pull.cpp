@@ -59,28 +59,59 @@ void replace_paths(RelOptInfo *rel, CustomPath *path)
 
 // ---- rows of a remote query -------------------------------------------------------------------
 
-extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *tlist,
-                                List *clauses, List *)
+// The columns of a remote query, as entry `varno` shows them.
+List *make_rows_tlist(const ShardRows *rows, Index varno)
 {
-    const ShardRows *rows = (const ShardRows *)linitial(path->custom_private);
-    CustomScan *scan = makeNode(CustomScan);
-    scan->scan.plan.targetlist = tlist;
-    scan->scan.plan.qual = extract_actual_clauses(clauses, false);
-    scan->flags = path->flags;
-    scan->custom_exprs = (List *)copy_node(rows->values);
-    scan->custom_private = list_make1(copy_node(rows->route));
+    List *tlist = NIL;
     ListCell *cell;
     foreach (cell, rows->columns) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
         Node *expr = (Node *)entry->expr;
-        Var *var = makeVar(rel->relid, entry->resno, exprType(expr), exprTypmod(expr),
-                           exprCollation(expr), 0);
-        scan->custom_scan_tlist = lappend(
-            scan->custom_scan_tlist, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
+        Var *var =
+            makeVar(varno, entry->resno, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+        tlist = lappend(tlist, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
     }
+    return tlist;
+}
+
+CustomScan *make_rows_scan(const ShardRows *rows, const char *methods, RelOptInfo *rel)
+{
+    CustomScan *scan = makeNode(CustomScan);
+    scan->scan.plan.targetlist = make_rows_tlist(rows, rel->relid);
+    scan->scan.plan.plan_rows = rel->rows;
+    scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+    scan->custom_scan_tlist = make_rows_tlist(rows, rel->relid);
     scan->custom_relids = bms_make_singleton(rel->relid);
-    scan->methods = GetCustomScanMethods(route_scan_name, false);
+    scan->methods = GetCustomScanMethods(methods, false);
+    return scan;
+}
+
+CustomScan *make_route_scan(const ShardRows *rows, const Route *route, List *values,
+                            RelOptInfo *rel)
+{
+    CustomScan *scan = make_rows_scan(rows, route_scan_name, rel);
+    scan->custom_exprs = (List *)copy_node(values);
+    scan->custom_private = list_make1(copy_node(route));
     note_route((Route *)linitial(scan->custom_private));
+    return scan;
+}
+
+extern "C" Plan *plan_rows_scan(PlannerInfo *, RelOptInfo *rel, CustomPath *path, List *tlist,
+                                List *clauses, List *)
+{
+    const ShardRows *rows = (const ShardRows *)linitial(path->custom_private);
+    CustomScan *scan = make_route_scan(rows, rows->route, rows->values, rel);
+    if (rows->locker != nullptr) {
+        CustomScan *locker = make_route_scan(rows, rows->locker, rows->locker_values, rel);
+        List *children = list_make2(scan, locker);
+        scan = make_rows_scan(rows, lock_scan_name, rel);
+        scan->custom_plans = children;
+        scan->custom_exprs = list_make1(copy_node(rows->bound));
+        scan->custom_private = list_make1(makeBoolean(rows->skips));
+    }
+    scan->scan.plan.targetlist = tlist;
+    scan->scan.plan.qual = extract_actual_clauses(clauses, false);
+    scan->flags = path->flags;
     return (Plan *)scan;
 }
 

@@ -57,6 +57,8 @@ struct Route {
     int max_lookups;   // how often the shards are asked before all rows are kept
     int first_value;   // in the plan's custom_exprs, where there are two routes
     int shard_param;   // number (from 1) of the parameter that tells a shard its number; 0: none
+    int limit_param;   // number of the parameter that a scan which locks rows sets; 0: none
+    int places_param;  // likewise, the places (tid[]) of the rows that a shard is to lock
     int place_shard;   // number (from 1) of the value that is the only shard to ask; 0: none
     bool keeps_places; // the rows tell where they are, and will be looked for there
     bool counts_rows;  // the command tag counts the rows that the shard changed
@@ -74,6 +76,10 @@ inline bool goes_to_many(const Route *route)
 }
 
 constexpr const char *route_scan_name = "shardwise route";
+
+// The node above two routes, of which one finds rows and the other locks them; custom_exprs holds
+// how many rows are needed, custom_private whether rows are skipped that others have locked.
+constexpr const char *lock_scan_name = "shardwise lock rows";
 
 // Gets the route of a plan node made by this extension.
 inline const Route *get_route(const CustomScan *scan)

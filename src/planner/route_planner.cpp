@@ -320,6 +320,10 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
             route->key_param = i + 1;
         else if (lfirst_int(cell) == lookup_param_id)
             route->lookup_param = i + 1;
+        else if (lfirst_int(cell) == limit_param_id)
+            route->limit_param = i + 1;
+        else if (lfirst_int(cell) == places_param_id)
+            route->places_param = i + 1;
         else
             continue;
         // The executor fills it in.

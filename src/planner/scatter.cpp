@@ -8,6 +8,7 @@
 #include "planner/route_planner.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
+#include "planner/statement_ids.hpp"
 #include "planner/split_query.hpp"
 #include "planner/stands_alone.hpp"
 #include "planner/subquery_order.hpp"
@@ -16,6 +17,7 @@
 #include "routing/colocation.hpp"
 
 extern "C" {
+#include "catalog/pg_operator.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
@@ -73,18 +75,25 @@ bool yields_many_rows(const Query *remote, const Route *route)
     return !yields_few_rows(remote) && (route->nparams == 0 || remote->jointree->quals == nullptr);
 }
 
-// The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
-// The first `ncolumns` entries of its target list become columns.
-RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
+// A statement that every shard runs.
+struct Part {
+    Route *route;
+    List *values;
+    List *columns;
+};
+
+// Makes a query such a statement; false if it cannot be sent. The first `ncolumns` entries of its
+// target list become columns.
+bool compile_part(Query *remote, int ncolumns, Part *part)
 {
     Shipping shipping = {};
     List *columns = name_columns(remote, ncolumns);
     if (has_record(columns))
-        return nullptr;
+        return false;
 
     ship_query(remote, &shipping);
     if (shipping.refusal != nullptr)
-        return nullptr;
+        return false;
     MarkedRows marked = apply_marks(remote, &shipping);
     // The shards keep the statement prepared for the next one that differs in constants alone.
     List *constants = NIL;
@@ -92,14 +101,25 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
         constants = normalize_query(remote).constants;
     KeyAnalysis analysis = analyze_keys(remote);
     if (apply_row_security(remote) != nullptr)
-        return nullptr;
+        return false;
     List *values = NIL;
     Route *route = compile_kept_route(remote, shipping, analysis, constants, &values);
     route->tier = Tier::Scatter;
     use_marks(route, marked, &values);
     route->binary_results = columns_travel_in_binary(columns);
     route->is_bulk = route->binary_results && !marked.locks && yields_many_rows(remote, route);
-    return make_shard_rows(route, values, columns, is_ordered, expected_rows(remote));
+    *part = Part{route, values, columns};
+    return true;
+}
+
+// The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
+RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
+{
+    Part part;
+    if (!compile_part(remote, ncolumns, &part))
+        return nullptr;
+    return make_shard_rows(part.route, part.values, part.columns, is_ordered,
+                           expected_rows(remote));
 }
 
 // Makes `query` read from one entry, and nothing else.
@@ -222,6 +242,88 @@ int put_columns_first(Query *query)
     return n;
 }
 
+// ---- LIMIT and locks ---------------------------------------------------------------------------
+
+Param *make_scan_param(int id, Oid type)
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = id;
+    param->paramtype = type;
+    param->paramtypmod = -1;
+    param->location = -1;
+    return param;
+}
+
+void add_place(Query *remote, Expr *column)
+{
+    remote->targetList =
+        lappend(remote->targetList,
+                makeTargetEntry(column, list_length(remote->targetList) + 1, nullptr, false));
+}
+
+// Adds the columns that tell the places of an entry's rows, behind the first `ncolumns`.
+void add_places(Query *remote, int varno, int ncolumns)
+{
+    List *others = list_copy_tail(remote->targetList, ncolumns);
+    Var *shard = makeVar(varno, shard_attribute, CIDOID, -1, InvalidOid, 0);
+    Var *place = makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0);
+    remote->targetList = list_truncate(remote->targetList, ncolumns);
+    add_place(remote, (Expr *)shard);
+    add_place(remote, (Expr *)place);
+    remote->targetList = list_concat(remote->targetList, others);
+}
+
+// Makes a query lock the rows at places that the router names, if its conditions let them through.
+void lock_places(Query *remote, int varno)
+{
+    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
+    clause->opno = TIDEqualOperator;
+    clause->opfuncid = F_TIDEQ;
+    clause->useOr = true;
+    clause->args =
+        list_make2(makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0),
+                   make_scan_param(places_param_id, TIDARRAYOID));
+    clause->location = -1;
+    List *clauses = list_make1(clause);
+    if (remote->jointree->quals != nullptr)
+        clauses = lappend(clauses, remote->jointree->quals);
+    remote->jointree->quals = make_conjunction(clauses);
+    remote->sortClause = NIL;
+    remote->limitCount = nullptr;
+    place_locked(rt_fetch(varno, remote->rtable), true);
+}
+
+// The rows that FOR UPDATE with a LIMIT locks: each shard would lock as many as the LIMIT says. So
+// one statement finds rows and another locks those that are needed (executor/lock_scan). nullptr if
+// the query is no such one, or its conditions may be different the second time.
+RangeTblEntry *send_in_two(const Query *remote, int ncolumns)
+{
+    Query *finder = copy_node(remote);
+    Query *locker = copy_node(remote);
+    LockWaitPolicy policy;
+    int varno = find_locked_table(finder, &policy);
+    if (varno == 0 || remote->limitCount == nullptr ||
+        remote->limitOption == LIMIT_OPTION_WITH_TIES || contain_volatile_functions((Node *)remote))
+        return nullptr;
+    place_locked(rt_fetch(varno, finder->rtable), false);
+    finder->limitCount = (Node *)make_scan_param(limit_param_id, INT8OID);
+    add_places(finder, varno, ncolumns);
+    lock_places(locker, varno);
+    add_places(locker, varno, ncolumns);
+
+    Part found, locked;
+    if (!compile_part(finder, ncolumns + 2, &found) || !compile_part(locker, ncolumns + 2, &locked))
+        return nullptr;
+    found.route->is_bulk = locked.route->is_bulk = false;
+    locked.route->statement_id = find_statement_id(locked.route);
+    RangeTblEntry *rows = make_shard_rows(found.route, found.values, found.columns,
+                                          remote->sortClause != NIL, expected_rows(finder));
+    lock_shard_rows(rows, locked.route, locked.values, (Expr *)as_int8(remote->limitCount),
+                    policy == LockWaitSkip);
+    return rows;
+}
+
 // The shards run the whole query; the router merges and cuts.
 bool scatter_whole(Query *query)
 {
@@ -231,7 +333,9 @@ bool scatter_whole(Query *query)
     if (is_cut && !push_limit(remote))
         remote->limitCount = remote->limitOffset = nullptr;
 
-    RangeTblEntry *rows = send(remote, ncolumns, query->sortClause != NIL);
+    RangeTblEntry *rows = is_cut ? send_in_two(remote, ncolumns) : nullptr;
+    if (rows == nullptr)
+        rows = send(remote, ncolumns, query->sortClause != NIL);
     if (rows == nullptr)
         return false;
     query->targetList = list_truncate(query->targetList, ncolumns);

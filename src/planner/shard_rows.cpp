@@ -66,8 +66,12 @@ static RangeTblFunction *make_function(int number, List *columns)
 RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered,
                                double expected)
 {
-    ShardRows *rows = (ShardRows *)palloc(sizeof(ShardRows));
-    *rows = ShardRows{route, values, columns, is_ordered, expected};
+    ShardRows *rows = (ShardRows *)palloc0(sizeof(ShardRows));
+    rows->route = route;
+    rows->values = values;
+    rows->columns = columns;
+    rows->is_ordered = is_ordered;
+    rows->rows = expected;
     RangeTblFunction *function = make_function(list_length(entries), columns);
     entries = lappend(entries, rows);
 
@@ -88,6 +92,15 @@ const ShardRows *find_shard_rows(const RangeTblEntry *rte)
         return nullptr;
     int number = DatumGetInt32(((Const *)linitial(call->args))->constvalue);
     return number < list_length(entries) ? (const ShardRows *)list_nth(entries, number) : nullptr;
+}
+
+void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips)
+{
+    ShardRows *rows = (ShardRows *)find_shard_rows(rte);
+    rows->locker = route;
+    rows->locker_values = values;
+    rows->bound = bound;
+    rows->skips = skips;
 }
 
 } // namespace shardwise

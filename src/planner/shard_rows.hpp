@@ -21,7 +21,15 @@ struct ShardRows {
     List *columns;
     bool is_ordered;
     double rows;
+    Route *locker; // nullptr: rows need no lock, or have one
+    List *locker_values;
+    Expr *bound; // (int8) how many rows are needed; NULL: all
+    bool skips;  // rows that others have locked
 };
+// Makes of an entry one whose rows are locked as far as they are needed: its statement finds them
+// and tells their places in its last two columns, `route` locks those that are named.
+void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips);
+
 const ShardRows *find_shard_rows(const RangeTblEntry *rte);
 
 // Starts an empty set of entries for the planning of one query, and goes back to the one before.

@@ -40,3 +40,15 @@ ROLLBACK;
 -- One constant in two parts, of which one is planned as a statement of its own.
 WITH c AS (UPDATE customers SET region = 3 WHERE customer_id = 4 RETURNING customer_id), l AS (INSERT INTO local_notes VALUES (60 + 4, 'x') RETURNING id) UPDATE by_number SET word = l.id::text FROM l WHERE l.id = n + 60 RETURNING *;
 SELECT * FROM local_notes WHERE id = 64;
+-- FOR UPDATE with LIMIT over several shards.
+BEGIN;
+SELECT customer_id, balance FROM customers WHERE region < 3 ORDER BY balance DESC, 1 LIMIT 5 OFFSET 2 FOR UPDATE SKIP LOCKED;
+SELECT name FROM customers ORDER BY customer_id LIMIT 0 FOR UPDATE;
+SELECT name, balance * 2 FROM customers ORDER BY region, lower(name) LIMIT 7 FOR NO KEY UPDATE;
+-- params: 4
+SELECT customer_id FROM customers ORDER BY 1 DESC LIMIT $1 FOR SHARE;
+SELECT count(*) FROM (SELECT 1 FROM orders WHERE amount > 20 LIMIT NULL FOR UPDATE NOWAIT) o;
+WITH next AS (SELECT order_id FROM orders WHERE status = 'new' ORDER BY order_id LIMIT 3 FOR UPDATE SKIP LOCKED) UPDATE orders SET status = 'taken' FROM next WHERE next.order_id = orders.order_id RETURNING orders.*;
+DELETE FROM orders WHERE order_id IN (SELECT order_id FROM orders WHERE status = 'paid' ORDER BY amount, order_id LIMIT 2 FOR UPDATE SKIP LOCKED) RETURNING order_id;
+SELECT customer_id FROM customers ORDER BY 1 LIMIT -1 FOR UPDATE;
+ROLLBACK;
