@@ -527,9 +527,10 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
+    bool is_one_row = must_be_one_row(sent);
     List *checks = NIL;
     if (write->refusal == nullptr)
-        checks = place_row_checks(sent, &write->refusal);
+        checks = place_row_checks(sent, is_one_row, &write->refusal);
     if (write->refusal == nullptr)
         write->refusal = apply_row_security(sent);
     if (write->refusal != nullptr)
@@ -553,7 +554,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     statement->columns = take_batch_columns(own_values);
     statement->route = route;
     statement->first_value = list_length(*values);
-    statement->max_rows = rows_of_batch;
+    statement->max_rows = is_one_row ? 1 : rows_of_batch;
     *values = list_concat(*values, own_values);
     return true;
 }

@@ -378,7 +378,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     Tier tier;
     if ((*refusal = choose_tier(sent, simple, &analysis, &tier)) != nullptr)
         return nullptr;
-    List *checks = place_row_checks(sent, refusal);
+    List *checks = place_row_checks(sent, false, refusal);
     if (*refusal != nullptr || (*refusal = apply_row_security(sent)) != nullptr)
         return nullptr;
 

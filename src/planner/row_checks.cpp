@@ -1,10 +1,12 @@
 #include "planner/row_checks.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/conflict_update.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_collation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "optimizer/optimizer.h"
@@ -25,13 +27,19 @@ struct Placer {
     List **kept; // the checks so far, of all levels
     bool has_before_insert;
     bool is_partitioned;
-    bool marks_updates; // of ON CONFLICT, in a setting
+    bool marks_updates;   // of ON CONFLICT, in a setting
+    bool updates_nothing; // DO UPDATE stands for DO NOTHING
     char *refusal;
 };
 
 bool is_update_of_conflict(const Query *query)
 {
     return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
+}
+
+bool is_nothing_of_conflict(const Query *query)
+{
+    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_NOTHING;
 }
 
 // ---- expressions -------------------------------------------------------------------------------
@@ -243,7 +251,9 @@ void check_conflict(Placer *placer, List *existing, List *proposed)
 {
     OnConflictExpr *conflict = placer->query->onConflict;
     Expr *condition = placer->marks_updates ? set_mark("yes") : make_bool(true);
-    if (conflict->onConflictWhere != nullptr)
+    if (placer->updates_nothing)
+        condition = make_bool(false);
+    else if (conflict->onConflictWhere != nullptr)
         condition = make_case(conflict->onConflictWhere, condition, make_bool(false));
     for (int i = list_length(existing) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(existing, i);
@@ -278,7 +288,8 @@ void check_after(Placer *placer, WithCheckOption *check)
 {
     Query *query = placer->query;
     Expr *column = make_case(check->qual, make_bool(true), make_violation(placer, check));
-    if (is_update_of_conflict(query) && (placer->marks_updates || !placer->is_partitioned)) {
+    if (is_update_of_conflict(query) && !placer->updates_nothing &&
+        (placer->marks_updates || !placer->is_partitioned)) {
         if (check->kind == WCO_RLS_INSERT_CHECK)
             column = make_case((Node *)was_inserted(placer), column, make_bool(true));
         else if (check->kind == WCO_RLS_UPDATE_CHECK)
@@ -360,12 +371,11 @@ void place_in_statement(Placer *placer)
     bool before = !placer->has_before_insert && query->targetList != NIL;
     placer->marks_updates =
         must_tell_rows_apart(placer, inserts, updates) && query->targetList != NIL;
-    if (!before && inserts != NIL && query->onConflict != nullptr &&
-        query->onConflict->action == ONCONFLICT_NOTHING) {
-        placer->refusal =
-            pstrdup("ON CONFLICT DO NOTHING under row-level security on a table whose "
-                    "triggers may change the row before it is checked.");
-        return;
+    if (!before && inserts != NIL && is_nothing_of_conflict(query)) {
+        placer->refusal = make_conflict_update(query);
+        if (placer->refusal != nullptr)
+            return;
+        placer->updates_nothing = is_update_of_conflict(query);
     }
     ListCell *cell;
     if (!before)
@@ -382,20 +392,67 @@ void place_in_statement(Placer *placer)
         check_before_insert(placer, before ? inserts : NIL);
 }
 
+// ---- the parts of a statement ------------------------------------------------------------------
+
+List *parts_of(Query *query)
+{
+    List *parts = NIL;
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        parts = lappend(parts, ((CommonTableExpr *)lfirst(cell))->ctequery);
+    return lappend(parts, query);
+}
+
+Oid topmost_target(const Query *query)
+{
+    if (query->resultRelation == 0)
+        return InvalidOid;
+    Oid relid = rt_fetch(query->resultRelation, query->rtable)->relid;
+    List *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
+    return ancestors != NIL ? llast_oid(ancestors) : relid;
+}
+
+bool is_alone(const Query *query, List *parts)
+{
+    Oid target = topmost_target(query);
+    ListCell *cell;
+    foreach (cell, parts)
+        if (lfirst(cell) != query && topmost_target((Query *)lfirst(cell)) == target)
+            return false;
+    return true;
+}
+
 } // namespace
 
-List *place_row_checks(Query *query, char **refusal)
+bool must_be_one_row(Query *query)
+{
+    Placer placer = {};
+    placer.query = query;
+    if (!is_nothing_of_conflict(query) || checks_of_kind(query, WCO_RLS_INSERT_CHECK) == NIL)
+        return false;
+    examine_target(&placer);
+    return placer.has_before_insert;
+}
+
+List *place_row_checks(Query *query, bool is_one_row, char **refusal)
 {
     List *kept = NIL;
+    List *parts = parts_of(query);
     ListCell *cell;
-    foreach (cell, list_concat(list_copy(query->cteList), list_make1(query))) {
-        Node *node = (Node *)lfirst(cell);
-        if (IsA(node, CommonTableExpr))
-            node = ((CommonTableExpr *)node)->ctequery;
-        Placer placer = {(Query *)node, &kept, false, false, false, nullptr};
+    foreach (cell, parts) {
+        Placer placer = {};
+        placer.query = (Query *)lfirst(cell);
+        placer.kept = &kept;
         if (placer.query->withCheckOptions == NIL)
             continue;
-        place_in_statement(&placer);
+        if (must_be_one_row(placer.query) &&
+            (!is_alone(placer.query, parts) ||
+             (!is_one_row && find_insert_source(placer.query) > 0)))
+            placer.refusal = pstrdup(
+                "ON CONFLICT DO NOTHING under row-level security, on a table whose triggers may "
+                "change a row before it is checked, beside other changes of the table.");
+        else
+            place_in_statement(&placer);
         if (placer.refusal != nullptr) {
             *refusal = placer.refusal;
             return NIL;

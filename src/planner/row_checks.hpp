@@ -12,9 +12,14 @@ namespace shardwise
 // be shown.
 constexpr const char *row_check_marker = "shardwise row check ";
 
+// True of an INSERT whose checks can be placed in a statement for one row only: ON CONFLICT DO
+// NOTHING, where a trigger may change the row first, is checked in the place of DO UPDATE.
+bool must_be_one_row(Query *query);
+
 // Makes every WithCheckOption of the query, modifying CTEs included, a part of the query itself and
 // returns the options without their conditions; the position in the list is the check's number. The
-// query has been prepared by prepare_changes(). *refusal says why that is not possible.
-List *place_row_checks(Query *query, char **refusal);
+// query has been prepared by prepare_changes(). `is_one_row`: what feeds an INSERT that must be one
+// row yields no more. *refusal says why that is not possible.
+List *place_row_checks(Query *query, bool is_one_row, char **refusal);
 
 } // namespace shardwise

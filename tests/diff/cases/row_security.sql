@@ -44,6 +44,34 @@ CREATE POLICY updated ON stamped AS RESTRICTIVE FOR UPDATE TO diff_writer USING 
 GRANT SELECT, INSERT, UPDATE, DELETE ON stamped TO diff_writer;
 -- shardwise: SELECT shardwise.distribute_table('stamped', 'tenant')
 
+-- Indexes that a row may be in the way of: one by an expression, two, none.
+CREATE TABLE lengths (tenant int NOT NULL, id int, body text, length int GENERATED ALWAYS AS (length(body)) STORED);
+CREATE UNIQUE INDEX ON lengths (tenant, lower(body)) WHERE body <> 'free';
+CREATE TABLE indexed (tenant int, id int, body text, PRIMARY KEY (tenant, id), UNIQUE (tenant, body));
+CREATE TABLE unindexed (tenant int NOT NULL, id int, body text);
+CREATE TABLE update_watched (tenant int, id int, body text, PRIMARY KEY (tenant, id));
+CREATE FUNCTION prolong() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.body := replace(NEW.body, 'long', 'a long text');
+    RETURN NEW;
+END $$;
+CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER watch AFTER UPDATE ON update_watched EXECUTE FUNCTION watch();
+CREATE POLICY short ON lengths TO diff_writer USING (length < 10);
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{lengths,indexed,unindexed,update_watched}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER prolong BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION prolong()', t);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO diff_writer', t);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        CONTINUE WHEN t = 'lengths';
+        EXECUTE format('CREATE POLICY short ON %I TO diff_writer USING (body <> ''a long text'')', t);
+    END LOOP;
+END $$;
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{lengths,indexed,unindexed,update_watched}'::regclass[]) t
+
 CREATE TABLE parted (
     tenant int, at date, owner text, body text, PRIMARY KEY (tenant, at)
 ) PARTITION BY RANGE (at);
@@ -163,8 +191,41 @@ INSERT INTO stamped VALUES (1, 21, 'diff_writer', 'changed') ON CONFLICT (tenant
 INSERT INTO stamped VALUES (1, 22, 'diff_writer', 'new') ON CONFLICT (tenant, id) DO UPDATE SET body = 'never' RETURNING *;
 INSERT INTO stamped VALUES (1, 100, 'diff_writer', 'theirs') ON CONFLICT (tenant, id) DO UPDATE SET body = 'never' RETURNING *;
 INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'plain') RETURNING *;
--- expect-refused: triggers may change the row
+-- ON CONFLICT DO NOTHING: the row is checked as the trigger leaves it, also where it goes nowhere.
 INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'plain') ON CONFLICT DO NOTHING;
+INSERT INTO stamped VALUES (1, 24, 'diff_writer', 'plain') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'allowed') ON CONFLICT DO NOTHING;
+INSERT INTO stamped VALUES (1, 25, 'diff_writer', 'allowed') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO stamped VALUES (1, 23, 'diff_writer', 'new') ON CONFLICT (tenant, id) DO NOTHING RETURNING *;
+INSERT INTO stamped VALUES (1, 23, NULL, 'plain') ON CONFLICT ON CONSTRAINT stamped_pkey DO NOTHING;
+INSERT INTO stamped VALUES (1, 100, 'diff_writer', 'over a hidden one') ON CONFLICT DO NOTHING RETURNING *;
+-- params: 1, 26, 'by parameter'
+INSERT INTO stamped VALUES ($1, $2, 'diff_writer', $3) ON CONFLICT (id, tenant) DO NOTHING RETURNING *;
+-- params: 1, 26, 'not allowed'
+INSERT INTO stamped VALUES ($1, $2, 'diff_writer', $3) ON CONFLICT (id, tenant) DO NOTHING RETURNING *;
+INSERT INTO stamped VALUES (1, 27, 'diff_writer', 'a'), (2, 27, 'diff_writer', 'b'), (1, 27, 'diff_writer', 'c'), (1, 28, 'diff_writer', 'd') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO stamped VALUES (1, 29, 'diff_writer', 'a'), (1, 29, 'diff_writer', 'allowed') ON CONFLICT DO NOTHING;
+INSERT INTO stamped SELECT tenant, id + i, owner, 'copy' FROM stamped, generate_series(0, 60, 30) i WHERE body LIKE 'row %' AND id <> 7 ON CONFLICT DO NOTHING;
+WITH added AS (INSERT INTO stamped VALUES (1, 70, 'diff_writer', 'with') ON CONFLICT DO NOTHING RETURNING *) SELECT * FROM added;
+WITH added AS (INSERT INTO stamped VALUES (1, 70, 'diff_writer', 'allowed') ON CONFLICT DO NOTHING RETURNING *) SELECT * FROM added;
+WITH given AS (SELECT 71 AS id UNION ALL SELECT 70) INSERT INTO stamped SELECT 1, id, 'diff_writer', 'given' FROM given ON CONFLICT DO NOTHING RETURNING *;
+WITH added AS (INSERT INTO stamped VALUES (1, 72, 'diff_writer', 'a') RETURNING id) INSERT INTO stamped SELECT 1, 72, 'diff_writer', 'b' FROM added ON CONFLICT DO NOTHING;
+SELECT * FROM stamped WHERE id > 20 ORDER BY tenant, id;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 1, 'short') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 1, 'short') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 2, 'short') ON CONFLICT (tenant, lower(body)) WHERE body <> 'free' DO NOTHING RETURNING *;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 3, 'SHORT, but made long') ON CONFLICT DO NOTHING;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 1, 'long') ON CONFLICT DO NOTHING;
+INSERT INTO lengths (tenant, id, body) VALUES (1, 1, 'free'), (1, 2, 'free'), (2, 1, 'other'), (2, 2, 'OTHER') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO indexed VALUES (1, 1, 'one') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO indexed VALUES (1, 1, 'long') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO indexed VALUES (1, 2, 'one') ON CONFLICT (tenant, id) DO NOTHING;
+-- expect-refused: ON CONFLICT has no target, and the table several unique indexes.
+INSERT INTO indexed VALUES (1, 1, 'one') ON CONFLICT DO NOTHING;
+INSERT INTO unindexed VALUES (1, 1, 'one'), (1, 1, 'one') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO unindexed VALUES (1, 1, 'long') ON CONFLICT DO NOTHING;
+-- expect-refused: A trigger for statements acts on UPDATE.
+INSERT INTO update_watched VALUES (1, 1, 'one') ON CONFLICT DO NOTHING;
 
 -- ---- a partitioned table
 INSERT INTO parted VALUES (1, '2025-01-05', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
@@ -195,6 +256,10 @@ INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y') ON CONFL
 INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y') ON CONFLICT (tenant, at) DO UPDATE SET body = 'was old' RETURNING *;
 INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y'), (1, '2025-01-03', 'diff_writer', 'was old') ON CONFLICT (tenant, at) DO UPDATE SET body = 'skipped' RETURNING *;
 INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'y'), (1, '2025-01-04', 'diff_writer', 'was new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'skipped' RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'any'), (1, '2025-01-05', 'diff_writer', 'any') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'no longer new') ON CONFLICT (tenant, at) DO NOTHING RETURNING *;
+INSERT INTO sorted_stamped VALUES (1, '2025-01-02', 'diff_writer', 'skipped') ON CONFLICT (tenant, at) DO NOTHING RETURNING *;
+INSERT INTO sorted_stamped_1 VALUES (1, '2025-01-06', 'diff_writer', 'no longer new') ON CONFLICT DO NOTHING RETURNING *;
 INSERT INTO sorted_stamped SELECT i % 4, date '2025-01-02' + i % 2, 'diff_writer', 'was old' FROM generate_series(0, 3) i ON CONFLICT (tenant, at) DO UPDATE SET body = 'was new' RETURNING *;
 SELECT * FROM sorted ORDER BY tenant, at;
 SELECT * FROM sorted_stamped ORDER BY tenant, at;
@@ -255,7 +320,8 @@ INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 -- teardown
 DROP VIEW open_notes;
 DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
-DROP FUNCTION stamp(), stamp_sorted();
+DROP TABLE lengths, indexed, unindexed, update_watched;
+DROP FUNCTION stamp(), stamp_sorted(), prolong(), watch();
 -- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_writer;
 DROP ROLE diff_writer;

@@ -1,0 +1,15 @@
+// ON CONFLICT DO NOTHING as DO UPDATE whose WHERE clause sees the proposed row, as triggers have
+// left it, and lets no row be updated. So what must hold of a row that goes nowhere can be asked.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Rewrites an INSERT ... ON CONFLICT DO NOTHING in place; DO NOTHING stays where no index can be in
+// the way. A row of the same statement must not be in the way of another one: PostgreSQL would call
+// that a second change (21000). Returns why it is not possible, or nullptr.
+char *make_conflict_update(Query *query);
+
+} // namespace shardwise
