@@ -116,10 +116,15 @@ static bool find_whole_rows(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())find_whole_rows, context);
 }
 
+// Also shows what is joined, yet no part of FROM to the deparser, as a rule's OLD.
 static void unname_join_tree(const Query *query, Node *item)
 {
     ListCell *cell;
-    if (IsA(item, FromExpr)) {
+    if (IsA(item, RangeTblRef)) {
+        int varno = ((RangeTblRef *)item)->rtindex;
+        if (varno != query->resultRelation)
+            rt_fetch(varno, query->rtable)->inFromCl = true;
+    } else if (IsA(item, FromExpr)) {
         foreach (cell, ((FromExpr *)item)->fromlist)
             unname_join_tree(query, (Node *)lfirst(cell));
     } else if (IsA(item, JoinExpr)) {
@@ -154,11 +159,46 @@ static bool unname_joins(Node *node, void *context)
     return query_tree_walker(query, (bool (*)())unname_joins, context, 0);
 }
 
+struct Level {
+    const Query *query;
+    const Level *outer;
+};
+
+// Gives columns the names of their own tables: by which other name they were written, a join's or a
+// rule's NEW, may be gone.
+static bool name_by_table(Node *node, void *context)
+{
+    const Level *level = (const Level *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        Level inner = {(const Query *)node, level};
+        return query_tree_walker((Query *)node, (bool (*)())name_by_table, &inner, 0);
+    }
+    if (!IsA(node, Var))
+        return expression_tree_walker(node, (bool (*)())name_by_table, context);
+    Var *var = (Var *)node;
+    for (Index i = 0; i < var->varlevelsup && level != nullptr; i++)
+        level = level->outer;
+    if (level == nullptr)
+        return false;
+    const List *rtable = level->query->rtable;
+    const RangeTblEntry *rte = var->varnosyn > 0 && (int)var->varnosyn <= list_length(rtable)
+                                   ? rt_fetch(var->varnosyn, rtable)
+                                   : nullptr;
+    if (rte == nullptr || rte->rtekind != RTE_JOIN || rte->alias == nullptr) {
+        var->varnosyn = var->varno;
+        var->varattnosyn = var->varattno;
+    }
+    return false;
+}
+
 char *deparse_query(Query *query)
 {
     name_output_apart(query);
     name_excluded_apart(query);
     unname_joins((Node *)query, nullptr);
+    name_by_table((Node *)query, nullptr);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
     // needs no care: transaction abort resets both.

@@ -333,13 +333,13 @@ List *make_merge(Maker *maker)
         int tuple = add_column(maker, lift(maker, (Expr *)place_var(maker, place_tuple)));
         if (!maker->table->is_reference)
             maker->write.identity = list_make1(assign(SelfItemPointerAttributeNumber, tuple));
-        if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-            !maker->table->is_reference) {
+        // Rows of two partitions may have the same place.
+        if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
             maker->plan->nplace = 3;
-            maker->write.identity = lappend(
-                maker->write.identity,
-                assign(TableOidAttributeNumber,
-                       add_column(maker, lift(maker, (Expr *)place_var(maker, place_table)))));
+            int table = add_column(maker, lift(maker, (Expr *)place_var(maker, place_table)));
+            if (!maker->table->is_reference)
+                maker->write.identity =
+                    lappend(maker->write.identity, assign(TableOidAttributeNumber, table));
         }
         if (maker->table->is_reference)
             identify_copies(maker);

@@ -418,7 +418,13 @@ void ship_level(Query *query, Shipper *parent)
 
     FromContext from = {&shipper, query};
     local_table_walker((Node *)query->jointree, &from);
-    if (is_insert) {
+    // The deparser knows INSERTs as users write them, with nothing beside the source.
+    if (is_insert && (query->jointree->quals != nullptr ||
+                      list_length(query->jointree->fromlist) > (find_insert_source(query) > 0)))
+        refuse(&shipper, pstrdup("A rule has put a condition on the new rows."));
+    // Of an INSERT, and of a view with INSTEAD OF triggers, the target is no part of the FROM
+    // clause.
+    if (query->resultRelation > 0) {
         RangeTblRef target = {T_RangeTblRef, query->resultRelation};
         refuse_local_table((Node *)&target, &shipper, query);
     }

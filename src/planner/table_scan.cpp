@@ -73,21 +73,6 @@ List *shipped_infos(PlannerInfo *root, RelOptInfo *rel)
     return infos;
 }
 
-// Gives columns the names they have in their table, as the alias of a join that they were read
-// through is not there.
-bool name_by_table(Node *node, void *)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var)) {
-        Var *var = (Var *)node;
-        var->varnosyn = var->varno;
-        var->varattnosyn = var->varattno;
-        return false;
-    }
-    return expression_tree_walker(node, (bool (*)())name_by_table, nullptr);
-}
-
 // SELECT columns FROM table WHERE clauses, as a query tree of its own.
 Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses)
 {
@@ -105,7 +90,6 @@ Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses
                                                        number, psprintf("c%d", number), false));
     }
     ChangeVarNodes((Node *)query, rti, 1, 0);
-    query_tree_walker(query, (bool (*)())name_by_table, nullptr, 0);
     return query;
 }
 

@@ -424,7 +424,7 @@ std::string Generator::write_with()
             append(&list, key_literal(column.type));
         }
         return with + "INSERT INTO " + second.name + " (" + columns + ", t) SELECT " + list +
-               ", c1::text FROM w" + (second.unique.empty() ? "" : " ON CONFLICT DO NOTHING");
+               ", max(c1::text) FROM w" + (second.unique.empty() ? "" : " ON CONFLICT DO NOTHING");
     }
     default:
         return with + any_write(&second, nullptr);
