@@ -158,7 +158,8 @@ void add_values(Cut *cut, Part *part)
 // True if no value of an aggregate with DISTINCT is on two shards, as the key is part of it.
 bool values_have_shards(const Cut *cut, const Aggref *aggregate)
 {
-    if (!adds_up_distinct_values(aggregate))
+    // The router puts groups of one shard together, too, where there are grouping sets.
+    if (cut->query->groupingSets != NIL || !adds_up_distinct_values(aggregate))
         return false;
     for (int i = 0; i < cut->colocation->keyspace->nkeys; i++) {
         bool shown = false;

@@ -161,3 +161,6 @@ SELECT count(DISTINCT 5), avg(DISTINCT -4), count(DISTINCT status) FROM orders W
 SELECT max(amount), avg(DISTINCT 7), count(DISTINCT region) FROM orders JOIN customers USING (customer_id) WHERE amount < 0;
 SELECT count(DISTINCT 5), avg(DISTINCT -4), count(DISTINCT status) FROM orders;
 SELECT item_id, count(DISTINCT 5), count(DISTINCT status) FROM orders GROUP BY 1 ORDER BY 1;
+-- Distinct keys of a grouping set whose groups come in several of a shard's.
+SELECT customer_id, count(DISTINCT customer_id), sum(DISTINCT customer_id) FROM orders GROUP BY ROLLUP (customer_id, item_id) ORDER BY 1, 2, 3;
+SELECT count(DISTINCT customer_id) FROM orders GROUP BY GROUPING SETS ((customer_id, status), (status), ()) ORDER BY 1;
