@@ -266,6 +266,29 @@ Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *cur
                                 COERCE_EXPLICIT_CALL);
 }
 
+struct Mixture {
+    bool has_copy;
+    bool has_distributed;
+};
+
+bool mixture_walker(Node *node, void *context)
+{
+    Mixture *mixture = (Mixture *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        const RangeTblEntry *rte = (const RangeTblEntry *)node;
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        mixture->has_copy |= table != nullptr && table->is_reference && is_marked_target(rte);
+        mixture->has_distributed |= table != nullptr && !table->is_reference;
+        return false;
+    }
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())mixture_walker, context,
+                                 QTW_EXAMINE_RTES_BEFORE);
+    return expression_tree_walker(node, (bool (*)())mixture_walker, context);
+}
+
 } // namespace
 
 int find_locked_table(Query *query, LockWaitPolicy *policy)
@@ -292,6 +315,13 @@ void place_locked(RangeTblEntry *table, bool keeps_lock)
              (LockWaitPolicy)(table->enrname[2] - '0'));
     else
         mark_placed(table);
+}
+
+bool joins_copy_of_target(Query *query)
+{
+    Mixture mixture = {false, false};
+    mixture_walker((Node *)query, &mixture);
+    return mixture.has_copy && mixture.has_distributed;
 }
 
 void mark_placed(RangeTblEntry *table)

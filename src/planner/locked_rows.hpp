@@ -68,4 +68,8 @@ MarkedRows apply_marks(Query *sent, Shipping *shipping);
 // Notes in the statement's route what its marks asked for.
 void use_marks(Route *route, const MarkedRows &marked, List **values);
 
+// True if a reference table that is written is joined with distributed tables: each shard would
+// tell the rows of its own copy, and two shards the same row.
+bool joins_copy_of_target(Query *query);
+
 } // namespace shardwise

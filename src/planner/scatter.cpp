@@ -426,7 +426,7 @@ bool scatter_as(Query *query, const Colocation *colocation)
 
 bool try_scatter(Query *query)
 {
-    if (!stands_alone(query))
+    if (!stands_alone(query) || joins_copy_of_target(query))
         return false;
     Colocation colocation = find_colocation(query);
     if (colocation.found)
