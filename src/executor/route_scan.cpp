@@ -174,6 +174,7 @@ void send_to_all(RouteScanState *state)
     }
     MemoryContext saved = MemoryContextSwitchTo(state->run_context);
     int n = list_length(state->shards);
+    open_shards(state->shards);
     RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
     foreach (cell, state->shards)
@@ -527,6 +528,7 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
     statement.hides_rows = route->hides_rows;
+    statement.few_rows = route->few_rows;
     if (route->checks != NIL) {
         statement.translate_error = raise_row_check;
         statement.argument = route;

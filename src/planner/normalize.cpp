@@ -224,6 +224,24 @@ NormalizedQuery normalize_query(Query *query)
     return {state.hash, state.constants};
 }
 
+static bool holds_walker(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())holds_walker, nullptr, 0);
+    if (IsA(node, Param)) {
+        int number = ((Param *)node)->paramid - constant_param_base;
+        return number >= 0 && number < max_constants;
+    }
+    return expression_tree_walker(node, (bool (*)())holds_walker, nullptr);
+}
+
+bool holds_taken_constants(Node *node)
+{
+    return holds_walker(node, nullptr);
+}
+
 static Node *restore_mutator(Node *node, void *context)
 {
     List *constants = (List *)context;

@@ -19,6 +19,9 @@ struct NormalizedQuery {
 // statement means the same with a parameter there. The caller owns the tree.
 NormalizedQuery normalize_query(Query *query);
 
+// True if normalize_query() took constants out of the tree.
+bool holds_taken_constants(Node *node);
+
 // A copy of a tree that normalize_query() took `constants` out of, with the constants again.
 Node *restore_constants(Node *node, List *constants);
 

@@ -139,7 +139,7 @@ PlannedStmt *plan_for_shards(const PlannerCall &call)
     Refusal refusal = nullptr;
     if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE)
         return plan_pull(call, refusal);
-    PlannedStmt *plan = plan_statement(call.query, call.text, call.params, &refusal);
+    PlannedStmt *plan = plan_statement(call, &refusal);
     if (plan == nullptr)
         return plan_pull(call, refusal);
     if (wants_backward_scan(call.cursor_options) && plan->rowMarks == NIL)

@@ -5,6 +5,43 @@ namespace shardwise
 
 static constexpr const char *node_name = "ShardwiseRoute";
 
+// Parts of routes, freed with the last of the routes' memory contexts.
+struct SharedParts {
+    MemoryContext context;
+    int references;
+};
+
+extern "C" {
+static void release_parts(void *argument)
+{
+    SharedParts *parts = (SharedParts *)argument;
+    if (--parts->references == 0)
+        MemoryContextDelete(parts->context);
+}
+}
+
+// The route is in the current memory context.
+static void refer_to(SharedParts *parts)
+{
+    MemoryContextCallback *callback =
+        (MemoryContextCallback *)palloc(sizeof(MemoryContextCallback));
+    callback->func = release_parts;
+    callback->arg = parts;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    parts->references++;
+}
+
+static void copy_parts(Route *to, const Route *from)
+{
+    to->sql = pstrdup(from->sql);
+    to->query = copy_node(from->query);
+    to->param_types = copy_array(from->param_types, from->nparams);
+    to->pins = copy_array(from->pins, from->npins);
+    to->sort = copy_array(from->sort, from->nsort);
+    to->checks = copy_node(from->checks);
+    to->functions = list_copy(from->functions);
+}
+
 static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
 {
     Route *to = (Route *)to_node;
@@ -13,13 +50,23 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
 
     *to = *from;
     to->node = header;
-    to->sql = pstrdup(from->sql);
-    to->query = copy_node(from->query);
-    to->param_types = copy_array(from->param_types, from->nparams);
-    to->pins = copy_array(from->pins, from->npins);
-    to->sort = copy_array(from->sort, from->nsort);
-    to->checks = copy_node(from->checks);
-    to->functions = list_copy(from->functions);
+    if (to->shared != nullptr)
+        refer_to(to->shared);
+    else
+        copy_parts(to, from);
+}
+
+void share_parts(Route *route)
+{
+    MemoryContext context =
+        AllocSetContextCreate(CacheMemoryContext, "shardwise route", ALLOCSET_SMALL_SIZES);
+    MemoryContext saved = MemoryContextSwitchTo(context);
+    SharedParts *parts = (SharedParts *)palloc0(sizeof(SharedParts));
+    parts->context = context;
+    copy_parts(route, route);
+    MemoryContextSwitchTo(saved);
+    route->shared = parts;
+    refer_to(parts);
 }
 
 static bool routes_equal(const ExtensibleNode *a_node, const ExtensibleNode *b_node)

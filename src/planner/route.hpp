@@ -30,7 +30,8 @@ struct SortColumn {
 // are the statement's parameters, the rest are needed for routing alone.
 struct Route {
     ExtensibleNode node;
-    uint64 statement_id; // prepared on the shards under this number
+    struct SharedParts *shared; // what owns all that pointers lead to; nullptr: the route itself
+    uint64 statement_id;        // prepared on the shards under this number
     char *sql;
     Query *query; // what `sql` says; shards that hide rows get another text (ghost_filter.hpp)
     Tier tier;
@@ -43,6 +44,7 @@ struct Route {
     SortColumn *sort;
     bool binary_results;
     bool is_bulk;       // many rows: read by COPY
+    bool few_rows;      // read as one result (row_bound.hpp)
     bool writes;        // locks rows or changes them
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards
@@ -88,6 +90,10 @@ inline const Route *get_route(const CustomScan *scan)
 }
 
 Route *make_route();
+
+// Makes a route's parts outlive it: copies of the route, of which PostgreSQL's plan cache makes one
+// for each execution, only point to them. Nothing in them may be changed from now on.
+void share_parts(Route *route);
 
 // Registers the node type. From _PG_init.
 void init_route();

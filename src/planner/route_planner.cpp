@@ -3,14 +3,13 @@
 #include "pg/deparse.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
-#include "planner/normalize.hpp"
 #include "planner/parameters.hpp"
 #include "planner/projection.hpp"
 #include "planner/route.hpp"
+#include "planner/row_bound.hpp"
 #include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
-#include "planner/statement_ids.hpp"
 #include "planner/table_scan.hpp"
 #include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
@@ -344,17 +343,6 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     return route;
 }
 
-Route *compile_kept_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
-                          List *constants, List **values)
-{
-    Route *route = compile_route(sent, shipping, analysis, values);
-    if (constants == NIL)
-        return route;
-    *values = (List *)restore_constants((Node *)*values, constants);
-    route->statement_id = find_statement_id(route);
-    return route;
-}
-
 PlannedStmt *plan_route(Query *query, Refusal *refusal)
 {
     if (query->commandType == CMD_MERGE) {
@@ -395,6 +383,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->only_locks = query->commandType == CMD_SELECT && !query->hasModifyingCTE &&
                         !calls_volatile(shipping.functions);
     route->keeps_places = marked.places && !route->writes;
+    route->few_rows = !route->writes && yields_handful_of_rows(sent);
     route->counts_rows = query->commandType != CMD_SELECT;
     route->writes_rows = tier == Tier::Scatter && writes_rows_alone(query);
     route->is_only_scan = true;

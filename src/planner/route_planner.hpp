@@ -33,9 +33,4 @@ List *flatten_relations(Query *query);
 Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
                      List **values);
 
-// The same of a query that normalize_query() took `constants` out of: they become values, and
-// statements that differ in them alone are one to the shards.
-Route *compile_kept_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
-                          List *constants, List **values);
-
 } // namespace shardwise

@@ -66,14 +66,21 @@ PlannedStmt *run_next_planner(const PlannerCall &call)
     return standard_planner(call.query, call.text, call.cursor_options, call.params);
 }
 
-PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
+// True for a query that has been cut and reads the shards' rows, and nothing else.
+static bool reads_shard_rows_only(const Query *query)
+{
+    return list_length(query->rtable) == 1 && !query->hasSubLinks &&
+           find_shard_rows((RangeTblEntry *)linitial(query->rtable)) != nullptr;
+}
+
+static PlannedStmt *plan(const PlannerCall &call, PlannedRoutes *routes, bool one_scatter_only)
 {
     bool reads_shards = !reads_values_alone(call.query);
     // The cut query no longer shows all of it. (Rows of VALUES are not cut.)
     List *rows = shorten_values(call.query);
     Dependencies dependencies = find_dependencies(call.query);
     restore_values(rows);
-    PlannedStmt *volatile plan = nullptr;
+    PlannedStmt *volatile made = nullptr;
     *routes = PlannedRoutes{};
     List *rows_before = begin_shard_rows();
     PlannedRoutes *routes_before = begin_routes(routes);
@@ -84,7 +91,8 @@ PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
             drop_unused_outputs(call.query);
             scatter_query(call.query);
         }
-        plan = run_next_planner(call);
+        if (!one_scatter_only || reads_shard_rows_only(call.query))
+            made = run_next_planner(call);
     }
     PG_FINALLY();
     {
@@ -92,8 +100,23 @@ PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
         restore_routes(routes_before);
     }
     PG_END_TRY();
-    add_dependencies(plan, dependencies);
-    return plan;
+    if (made != nullptr)
+        add_dependencies(made, dependencies);
+    return made;
+}
+
+PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes)
+{
+    return plan(call, routes, false);
+}
+
+PlannedStmt *plan_one_scatter(const PlannerCall &call)
+{
+    PlannedRoutes routes;
+    PlannedStmt *statement = plan(call, &routes, true);
+    if (statement != nullptr && routes.count == 1) // 0: nobody wants the rows
+        routes.last->is_only_scan = true;
+    return statement;
 }
 
 CustomScan *put_node_on_top(PlannedStmt *plan, const char *methods)

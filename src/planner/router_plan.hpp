@@ -30,6 +30,10 @@ PlannedStmt *run_next_planner(const PlannerCall &call);
 // many scans of shards it has.
 PlannedStmt *plan_on_router(const PlannerCall &call, PlannedRoutes *routes);
 
+// Plans a SELECT that becomes one query to the shards, with work on their rows above it; nullptr if
+// it does not. Changes the query.
+PlannedStmt *plan_one_scatter(const PlannerCall &call);
+
 // Puts a node on top of a plan that passes its rows on, hidden columns included.
 CustomScan *put_node_on_top(PlannedStmt *plan, const char *methods);
 

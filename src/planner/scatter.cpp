@@ -6,11 +6,13 @@
 #include "planner/normalize.hpp"
 #include "planner/projection.hpp"
 #include "planner/route_planner.hpp"
+#include "planner/row_bound.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
 #include "planner/statement_ids.hpp"
 #include "planner/split_query.hpp"
 #include "planner/stands_alone.hpp"
+#include "planner/statement_ids.hpp"
 #include "planner/subquery_order.hpp"
 #include "planner/subquery_outputs.hpp"
 #include "planner/table_size.hpp"
@@ -96,17 +98,23 @@ bool compile_part(Query *remote, int ncolumns, Part *part)
         return false;
     MarkedRows marked = apply_marks(remote, &shipping);
     // The shards keep the statement prepared for the next one that differs in constants alone.
+    bool keeps = yields_few_rows(remote) && !marked.locks;
     List *constants = NIL;
-    if (yields_few_rows(remote) && !marked.locks)
+    if (keeps && !holds_taken_constants((Node *)remote))
         constants = normalize_query(remote).constants;
     KeyAnalysis analysis = analyze_keys(remote);
     if (apply_row_security(remote) != nullptr)
         return false;
     List *values = NIL;
-    Route *route = compile_kept_route(remote, shipping, analysis, constants, &values);
+    Route *route = compile_route(remote, shipping, analysis, &values);
+    if (constants != NIL)
+        values = (List *)restore_constants((Node *)values, constants);
+    if (keeps && values != NIL)
+        route->statement_id = find_statement_id(route);
     route->tier = Tier::Scatter;
     use_marks(route, marked, &values);
     route->binary_results = columns_travel_in_binary(columns);
+    route->few_rows = !marked.locks && yields_handful_of_rows(remote);
     route->is_bulk = route->binary_results && !marked.locks && yields_many_rows(remote, route);
     *part = Part{route, values, columns};
     return true;

@@ -1,8 +1,10 @@
 #include "planner/statement_cache.hpp"
 
 #include "monitor/monitor.hpp"
+#include "planner/bound_plan.hpp"
 #include "planner/early_routing.hpp"
 #include "planner/normalize.hpp"
+#include "planner/table_size.hpp"
 
 extern "C" {
 #include "lib/ilist.h"
@@ -18,14 +20,22 @@ namespace
 
 int cache_size = 1000;
 
+// A plan for all statements of one shape.
+struct KeptPlan {
+    PlannedStmt *statement; // nullptr: none
+    bool outputs_hold_constants;
+};
+
 // One shape of a query. Entries of equal hash form a chain.
 struct CachedStatement {
     dlist_node lru;
     MemoryContext context; // holds this struct and everything below
     uint64 hash;
     Query *shape;
-    PlannedStmt *plan;     // nullptr: no single shard can answer
-    char *refusal;         // then, why
+    KeptPlan route;   // of one shard
+    char *refusal;    // without, why
+    KeptPlan scatter; // of one query to all shards
+    bool scatter_tried;
     List *relations;       // Oids that the plan, or the refusal, depends on
     uint64 query_id;       // for statements that PostgreSQL has given none
     CachedStatement *next; // same hash
@@ -121,6 +131,16 @@ uint64 find_query_id(Query *shape, List *constants, const char *text)
     return query->queryId;
 }
 
+// Copies a plan into the current context, for good.
+KeptPlan keep(const PlannedStmt *statement)
+{
+    if (statement == nullptr)
+        return {};
+    PlannedStmt *kept = copy_node(statement);
+    share_parts(bindable_route(kept));
+    return {kept, outputs_hold_constants(kept)};
+}
+
 // Plans in a context of the entry's own, so that nothing of the planner's garbage stays with it.
 CachedStatement *add_statement(const NormalizedQuery &normalized, Query *shape, const char *text)
 {
@@ -140,7 +160,7 @@ CachedStatement *add_statement(const NormalizedQuery &normalized, Query *shape, 
     statement->query_id = find_query_id(shape, normalized.constants, text);
     statement->shape = copy_node(shape);
     statement->shape->stmt_len = 0;
-    statement->plan = copy_node(plan);
+    statement->route = keep(plan);
     statement->refusal = refusal != nullptr ? pstrdup(refusal) : nullptr;
     statement->relations = list_copy(relations);
     MemoryContextSwitchTo(saved);
@@ -152,35 +172,58 @@ CachedStatement *add_statement(const NormalizedQuery &normalized, Query *shape, 
 // ---- from the cached plan to the plan of one statement
 // --------------------------------------------
 
-List *restore_list(List *exprs, List *constants)
-{
-    List *restored = NIL;
-    ListCell *cell;
-    foreach (cell, exprs) {
-        Node *expr = (Node *)lfirst(cell);
-        bool is_users = IsA(expr, Param) && ((Param *)expr)->paramid < constant_param_base;
-        restored = lappend(restored, is_users ? expr : restore_constants(expr, constants));
-    }
-    return restored;
-}
-
-PlannedStmt *instantiate(const CachedStatement *statement, Query *query, List *constants)
+PlannedStmt *instantiate(const KeptPlan *kept, uint64 query_id, const Query *query, List *constants)
 {
     PlannedStmt *plan = (PlannedStmt *)palloc(sizeof(PlannedStmt));
-    CustomScan *scan = (CustomScan *)palloc(sizeof(CustomScan));
-    *plan = *statement->plan;
-    *scan = *(CustomScan *)plan->planTree;
-    plan->planTree = (Plan *)scan;
-    plan->queryId = query->queryId != 0 ? query->queryId : statement->query_id;
+    *plan = *kept->statement;
+    plan->planTree = bind_plan(plan->planTree, constants, kept->outputs_hold_constants);
+    plan->queryId = query->queryId != 0 ? query->queryId : query_id;
     plan->canSetTag = query->canSetTag;
     plan->stmt_location = query->stmt_location;
     plan->stmt_len = query->stmt_len;
-    if (constants != NIL) {
-        scan->custom_exprs = restore_list(scan->custom_exprs, constants);
-        scan->scan.plan.targetlist =
-            (List *)restore_constants((Node *)scan->scan.plan.targetlist, constants);
-    }
     return plan;
+}
+
+// ---- one query to all shards -------------------------------------------------------------------
+
+// Many rows are worth a plan that knows the constants, and read by a text that has them. What was
+// inlined of functions depends on the role and its search_path.
+bool is_worth_keeping(const PlannedStmt *plan, bool has_constants)
+{
+    if (plan->invalItems != NIL || !is_bindable(plan))
+        return false;
+    return !has_constants || yields_few_rows(bindable_route(plan)->query);
+}
+
+// Cursors want other plans.
+bool may_be_kept(const PlannerCall &call)
+{
+    return call.query->commandType == CMD_SELECT && call.query->rowMarks == NIL &&
+           !call.query->hasModifyingCTE && (call.cursor_options & ~CURSOR_OPT_PARALLEL_OK) == 0;
+}
+
+// Plans the shape itself: its parameters stay what they are.
+void try_scatter(CachedStatement *statement, const PlannerCall &call, List *constants)
+{
+    Query *shape = copy_node(call.query);
+    PlannedStmt *plan = plan_one_scatter({shape, call.text, call.cursor_options, nullptr});
+    statement->scatter_tried = true;
+    if (plan == nullptr || !is_worth_keeping(plan, constants != NIL))
+        return;
+    MemoryContext saved = MemoryContextSwitchTo(statement->context);
+    statement->scatter = keep(plan);
+    MemoryContextSwitchTo(saved);
+}
+
+PlannedStmt *plan_kept_scatter(CachedStatement *statement, const PlannerCall &call, List *constants)
+{
+    if (!may_be_kept(call))
+        return nullptr;
+    if (!statement->scatter_tried)
+        try_scatter(statement, call, constants);
+    if (statement->scatter.statement == nullptr)
+        return nullptr;
+    return instantiate(&statement->scatter, statement->query_id, call.query, constants);
 }
 
 // ---- invalidation ------------------------------------------------------------------------------
@@ -219,8 +262,9 @@ void free_retired(XactEvent event, void *)
 
 } // namespace
 
-PlannedStmt *plan_statement(Query *query, const char *text, ParamListInfo params, Refusal *refusal)
+PlannedStmt *plan_statement(const PlannerCall &call, Refusal *refusal)
 {
+    Query *query = call.query;
     NormalizedQuery normalized = normalize_query(query);
     if (buckets == nullptr)
         create_cache();
@@ -228,17 +272,20 @@ PlannedStmt *plan_statement(Query *query, const char *text, ParamListInfo params
 
     CachedStatement *statement = find_statement(normalized.hash, query);
     if (statement == nullptr)
-        statement = add_statement(normalized, query, text);
+        statement = add_statement(normalized, query, call.text);
     dlist_move_head(&lru, &statement->lru);
-    if (statement->plan == nullptr) {
+    if (statement->route.statement == nullptr) {
         *refusal = pstrdup(statement->refusal);
     } else {
-        PlannedStmt *plan = instantiate(statement, query, normalized.constants);
+        PlannedStmt *plan =
+            instantiate(&statement->route, statement->query_id, query, normalized.constants);
         const Route *route = get_route((CustomScan *)plan->planTree);
-        if (goes_to_many(route) || leads_to_one_shard(plan, params))
+        if (goes_to_many(route) || leads_to_one_shard(plan, call.params))
             return plan;
         *refusal = pstrdup("Its keys may be on several shards.");
     }
+    if (PlannedStmt *plan = plan_kept_scatter(statement, call, normalized.constants))
+        return plan;
     // Another planner gets the query next, as it was.
     *query = *(Query *)restore_constants((Node *)query, normalized.constants);
     return nullptr;

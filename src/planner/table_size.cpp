@@ -1,5 +1,7 @@
 #include "planner/table_size.hpp"
 
+#include "planner/row_bound.hpp"
+
 extern "C" {
 #include "optimizer/optimizer.h"
 }
@@ -62,9 +64,9 @@ double expected_rows(const Query *query)
         rows *= condition_share;
     if (query->groupClause != NIL || query->distinctClause != NIL)
         rows *= group_share;
-    if (query->limitCount != nullptr && IsA(query->limitCount, Const) &&
-        !((Const *)query->limitCount)->constisnull)
-        rows = Min(rows, (double)DatumGetInt64(((Const *)query->limitCount)->constvalue));
+    int64 limit = known_limit(query);
+    if (limit >= 0)
+        rows = Min(rows, (double)limit);
     return clamp_row_est(rows);
 }
 

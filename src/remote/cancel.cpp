@@ -120,10 +120,11 @@ void abandon_exchange(Connection *c)
     if (c->pg == nullptr || c->lost)
         return;
     if (c->busy) {
-        // What has arrived may be all there is.
-        (void)PQconsumeInput(c->pg);
+        // What has been read, or has arrived, may be all there is.
         TimestampTz now = GetCurrentTimestamp();
         bool ended = !c->copying_in && drain_quietly(c, now);
+        if (!ended && !c->copying_in && PQconsumeInput(c->pg) != 0)
+            ended = drain_quietly(c, now);
         if (!ended && !c->copying_in && !c->lost && !request_cancel(c))
             c->lost = true;
         if (!ended && !c->lost && !drain_quietly(c, seconds_from_now(drain_seconds)))

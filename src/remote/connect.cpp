@@ -78,33 +78,9 @@ static TimestampTz connect_deadline(const Keywords *keywords)
     return seconds_from_now(static_cast<double>(std::max(seconds, 2)) * hosts);
 }
 
-// Waits for the connection in the making; false when the deadline has passed.
-static bool poll_connection(PGconn *pg, TimestampTz deadline)
-{
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
-                     (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED);
-        long timeout = 0;
-        if (deadline != 0) {
-            timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-            if (timeout <= 0)
-                return false;
-            events |= WL_TIMEOUT;
-        }
-        int happened = WaitLatchOrSocket(MyLatch, events, PQsocket(pg), timeout, PG_WAIT_EXTENSION);
-        if (happened & WL_LATCH_SET) {
-            ResetLatch(MyLatch);
-            CHECK_FOR_INTERRUPTS();
-        }
-        if (happened & (WL_SOCKET_READABLE | WL_SOCKET_CONNECTED))
-            status = PQconnectPoll(pg);
-    }
-    return true;
-}
-
 static void raise_unreachable(Connection *c, const char *detail)
 {
+    count_shard_error(&c->meter);
     ereport(ERROR, (errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
                     errmsg("could not connect to shard \"%s\"", NameStr(c->shard_name)),
                     errdetail_internal("%s", detail)));
@@ -140,40 +116,25 @@ void check_password_rule(const Connection *c, const UserMapping *mapping)
                      NameStr(c->shard_name))));
 }
 
-static void start_session(Connection *c, const Keywords *keywords, const UserMapping *mapping)
+// ---- opening -----------------------------------------------------------------------------------
+
+// A session in the making.
+struct Opening {
+    Connection *c;
+    UserMapping *mapping;
+    TimestampTz deadline; // 0: none
+    PostgresPollingStatusType status;
+};
+
+static void start_opening(Opening *opening, Oid role)
 {
-    libpqsrv_connect_prepare();
-    c->pg = PQconnectStartParams(keywords->names, keywords->values, false);
-    if (c->pg == nullptr) {
-        ReleaseExternalFD();
-        raise_unreachable(c, "out of memory");
-    }
-    bool in_time = true;
-    if (PQstatus(c->pg) != CONNECTION_BAD)
-        in_time = poll_connection(c->pg, connect_deadline(keywords));
-    if (!in_time || PQstatus(c->pg) != CONNECTION_OK)
-        raise_unreachable(c, in_time ? pchomp(PQerrorMessage(c->pg)) : "timeout expired");
-
-    c->used_password = PQconnectionUsedPassword(c->pg);
-    check_password_rule(c, mapping);
-    PQsetnonblocking(c->pg, 1);
-    install_notice_receiver(c);
-    create_wait_set(c);
-
-    // Now, not with the first statement: defaults for transactions must hold before it begins.
-    sync_settings(c);
-    flush_queue(c);
-}
-
-void open_connection(Connection *c, Oid role)
-{
+    Connection *c = opening->c;
     ForeignServer *server = GetForeignServer(c->server);
-    UserMapping *mapping = GetUserMapping(role, c->server);
+    opening->mapping = GetUserMapping(role, c->server);
+    if (mapping_requires_password(opening->mapping))
+        require_password_option(opening->mapping);
 
-    if (mapping_requires_password(mapping))
-        require_password_option(mapping);
-
-    Keywords keywords = connection_keywords(server, mapping);
+    Keywords keywords = connection_keywords(server, opening->mapping);
     namestrcpy(&c->shard_name, server->servername);
     c->context =
         AllocSetContextCreate(TopMemoryContext, "shardwise connection", ALLOCSET_SMALL_SIZES);
@@ -182,18 +143,114 @@ void open_connection(Connection *c, Oid role)
     c->pooled = server_is_pooled(server);
     c->max_prepared_transactions = -1;
     attach_meter(&c->meter, c->server);
+
+    libpqsrv_connect_prepare();
+    c->pg = PQconnectStartParams(keywords.names, keywords.values, false);
+    if (c->pg == nullptr) {
+        ReleaseExternalFD();
+        raise_unreachable(c, "out of memory");
+    }
+    opening->status =
+        PQstatus(c->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+    opening->deadline = connect_deadline(&keywords);
+}
+
+// Waits until one of the sessions can go on, and lets it. A set for one wait: the sockets change
+// when a host does not answer and libpq tries the next.
+static void advance(Opening *openings, int n)
+{
+    WaitEventSet *set = CreateWaitEventSet(CurrentMemoryContext, n + 2);
+    AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    long timeout = -1;
+    for (int i = 0; i < n; i++) {
+        Opening *opening = &openings[i];
+        if (opening->status == PGRES_POLLING_OK)
+            continue;
+        int event =
+            opening->status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED;
+        AddWaitEventToSet(set, event, PQsocket(opening->c->pg), nullptr, opening);
+        if (opening->deadline == 0)
+            continue;
+        long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), opening->deadline);
+        timeout = timeout < 0 ? left : std::min(timeout, left);
+    }
+    WaitEvent events[16];
+    int happened = WaitEventSetWait(set, timeout, events, lengthof(events), PG_WAIT_EXTENSION);
+    FreeWaitEventSet(set);
+    for (int i = 0; i < happened; i++) {
+        if (events[i].events & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            continue;
+        }
+        Opening *opening = static_cast<Opening *>(events[i].user_data);
+        opening->status = PQconnectPoll(opening->c->pg);
+    }
+    CHECK_FOR_INTERRUPTS();
+}
+
+// True if some session is still in the making. One that fails ends the wait for all.
+static bool any_unsettled(const Opening *openings, int n)
+{
+    bool unsettled = false;
+    for (int i = 0; i < n; i++) {
+        const Opening *opening = &openings[i];
+        Connection *c = opening->c;
+        if (opening->status == PGRES_POLLING_FAILED)
+            raise_unreachable(c, pchomp(PQerrorMessage(c->pg)));
+        if (opening->status == PGRES_POLLING_OK)
+            continue;
+        if (opening->deadline != 0 && GetCurrentTimestamp() >= opening->deadline)
+            raise_unreachable(c, "timeout expired");
+        unsettled = true;
+    }
+    return unsettled;
+}
+
+static void begin_session(const Opening *opening)
+{
+    Connection *c = opening->c;
+    c->used_password = PQconnectionUsedPassword(c->pg);
+    check_password_rule(c, opening->mapping);
+    PQsetnonblocking(c->pg, 1);
+    install_notice_receiver(c);
+    create_wait_set(c);
+
+    // Now, not with the first statement: defaults for transactions must hold before it begins.
+    sync_settings(c);
+    if (c->queue != nullptr) // a pooler's session gets them with each transaction
+        send_queue_alone(c);
+}
+
+void open_connections(Connection **connections, int n, Oid role)
+{
+    Opening *openings = static_cast<Opening *>(palloc0(sizeof(Opening) * n));
+    volatile int started = 0;
+    for (int i = 0; i < n; i++)
+        openings[i].c = connections[i];
     PG_TRY();
     {
-        start_session(c, &keywords, mapping);
+        for (int i = 0; i < n; i++) {
+            started = i + 1;
+            start_opening(&openings[i], role);
+        }
+        while (any_unsettled(openings, n))
+            advance(openings, n);
+        for (int i = 0; i < n; i++)
+            begin_session(&openings[i]);
+        for (int i = 0; i < n; i++)
+            drain_exchange(openings[i].c);
     }
     PG_CATCH();
     {
-        count_shard_error(&c->meter);
-        close_connection(c);
+        for (int i = 0; i < started; i++)
+            close_connection(connections[i]);
         PG_RE_THROW();
     }
     PG_END_TRY();
-    count_opened(&c->meter);
+    for (int i = 0; i < n; i++)
+        count_opened(&connections[i]->meter);
+    pfree(openings);
 }
 
 void reopen_connection(Connection *c)
@@ -201,7 +258,7 @@ void reopen_connection(Connection *c)
     Scope scope = c->scope;
     close_connection(c);
     c->scope = Scope::Idle; // its settings are no part of the statement
-    open_connection(c, GetUserId());
+    open_connections(&c, 1, GetUserId());
     c->scope = scope;
 }
 

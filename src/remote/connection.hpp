@@ -18,6 +18,9 @@ struct Meter;
 // Gets the connection to a foreign server as the user whom `role`'s user mapping names, opening it
 // if need be. Errors: 08001 with the server's name; never a password. Serves interrupts.
 Connection *get_connection(Oid server, Oid role);
+// Opens the connections to several servers (Oids), those that are not open, at the same time:
+// get_connection() then finds them open. Errors as there.
+void open_together(const List *servers, Oid role);
 
 const char *connection_shard_name(const Connection *);
 Oid connection_server(const Connection *);
@@ -39,6 +42,7 @@ struct RemoteStatement {
     void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
     const void *argument = nullptr;
     bool hides_rows = false; // the user may not see values of rows: violations come without DETAIL
+    bool few_rows = false;   // come as one result, all in memory
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;
 };

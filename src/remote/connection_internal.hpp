@@ -87,6 +87,7 @@ struct Connection {
     bool wants_snapshot;       // the next exchange takes it ahead of the statement
     int after_snapshot;        // `leading` once the shard's transaction has its snapshot
     RemoteQuery *query;        // who reads the rows; nullptr: nobody, they are dropped
+    bool one_result;           // its rows come together, not one by one
     int exchange_level;        // the nesting level that sent the exchange
     PGresult *error;           // the first error of the exchange
     TimestampTz cancel_deadline;
@@ -115,8 +116,9 @@ struct Connection {
 };
 
 // connect.cpp
-// Opens a session; ereports 08001. `role` decides whether a password is required.
-void open_connection(Connection *, Oid role);
+// Opens sessions, all at the same time; ereports 08001, and then none of them is open. `role`
+// decides whether a password is required.
+void open_connections(Connection **, int n, Oid role);
 // Opens a session anew for a statement that is sent again.
 void reopen_connection(Connection *);
 void close_connection(Connection *);
@@ -158,6 +160,8 @@ void end_sending(Connection *);
 PGresult *next_result(Connection *, TimestampTz deadline = 0);
 // Makes the connection free for another exchange: stores or drops what it still delivers.
 void make_available(Connection *);
+// Sends the queue alone; drain_exchange() waits.
+void send_queue_alone(Connection *);
 // Sends the queue alone and waits.
 void flush_queue(Connection *);
 void drain_exchange(Connection *);

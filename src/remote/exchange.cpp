@@ -90,6 +90,7 @@ void begin_exchange(Connection *c, bool pipelined)
     c->preparing = nullptr;
     c->after_snapshot = 0;
     c->query = nullptr;
+    c->one_result = false;
     c->exchange_level = GetCurrentTransactionNestLevel();
     if (pipelined && PQenterPipelineMode(c->pg) == 0)
         send_failed(c);
@@ -186,7 +187,7 @@ static void command_ended(Connection *c)
         return;
     if (c->preparing != nullptr)
         c->preparing->ready = true;
-    if (c->query != nullptr)
+    if (c->query != nullptr && !c->one_result)
         PQsetSingleRowMode(c->pg);
 }
 
@@ -320,13 +321,18 @@ void finish_statements(Connection *c)
         make_available(c);
 }
 
+void send_queue_alone(Connection *c)
+{
+    begin_exchange(c, true);
+    send_queue(c);
+    end_sending(c);
+}
+
 void flush_queue(Connection *c)
 {
     if (c->queue == nullptr)
         return;
-    begin_exchange(c, true);
-    send_queue(c);
-    end_sending(c);
+    send_queue_alone(c);
     drain_exchange(c);
 }
 

@@ -119,7 +119,7 @@ static void close_all_connections(int, Datum)
 }
 }
 
-static void open_for_role(Connection *c, Oid role)
+static void open_for_role(Connection **connections, int n, Oid role)
 {
     // Here, not at load time: a backend forgets what the postmaster registered.
     static bool registered = false;
@@ -127,11 +127,13 @@ static void open_for_role(Connection *c, Oid role)
         on_proc_exit(close_all_connections, 0);
     registered = true;
 
-    open_connection(c, role);
-    c->last_use = GetCurrentStatementStartTimestamp();
+    open_connections(connections, n, role);
+    for (int i = 0; i < n; i++)
+        connections[i]->last_use = GetCurrentStatementStartTimestamp();
 }
 
-Connection *get_connection(Oid server, Oid role)
+// Finds a connection; what must not be used any more is closed.
+static Connection *find_usable(Oid server, Oid role)
 {
     if (any_invalidated)
         close_invalidated();
@@ -139,19 +141,44 @@ Connection *get_connection(Oid server, Oid role)
     RoleKey key = {server, role};
     RoleEntry *entry = static_cast<RoleEntry *>(hash_search(roles, &key, HASH_FIND, nullptr));
     Connection *c = entry != nullptr ? entry->connection : find_connection(server, role);
-    if (c->scope == Scope::Idle) { // else its transaction goes on, or fails, on what it has
-        if (c->busy)
-            abandon_exchange(c); // left behind by a statement outside of any transaction
-        if (c->pg != nullptr && needs_replacing(c)) {
-            close_connection(c);
-            entry = nullptr;
-        }
-        if (c->pg == nullptr)
-            open_for_role(c, role);
-    }
-    if (entry == nullptr)
-        static_cast<RoleEntry *>(hash_search(roles, &key, HASH_ENTER, nullptr))->connection = c;
+    if (c->scope != Scope::Idle) // its transaction goes on, or fails, on what it has
+        return c;
+    if (c->busy)
+        abandon_exchange(c); // left behind by a statement outside of any transaction
+    if (c->pg != nullptr && needs_replacing(c))
+        close_connection(c);
     return c;
+}
+
+static void note_role(Connection *c, Oid role)
+{
+    RoleKey key = {c->server, role};
+    static_cast<RoleEntry *>(hash_search(roles, &key, HASH_ENTER, nullptr))->connection = c;
+}
+
+Connection *get_connection(Oid server, Oid role)
+{
+    Connection *c = find_usable(server, role);
+    if (c->pg == nullptr && c->scope == Scope::Idle)
+        open_for_role(&c, 1, role);
+    note_role(c, role);
+    return c;
+}
+
+void open_together(const List *servers, Oid role)
+{
+    Connection **closed =
+        static_cast<Connection **>(palloc(sizeof(Connection *) * (list_length(servers) + 1)));
+    int n = 0;
+    ListCell *cell;
+    foreach (cell, servers) {
+        Connection *c = find_usable(lfirst_oid(cell), role);
+        if (c->pg == nullptr && c->scope == Scope::Idle && std::count(closed, closed + n, c) == 0)
+            closed[n++] = c;
+    }
+    if (n > 0)
+        open_for_role(closed, n, role);
+    pfree(closed);
 }
 
 Meter *connection_meter(Connection *c)

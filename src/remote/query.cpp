@@ -111,7 +111,8 @@ static void send_query(RemoteQuery *q)
     if (sent == 0)
         send_failed(c);
     c->query = q;
-    if (!c->pipelined)
+    c->one_result = s->few_rows;
+    if (!c->pipelined && !c->one_result)
         PQsetSingleRowMode(c->pg);
     start_measuring(&c->meter);
     end_sending(c);

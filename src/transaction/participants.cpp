@@ -90,6 +90,19 @@ Connection *connect_to_shard(int32 shard_id)
     return get_connection(find_shard(shard_id)->server, GetUserId());
 }
 
+void open_shards(const List *shards)
+{
+    List *servers = NIL;
+    ListCell *cell;
+    foreach (cell, shards) {
+        Oid server = find_shard(lfirst_int(cell))->server;
+        if (OidIsValid(server))
+            servers = lappend_oid(servers, server);
+    }
+    open_together(servers, GetUserId());
+    list_free(servers);
+}
+
 // The transaction is one session on the shard. If that is gone, so is what it did.
 static void check_session(const Participant *p)
 {

@@ -32,6 +32,10 @@ Connection *join_shard(int32 shard_id, Access access, bool alone);
 // has ended and changed nothing. A shard that nothing has written commits as those that were read.
 void take_back_write(int32 shard_id);
 
+// Opens the connections to several shards (their numbers) at the same time, before they are joined
+// one after the other. Errors: 08xxx.
+void open_shards(const List *shards);
+
 // Makes a shard take part in a router-driven change of many shards (distribute_table and the
 // like). Its part commits by two-phase commit even where no other shard takes part, so that it
 // never commits without the router. Errors: 55000 where the shard has no prepared transactions.

@@ -74,6 +74,7 @@ List *enter_as_reader(List *(*connect)(const List *), const List *shards)
 List *connect_all(const List *shards)
 {
     ListCell *cell;
+    open_shards(shards);
     foreach (cell, shards)
         connect_to_shard(lfirst_int(cell));
     return list_copy(shards);

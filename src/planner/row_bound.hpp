@@ -1,0 +1,16 @@
+// How many rows a statement yields at the most, as far as its form tells.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// The LIMIT of a query if it is a constant; -1 if it is not, or there is none.
+int64 known_limit(const Query *query);
+
+// True for a SELECT whose rows surely fit into a small part of memory: one row, or a LIMIT of some
+// rows that are not wide. They are read as one result, at a fraction of the cost of row by row.
+bool yields_handful_of_rows(const Query *query);
+
+} // namespace shardwise
