@@ -11,6 +11,8 @@ SELECT cardinality(array_agg(NULL::int)), cardinality(array_agg('x'::text)), arr
 SELECT array_agg(ints) FROM everything WHERE id = 1;
 SELECT array_agg(ARRAY[n, n]) FROM by_number WHERE n = 4;
 SELECT array_agg(ARRAY[n]) FROM by_number WHERE n = 4 HAVING count(*) > 0;
+-- Which of two errors depends on the order of the rows.
+-- compare: sqlstate
 SELECT array_agg(grid) FROM everything WHERE id IN (1, 2);
 SELECT array_agg(dom) FROM everything WHERE id = 1;
 SELECT array_agg(x) FROM (SELECT order_id AS x FROM orders ORDER BY amount, order_id) s;
