@@ -36,8 +36,10 @@ struct ModifyState {
     RowStream *stream;     // in place of them
     BatchOutcome outcome;
     TupleTableSlot *kept_slot; // reads its rows
-    uint64 uncounted;          // of its rows: moves, which count once
-    HTAB *seen;                // places of rows that have been changed
+    BatchOutcome fired;        // rows that triggers have changed on the shard that they leave
+    TupleTableSlot *fired_slot;
+    uint64 uncounted; // of its rows: moves, which count once
+    HTAB *seen;       // places of rows that have been changed
     MemoryContext row_context;
     uint64 lines;
     bool is_done;
@@ -83,6 +85,18 @@ extern "C" void begin_modify(CustomScanState *node, EState *estate, int eflags)
 
 // ---- setting out -------------------------------------------------------------------------------
 
+// Room for rows that come back before they move.
+void prepare_firing(ModifyState *state, TupleDesc source)
+{
+    const ModifyPlan *plan = state->plan;
+    TupleDesc columns = CreateTemplateTupleDesc(plan->nfired);
+    for (int i = 0; i < plan->nfired; i++)
+        TupleDescCopyEntry(columns, i + 1, source, plan->first_fired + i + 1);
+    state->fired.slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+    state->fired.rows = tuplestore_begin_heap(false, false, work_mem);
+    state->fired_slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
+}
+
 void start_statements(ModifyState *state)
 {
     const ModifyPlan *plan = state->plan;
@@ -90,6 +104,8 @@ void start_statements(ModifyState *state)
     Oid *types = (Oid *)palloc(sizeof(Oid) * (columns->natts + 1));
     for (int i = 0; i < columns->natts; i++)
         types[i] = TupleDescAttr(columns, i)->atttypid;
+    if (plan->fire >= 0)
+        prepare_firing(state, columns);
     for (int i = 0; i < state->nvalues; i++)
         state->values[i] =
             ExecEvalExpr(state->value_states[i], state->css.ss.ps.ps_ExprContext, &state->nulls[i]);
@@ -97,9 +113,10 @@ void start_statements(ModifyState *state)
     for (int i = 0; i < plan->nstatements; i++) {
         const BatchStatement *statement = &plan->statements[i];
         int first = statement->first_value;
+        BatchOutcome *outcome = i == plan->fire ? &state->fired : &state->outcome;
         state->runners[i] =
             make_batch_runner(statement, state->value_types + first, state->values + first,
-                              state->nulls + first, types, &state->outcome);
+                              state->nulls + first, types, outcome);
     }
 }
 
@@ -180,6 +197,31 @@ void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
         send_batches(runner);
 }
 
+// The row is updated on the shard that it leaves, for the sake of the triggers, before it is
+// deleted there and inserted as they have left it, where its key then belongs.
+void fire_and_move(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)
+{
+    const ModifyPlan *plan = state->plan;
+    BatchRunner *fire = state->runners[plan->fire];
+    BatchRunner *remove = state->runners[action->remove];
+    tuplestore_clear(state->fired.rows);
+    (void)add_to_batch(fire, from, row->tts_values, row->tts_isnull);
+    send_batches(fire);
+    finish_batches(fire, false);
+    if (!tuplestore_gettupleslot(state->fired.rows, true, false, state->fired_slot))
+        return; // a trigger has kept it as it was
+    slot_getallattrs(state->fired_slot);
+    memcpy(row->tts_values + plan->first_fired, state->fired_slot->tts_values,
+           sizeof(Datum) * plan->nfired);
+    memcpy(row->tts_isnull + plan->first_fired, state->fired_slot->tts_isnull,
+           sizeof(bool) * plan->nfired);
+    (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull);
+    send_batches(remove);
+    finish_batches(remove, true);
+    add(state, action->place, find_destination(&plan->fired_key, row), row);
+    state->uncounted++;
+}
+
 // The row leaves its shard before it arrives: at most the latter may be in the way of others.
 void move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
               TupleTableSlot *row)
@@ -218,6 +260,10 @@ void write_row(ModifyState *state, TupleTableSlot *row)
     int32 shard = action->command != CMD_INSERT
                       ? (int32)DatumGetCommandId(row->tts_values[plan->shard_column])
                       : 0;
+    if (plan->fire >= 0) {
+        fire_and_move(state, action, shard, row);
+        return;
+    }
     int32 destination = action->key.nkeys > 0 ? find_destination(&action->key, row) : shard;
     if (action->command == CMD_INSERT || destination == shard)
         add(state, action->statement, destination, row);
@@ -355,7 +401,9 @@ extern "C" void end_modify(CustomScanState *node)
     ModifyState *state = (ModifyState *)node;
     if (state->outcome.rows != nullptr)
         tuplestore_end(state->outcome.rows);
-    state->outcome.rows = nullptr;
+    if (state->fired.rows != nullptr)
+        tuplestore_end(state->fired.rows);
+    state->outcome.rows = state->fired.rows = nullptr;
     ExecEndNode(state->source);
 }
 

@@ -460,7 +460,7 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
     return sent;
 }
 
-Query *build_batch_update(BatchWrite *write, List *assignments)
+Query *build_batch_update(BatchWrite *write, List *assignments, bool returning)
 {
     Query *sent = start_statement(write, CMD_UPDATE);
     Oid relid = rt_fetch(write->target, write->query->rtable)->relid;
@@ -474,7 +474,8 @@ Query *build_batch_update(BatchWrite *write, List *assignments)
                     makeTargetEntry(value, assignment->attribute,
                                     get_attname(relid, assignment->attribute, false), false));
     }
-    take_over_returning(write, sent, 2);
+    if (returning)
+        take_over_returning(write, sent, 2);
     fill_source_entry(&write->source, (RangeTblEntry *)lsecond(sent->rtable));
     prepare_changes(sent);
     return sent;

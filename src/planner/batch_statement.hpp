@@ -38,7 +38,7 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed);
 
 // Builds UPDATE and DELETE of the rows that have the identity. `returning`: with the user's
 // RETURNING and checks.
-Query *build_batch_update(BatchWrite *write, List *assignments);
+Query *build_batch_update(BatchWrite *write, List *assignments, bool returning);
 Query *build_batch_delete(BatchWrite *write, bool returning);
 
 // Turns such a query into a statement. Its values are appended to *values, for the plan node. False

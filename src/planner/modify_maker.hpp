@@ -50,6 +50,10 @@ Expr *seen_by_source(Maker *maker, Expr *expr);
 // Makes an action UPDATE; rows may move if it sets the key.
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
 
+// A row that moves to another shard is deleted and inserted there with all its columns; where
+// triggers act on UPDATE, after it was updated where it is.
+void make_move(Maker *maker, ModifyAction *action, List *assignments);
+
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 
 // MERGE: columns of the target's subquery behind those of the table.

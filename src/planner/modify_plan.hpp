@@ -42,6 +42,11 @@ struct ModifyPlan {
     int nplace;        // how many of the first columns tell a row's place; 0: nobody needs to know
     bool is_once;      // a row must not be changed twice (MERGE); else only the first change counts
     const char *stays; // why no row may move to another shard; nullptr if rows may
+    // Of an UPDATE whose triggers act on a row before it moves: the statement that changes the row
+    // on its own shard (-1: none), the source's first column (from 0) and number of columns that
+    // take the row that it returns, its ctid last, and where that one belongs.
+    int fire, first_fired, nfired;
+    KeyPin fired_key;
     int nactions;
     ModifyAction *actions;
     int nstatements;

@@ -9,11 +9,8 @@
 
 extern "C" {
 #include "access/sysattr.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/fmgroids.h"
 #include "utils/relcache.h"
 }
 
@@ -141,17 +138,6 @@ static void identify_rows(Maker *maker)
                            add_column(maker, (Expr *)target_var(maker, remote_table_attribute))));
 }
 
-static List *live_attributes(Relation relation)
-{
-    List *attributes = NIL;
-    TupleDesc columns = RelationGetDescr(relation);
-    for (int i = 0; i < columns->natts; i++)
-        if (!TupleDescAttr(columns, i)->attisdropped &&
-            TupleDescAttr(columns, i)->attgenerated == '\0')
-            attributes = lappend_int(attributes, i + 1);
-    return attributes;
-}
-
 static bool is_set(List *assignments, Bitmapset *attributes)
 {
     ListCell *cell;
@@ -172,55 +158,6 @@ static bool sets_key(const Maker *maker, List *assignments)
     return is_set(assignments, key);
 }
 
-// What would act on a deleted and an inserted row, though it was updated.
-static const char *find_reason_to_stay(Relation relation)
-{
-    TriggerDesc *triggers = relation->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
-        const Trigger *trigger = &triggers->triggers[i];
-        switch (trigger->tgfoid) {
-        case F_RI_FKEY_CASCADE_DEL:
-        case F_RI_FKEY_CASCADE_UPD:
-        case F_RI_FKEY_SETNULL_DEL:
-        case F_RI_FKEY_SETNULL_UPD:
-        case F_RI_FKEY_SETDEFAULT_DEL:
-        case F_RI_FKEY_SETDEFAULT_UPD:
-            return "A foreign key that refers to the table acts on DELETE or UPDATE.";
-        default:
-            if (!trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype))
-                return psprintf("Trigger \"%s\" acts on UPDATE.", trigger->tgname);
-        }
-    }
-    return nullptr;
-}
-
-// A row that moves to another shard is deleted and inserted there with all its columns.
-static void make_move(Maker *maker, ModifyAction *action, List *assignments)
-{
-    List *all = NIL;
-    ListCell *cell;
-    foreach (cell, live_attributes(maker->relation)) {
-        AttrNumber attribute = lfirst_int(cell);
-        int column = -1;
-        ListCell *set;
-        foreach (set, assignments)
-            if (((Assignment *)lfirst(set))->attribute == attribute)
-                column = ((Assignment *)lfirst(set))->column;
-        if (column < 0)
-            column = find_source_column(
-                &maker->write.source, seen_by_source(maker, (Expr *)target_var(maker, attribute)));
-        all = lappend(all, assign(attribute, column));
-    }
-    set_key(maker, action, all);
-    maker->plan->nplace = 1 + list_length(maker->write.identity);
-    maker->plan->stays = find_reason_to_stay(maker->relation);
-    action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
-    action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
-    // RETURNING may want columns of the source, which an INSERT shows for one row only.
-    if (maker->write.refusal == nullptr && maker->write.query->returningList != NIL)
-        ((BatchStatement *)llast(maker->statements))->max_rows = 1;
-}
-
 // As PostgreSQL does: a row whose keys stay may be referred to meanwhile.
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments)
 {
@@ -231,7 +168,7 @@ LockClauseStrength lock_of_update(const Maker *maker, List *assignments)
 
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments)
 {
-    action->statement = add_statement(maker, build_batch_update(&maker->write, assignments));
+    action->statement = add_statement(maker, build_batch_update(&maker->write, assignments, true));
     if (!maker->table->is_reference && sets_key(maker, assignments))
         make_move(maker, action, assignments);
 }
