@@ -78,7 +78,7 @@ CREATE TABLE shardwise.ghost_range (
     move_id int                               -- whose rows they are
 );
 
--- Functions, types and schemas that every shard has, because a distributed or reference table needs
+-- Functions, types, schemas and others that every shard has, because a distributed or reference table needs
 -- them: what changes them on the router changes them there.
 CREATE TABLE shardwise.shipped_function (
     function regprocedure PRIMARY KEY
@@ -88,6 +88,18 @@ CREATE TABLE shardwise.shipped_type (
 );
 CREATE TABLE shardwise.shipped_schema (
     schema regnamespace PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_collation (
+    object regcollation PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_operator (
+    object regoperator PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_dictionary (
+    object regdictionary PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_configuration (
+    object regconfig PRIMARY KEY
 );
 -- Extensions that every shard has: their immutable functions and their aggregates run there.
 CREATE TABLE shardwise.shipped_extension (
@@ -227,6 +239,10 @@ SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_function', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_type', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_schema', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_extension', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_collation', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_operator', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_dictionary', '');
+SELECT pg_catalog.pg_extension_config_dump('shardwise.shipped_configuration', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.plan_plan_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('shardwise.move_move_id_seq', '');
 
@@ -888,6 +904,8 @@ GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
                 shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
                 shardwise.shipped_type, shardwise.shipped_schema, shardwise.shipped_extension,
+                shardwise.shipped_collation, shardwise.shipped_operator,
+                shardwise.shipped_dictionary, shardwise.shipped_configuration,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification,
                 shardwise.moves, shardwise.move_events TO PUBLIC;

@@ -260,7 +260,7 @@ static void compute_conversions(const AlterCommand *command)
     table_tree(command->table, AccessExclusiveLock);
     CheckTableNotInUse(rel, "ALTER TABLE");
     Management management = begin_ddl();
-    create_objects_on(management.targets, command->used_objects, command->table);
+    create_objects_on(management.targets, command->used_objects);
     ListCell *cell;
     foreach (cell, command->computed) {
         const ComputedColumn *column = static_cast<ComputedColumn *>(lfirst(cell));
@@ -328,7 +328,7 @@ static void run_on_shards(const AlterCommand *command)
 {
     Management management = begin_ddl();
     const List *targets = management.targets;
-    create_objects_on(targets, command->used_objects, command->table);
+    create_objects_on(targets, command->used_objects);
     ship_dependencies(targets, command->table);
     use_session_settings(&management);
 

@@ -4,9 +4,13 @@
 
 extern "C" {
 #include "catalog/indexing.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -340,6 +344,14 @@ static const char *shipped_table(Oid class_id)
         return "shipped_schema";
     case ExtensionRelationId:
         return "shipped_extension";
+    case CollationRelationId:
+        return "shipped_collation";
+    case OperatorRelationId:
+        return "shipped_operator";
+    case TSDictionaryRelationId:
+        return "shipped_dictionary";
+    case TSConfigRelationId:
+        return "shipped_configuration";
     default:
         return nullptr;
     }

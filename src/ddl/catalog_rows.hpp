@@ -45,8 +45,8 @@ void delete_distribution(Oid relid);
 // Lists the distributed and reference tables themselves, without partitions, as a list of oids.
 List *list_distributions();
 
-// Records that the shards have a function, type or schema too, or no longer. Other classes of
-// objects are not recorded.
+// Records that the shards have a function, type, schema, collation, operator, or text search
+// dictionary or configuration too, or no longer. Other classes of objects are not recorded.
 void insert_shipped_object(Oid class_id, Oid object_id);
 void delete_shipped_object(Oid class_id, Oid object_id);
 bool is_shipped_object(Oid class_id, Oid object_id);

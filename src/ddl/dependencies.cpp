@@ -3,6 +3,8 @@
 #include "ddl/dependencies.hpp"
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
+#include "ddl/object_access.hpp"
+#include "ddl/object_definitions.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -14,10 +16,13 @@ extern "C" {
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "commands/extension.h"
 #include "utils/regproc.h"
 #include "utils/ruleutils.h"
@@ -58,70 +63,6 @@ static const char *const generic_query = R"(
 SELECT format('SELECT true, classid::text FROM pg_get_object_address(%L, %L, %L)',
     type, object_names, object_args)
 FROM pg_identify_object_as_address($1, $2, 0))";
-
-// Definitions of types. %1$s is the type's name as a literal. The definition is at once what two
-// servers compare and what CREATE TYPE takes.
-static const char *const enum_state = R"(
-SELECT to_regtype(%1$s) IS NOT NULL, 'ENUM (' || coalesce((SELECT string_agg(quote_literal(enumlabel), ', '
-    ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = to_regtype(%1$s)), '') || ')')";
-
-static const char *const composite_state = R"(
-SELECT to_regtype(%1$s) IS NOT NULL, '(' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' '
-    || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation <> 0
-       AND a.attcollation <> ct.typcollation THEN format(' COLLATE %%I.%%I', n.nspname, c.collname)
-       ELSE '' END, ', ' ORDER BY a.attnum)
-    FROM pg_type t
-    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type ct ON ct.oid = a.atttypid
-    LEFT JOIN pg_collation c ON c.oid = a.attcollation
-    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
-    WHERE t.oid = to_regtype(%1$s)), '') || ')')";
-
-static const char *const domain_state = R"(
-SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format_type(t.typbasetype, t.typtypmod)
-    || CASE WHEN t.typcollation <> 0 AND t.typcollation <> b.typcollation
-       THEN format(' COLLATE %%I.%%I', n.nspname, c.collname) ELSE '' END
-    || coalesce(' DEFAULT ' || pg_get_expr(t.typdefaultbin, 0), '')
-    || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END
-    || coalesce((SELECT string_agg(format(' CONSTRAINT %%I %%s', conname,
-           replace(pg_get_constraintdef(oid), ' NOT VALID', '')), '' ORDER BY conname)
-       FROM pg_constraint WHERE contypid = t.oid), '')
-    FROM pg_type t
-    JOIN pg_type b ON b.oid = t.typbasetype
-    LEFT JOIN pg_collation c ON c.oid = t.typcollation
-    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
-    WHERE t.oid = to_regtype(%1$s)))";
-
-static const char *const range_state = R"(
-SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format('RANGE (SUBTYPE = %%s, SUBTYPE_OPCLASS = %%I.%%I',
-        format_type(r.rngsubtype, NULL), opn.nspname, o.opcname)
-    || CASE WHEN r.rngcollation <> 0 THEN format(', COLLATION = %%I.%%I', cn.nspname, c.collname) ELSE '' END
-    || CASE WHEN r.rngsubdiff <> 0 THEN format(', SUBTYPE_DIFF = %%I.%%I', dn.nspname, d.proname) ELSE '' END
-    || format(', MULTIRANGE_TYPE_NAME = %%I.%%I)', mn.nspname, m.typname)
-    FROM pg_range r
-    JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_namespace opn ON opn.oid = o.opcnamespace
-    JOIN pg_type m ON m.oid = r.rngmultitypid JOIN pg_namespace mn ON mn.oid = m.typnamespace
-    LEFT JOIN pg_collation c ON c.oid = r.rngcollation LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
-    LEFT JOIN pg_proc d ON d.oid = r.rngsubdiff LEFT JOIN pg_namespace dn ON dn.oid = d.pronamespace
-    WHERE r.rngtypid = to_regtype(%1$s) AND r.rngcanonical = 0))";
-
-static const char *const collation_state = R"(
-SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DETERMINISTIC = %%s)',
-    CASE c.collprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
-    CASE c.collprovider WHEN 'i'
-        THEN format(', LOCALE = %%L', coalesce(j->>'colliculocale', j->>'colllocale'))
-        ELSE format(', LC_COLLATE = %%L, LC_CTYPE = %%L', c.collcollate, c.collctype) END,
-    c.collisdeterministic::text)
-    FROM pg_collation c, to_jsonb(c) j WHERE c.oid = to_regcollation(%1$s)))";
-
-static const char *const function_state = R"(
-SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT pg_get_functiondef(oid) FROM pg_proc
-    WHERE oid = to_regprocedure(%1$s) AND prokind <> 'a'))";
-
-// Versions may differ between servers, the schema must not: names in definitions contain it.
-static const char *const extension_state = R"(
-SELECT EXISTS (SELECT FROM pg_extension WHERE extname = %1$s), (SELECT nspname FROM pg_extension e
-    JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = %1$s))";
 
 struct Search {
     List *visited; // of ObjectAddress
@@ -172,16 +113,13 @@ static void add_object(Search *search, Oid class_id, Oid object_id, const char *
     search->objects = lappend(search->objects, object);
 }
 
-// Adds an object whose definition the state query returns on the router.
-static void add_described(Search *search, Oid class_id, Oid object_id, const char *state_format,
-                          const char *name, const char *create_prefix)
+// The formats use positional arguments only, each any number of times.
+static char *state_query(const char *format, const char *name)
 {
     char *literal = quote_literal_cstr(name);
-    SqlRows rows;
     StringInfoData state;
     initStringInfo(&state);
-    // The formats use positional arguments only, each any number of times.
-    for (const char *c = state_format; *c; c++) {
+    for (const char *c = format; *c; c++) {
         if (strncmp(c, "%1$s", 4) == 0) {
             appendStringInfoString(&state, literal);
             c += 3;
@@ -191,12 +129,26 @@ static void add_described(Search *search, Oid class_id, Oid object_id, const cha
         } else
             appendStringInfoChar(&state, *c);
     }
-    rows = query_router(state.data);
+    return state.data;
+}
+
+char *aggregate_definition(Oid aggregate)
+{
+    return query_router(state_query(aggregate_state, format_procedure_qualified(aggregate)))
+        .values[0][1];
+}
+
+// Adds an object whose definition the state query returns on the router.
+static void add_described(Search *search, Oid class_id, Oid object_id, const char *state_format,
+                          const char *name, const char *create_prefix)
+{
+    char *state = state_query(state_format, name);
+    SqlRows rows = query_router(state);
     if (rows.values[0][1] == nullptr)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create %s on shards", describe(class_id, object_id)),
                         errhint("Create it there with shardwise.run_on_shards().")));
-    add_object(search, class_id, object_id, state.data,
+    add_object(search, class_id, object_id, state,
                psprintf("%s%s", create_prefix, rows.values[0][1]));
 }
 
@@ -284,10 +236,46 @@ static void visit_other(Search *search, Oid class_id, Oid object_id)
         class_id == TriggerRelationId || class_id == PolicyRelationId ||
         class_id == StatisticExtRelationId)
         return;
-    // Operators, aggregates, text search objects and the like must be there already.
+    // Operator classes, casts, text search parsers and the like must be there already.
     const Oid arguments[] = {class_id, object_id};
     SqlRows rows = query_router(generic_query, 2, arguments);
     add_object(search, class_id, object_id, rows.values[0][0], nullptr);
+}
+
+static void visit_routine(Search *search, Oid function)
+{
+    const char *name = format_procedure_qualified(function);
+    if (get_func_prokind(function) == PROKIND_AGGREGATE)
+        add_described(search, ProcedureRelationId, function, aggregate_state, name,
+                      "CREATE AGGREGATE ");
+    else
+        add_described(search, ProcedureRelationId, function, function_state, name, "");
+}
+
+static void visit_described(Search *search, Oid class_id, Oid object_id)
+{
+    char *name;
+    switch (class_id) {
+    case ProcedureRelationId:
+        return visit_routine(search, object_id);
+    case CollationRelationId:
+        name = object_identity(class_id, object_id);
+        return add_described(search, class_id, object_id, collation_state, name,
+                             psprintf("CREATE COLLATION %s ", name));
+    case OperatorRelationId:
+        return add_described(search, class_id, object_id, operator_state,
+                             object_identity(class_id, object_id), "CREATE OPERATOR ");
+    case TSDictionaryRelationId:
+        return add_described(search, class_id, object_id, text_search_dictionary_state,
+                             object_identity(class_id, object_id),
+                             "CREATE TEXT SEARCH DICTIONARY ");
+    case TSConfigRelationId:
+        return add_described(search, class_id, object_id, text_search_configuration_state,
+                             object_identity(class_id, object_id),
+                             "CREATE TEXT SEARCH CONFIGURATION ");
+    default:
+        visit_other(search, class_id, object_id);
+    }
 }
 
 static void visit(Search *search, Oid class_id, Oid object_id)
@@ -313,15 +301,7 @@ static void visit(Search *search, Oid class_id, Oid object_id)
                    psprintf("CREATE SCHEMA %s", quote_identifier(name)));
     } else {
         visit_references(search, class_id, object_id);
-        if (class_id == ProcedureRelationId && get_func_prokind(object_id) != PROKIND_AGGREGATE)
-            add_described(search, class_id, object_id, function_state,
-                          format_procedure_qualified(object_id), "");
-        else if (class_id == CollationRelationId) {
-            char *name = generate_collation_name(object_id);
-            add_described(search, class_id, object_id, collation_state, name,
-                          psprintf("CREATE COLLATION %s ", name));
-        } else
-            visit_other(search, class_id, object_id);
+        visit_described(search, class_id, object_id);
     }
 }
 
@@ -342,12 +322,15 @@ List *find_needed_objects(Oid relid, const List *shipped)
 List *find_shipped_objects()
 {
     Search search = {NIL, NIL, NIL};
-    visit_all(&search, query_router(R"(
-SELECT 'pg_namespace'::regclass::oid, schema::oid FROM shardwise.shipped_schema
-UNION ALL SELECT 'pg_type'::regclass::oid, type::oid FROM shardwise.shipped_type
-UNION ALL SELECT 'pg_proc'::regclass::oid, function::oid FROM shardwise.shipped_function
-UNION ALL SELECT 'pg_extension'::regclass::oid, e.oid FROM shardwise.shipped_extension s
-    JOIN pg_extension e ON e.extname = s.extension)"));
+    ListCell *cell;
+    foreach (cell, list_shipped_objects()) {
+        const ShippedObject *object = static_cast<ShippedObject *>(lfirst(cell));
+        visit(&search, object->class_id, object->object_id);
+    }
+    SqlRows extensions = query_router("SELECT e.oid FROM shardwise.shipped_extension s "
+                                      "JOIN pg_extension e ON e.extname = s.extension");
+    for (int i = 0; i < extensions.count; i++)
+        visit(&search, ExtensionRelationId, atooid(extensions.values[i][0]));
     return search.objects;
 }
 
@@ -396,41 +379,21 @@ List *find_objects_of_type(Oid type)
     return search.objects;
 }
 
-static void grant_schema(Connection *shard, Oid schema, Datum roles)
+void create_needed_objects(const Target *target, const List *objects)
 {
-    static const char *const query = R"(
-SELECT format('GRANT %s ON SCHEMA %I TO %s', p.privilege_type, n.nspname,
-    CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(a.rolname) END)
-FROM pg_namespace n, aclexplode(n.nspacl) p LEFT JOIN pg_roles a ON a.oid = p.grantee
-WHERE n.oid = $1 AND p.grantee <> n.nspowner AND (p.grantee = 0 OR a.rolname = ANY ($2)))";
-    const Oid types[] = {OIDOID, TEXTARRAYOID};
-    const Datum values[] = {ObjectIdGetDatum(schema), roles};
-    SqlRows rows = query_router_with(query, 2, types, values);
-    for (int i = 0; i < rows.count; i++)
-        run_command(shard, rows.values[i][0]);
-}
-
-static void create_object(Connection *shard, const NeededObject *object, Datum roles)
-{
-    if (object->create_sql == nullptr)
-        return;
-    run_command(shard, object->create_sql);
-    if (object->class_id == NamespaceRelationId)
-        grant_schema(shard, object->object_id, roles);
-}
-
-void create_needed_objects(Connection *shard, const List *objects, Datum roles)
-{
+    Connection *shard = target->connection;
     ListCell *cell;
     foreach (cell, objects) {
         const NeededObject *object = static_cast<const NeededObject *>(lfirst(cell));
         PGresult *state = run_command(shard, object->state_sql);
         bool exists = PQntuples(state) == 1 && strcmp(PQgetvalue(state, 0, 0), "t") == 0;
         char *definition = exists ? pstrdup(PQgetvalue(state, 0, 1)) : nullptr;
-        if (!exists) {
-            create_object(shard, object, roles);
-            continue;
+        if (!exists && object->create_sql != nullptr) {
+            run_command(shard, object->create_sql);
+            set_object_access(target, object->class_id, object->object_id);
         }
+        if (!exists)
+            continue;
         if (object->create_sql == nullptr || object->class_id == NamespaceRelationId)
             continue;
         SqlRows own = query_router(object->state_sql);

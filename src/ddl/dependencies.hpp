@@ -1,10 +1,10 @@
 // What a table needs on a shard before it can be created: schemas, extensions, types, collations,
-// functions. Found through pg_depend, so bodies of functions in other languages than SQL-standard
-// ones are not looked into.
+// functions, aggregates, operators, text search configurations. Found through pg_depend, so bodies
+// of functions in other languages than SQL-standard ones are not looked into.
 #pragma once
 
 #include "pg/pg.hpp"
-#include "remote/connection.hpp"
+#include "ddl/table_shipment.hpp"
 
 namespace shardwise
 {
@@ -32,18 +32,20 @@ List *find_objects_of_type(Oid type);
 // Lists an extension after its schema and the extensions that it needs.
 List *find_extension_objects(Oid extension);
 
-// Lists the functions, types, schemas and extensions that are recorded as the shards', in the same
-// way.
+// Lists what is recorded as the shards' too (functions, types, extensions, ...), in the same way.
 List *find_shipped_objects();
 
 // Lists what one object needs, but neither itself nor an object that it belongs to.
 List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner);
 
-// Creates on a shard what is missing there. Errors: 42710 when the shard has another object of the
-// name, or of another definition.
-void create_needed_objects(Connection *shard, const List *objects, Datum roles);
+// What CREATE AGGREGATE takes.
+char *aggregate_definition(Oid aggregate);
 
-// Records the functions, types, schemas and extensions among the objects as the shards' too.
+// Creates on a shard what is missing there, with owner, grants and comment. Errors: 42710 when the
+// shard has another object of the name, or of another definition.
+void create_needed_objects(const Target *target, const List *objects);
+
+// Records the functions, types and so on among the objects as the shards' too.
 void record_shipped_objects(const List *objects);
 
 } // namespace shardwise

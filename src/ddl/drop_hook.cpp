@@ -15,13 +15,17 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "commands/event_trigger.h"
 #include "foreign/foreign.h"
 }
@@ -77,7 +81,8 @@ static bool catalog_is_whole()
 {
     for (const char *name :
          {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function",
-          "shipped_type", "shipped_schema", "shipped_extension"})
+          "shipped_type", "shipped_schema", "shipped_extension", "shipped_collation",
+          "shipped_operator", "shipped_dictionary", "shipped_configuration"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
@@ -114,6 +119,10 @@ static bool is_followed(Oid class_id)
     case TriggerRelationId:
     case PolicyRelationId:
     case StatisticExtRelationId:
+    case CollationRelationId:
+    case OperatorRelationId:
+    case TSDictionaryRelationId:
+    case TSConfigRelationId:
         return true;
     default:
         return false;

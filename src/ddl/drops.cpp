@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -124,24 +125,13 @@ static void note_relation(Oid relid, int column)
 }
 
 // Other things on the shard may use what the router no longer has: then it stays there.
-static char *drop_if_unused(const char *kind, const char *name)
+static char *drop_if_unused(const char *object)
 {
-    char *block = psprintf("BEGIN DROP %s IF EXISTS %s; "
-                           "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END",
-                           kind, name);
+    char *block = psprintf("BEGIN DROP %s; EXCEPTION WHEN dependent_objects_still_exist "
+                           "OR undefined_object OR undefined_function OR invalid_schema_name "
+                           "THEN NULL; END",
+                           object);
     return psprintf("DO %s", quote_literal_cstr(block));
-}
-
-static char *drop_shipped_sql(Oid class_id, Oid object_id)
-{
-    switch (class_id) {
-    case ProcedureRelationId:
-        return drop_if_unused("ROUTINE", format_procedure_qualified(object_id));
-    case TypeRelationId:
-        return drop_if_unused("TYPE", format_type_be_qualified(object_id));
-    default:
-        return drop_if_unused("SCHEMA", quote_identifier(get_namespace_name(object_id)));
-    }
 }
 
 static void note_domain_constraint(Oid constraint)
@@ -185,7 +175,8 @@ bool note_drop(Oid class_id, Oid object_id, int sub_id)
         break;
     default:
         if (is_shipped_object(class_id, object_id))
-            add_drop(class_id, object_id, false, drop_shipped_sql(class_id, object_id));
+            add_drop(class_id, object_id, false,
+                     drop_if_unused(shipped_object_name(class_id, object_id)));
     }
     return true;
 }
@@ -226,7 +217,7 @@ static void follow_drops()
         change_shards(statements);
 }
 
-void run_drop(DropCommand command, const void *argument)
+void run_drop(const UtilityCall &call)
 {
     List *outer_drops = drops;
     MemoryContext outer_context = drop_context;
@@ -234,7 +225,7 @@ void run_drop(DropCommand command, const void *argument)
     drop_context = CurrentMemoryContext;
     PG_TRY();
     {
-        command(argument);
+        run_locally(call);
         follow_drops();
     }
     PG_FINALLY();

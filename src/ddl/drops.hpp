@@ -2,7 +2,7 @@
 // of each object, and the shards follow when the command is through.
 #pragma once
 
-#include "pg/pg.hpp"
+#include "ddl/utility_call.hpp"
 
 namespace shardwise
 {
@@ -11,8 +11,7 @@ namespace shardwise
 // where no command collects drops.
 bool note_drop(Oid class_id, Oid object_id, int sub_id);
 
-// Runs `command` and drops on the shards what it has dropped on the router.
-using DropCommand = void (*)(const void *argument);
-void run_drop(DropCommand command, const void *argument);
+// Runs a command and drops on the shards what it has dropped on the router.
+void run_drop(const UtilityCall &call);
 
 } // namespace shardwise

@@ -94,11 +94,6 @@ void change_shards(const ShardChange *change)
     end_management(&management);
 }
 
-static void run_call(const void *call)
-{
-    run_locally(*static_cast<const UtilityCall *>(call));
-}
-
 bool forward_ddl(const UtilityCall &call)
 {
     Node *statement = call.statement->utilityStmt;
@@ -153,11 +148,23 @@ bool forward_ddl(const UtilityCall &call)
         return forward_cluster(call, (ClusterStmt *)statement);
     case T_DropStmt:
         if (!forward_drop_index_concurrently(call, (DropStmt *)statement))
-            run_drop(run_call, &call);
+            run_drop(call);
         return true;
     case T_DropOwnedStmt:
-        run_drop(run_call, &call);
+        forward_drop_owned(call, (DropOwnedStmt *)statement);
         return true;
+    case T_AlterOwnerStmt:
+        return forward_alter_owner(call, (AlterOwnerStmt *)statement);
+    case T_AlterOperatorStmt:
+        return forward_alter_operator(call, (AlterOperatorStmt *)statement);
+    case T_AlterCollationStmt:
+        return forward_alter_collation(call, (AlterCollationStmt *)statement);
+    case T_AlterTSDictionaryStmt:
+        return forward_alter_dictionary(call, (AlterTSDictionaryStmt *)statement);
+    case T_AlterTSConfigurationStmt:
+        return forward_alter_configuration(call, (AlterTSConfigurationStmt *)statement);
+    case T_DefineStmt:
+        return forward_create_aggregate(call, (DefineStmt *)statement);
     default:
         return false;
     }

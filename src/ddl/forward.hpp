@@ -59,6 +59,9 @@ Oid shipped_routine(ObjectType kind, Node *object);
 Oid table_of_statistics(Oid statistics);
 char *qualified_statistics_name(Oid statistics);
 
+// A command for the shards that have the object.
+char *if_object_exists(const char *command);
+
 // A command for the shards that have an extension.
 char *if_extension_exists(const char *extension, const char *command);
 
@@ -83,6 +86,13 @@ bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *statement)
 bool forward_alter_extension(const UtilityCall &call, AlterExtensionStmt *statement);
 bool forward_grant(const UtilityCall &call, GrantStmt *statement);
 bool forward_reassign(const UtilityCall &call);
+bool forward_alter_owner(const UtilityCall &call, AlterOwnerStmt *statement);
+bool forward_alter_operator(const UtilityCall &call, AlterOperatorStmt *statement);
+bool forward_alter_collation(const UtilityCall &call, AlterCollationStmt *statement);
+bool forward_alter_dictionary(const UtilityCall &call, AlterTSDictionaryStmt *statement);
+bool forward_alter_configuration(const UtilityCall &call, AlterTSConfigurationStmt *statement);
+bool forward_create_aggregate(const UtilityCall &call, DefineStmt *statement);
+void forward_drop_owned(const UtilityCall &call, DropOwnedStmt *statement);
 bool forward_lock(const UtilityCall &call, LockStmt *statement);
 bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement);
 bool forward_reindex(const UtilityCall &call, ReindexStmt *statement);

@@ -53,6 +53,25 @@ bool forward_create_function(const UtilityCall &call, CreateFunctionStmt *statem
     return true;
 }
 
+// CREATE OR REPLACE AGGREGATE of one that the shards have.
+bool forward_create_aggregate(const UtilityCall &call, DefineStmt *statement)
+{
+    if (statement->kind != OBJECT_AGGREGATE || !statement->replace || statement->args == NIL)
+        return false;
+    ObjectWithArgs *object = makeNode(ObjectWithArgs);
+    object->objname = statement->defnames;
+    ListCell *cell;
+    foreach (cell, linitial_node(List, statement->args))
+        object->objargs = lappend(object->objargs, lfirst_node(FunctionParameter, cell)->argType);
+    Oid aggregate = LookupFuncWithArgs(OBJECT_AGGREGATE, object, true);
+    if (!OidIsValid(aggregate) || !function_is_shipped(aggregate))
+        return false;
+    run_locally(call);
+    CommandCounterIncrement();
+    change_shards(psprintf("CREATE OR REPLACE AGGREGATE %s", aggregate_definition(aggregate)));
+    return true;
+}
+
 bool forward_alter_function(const UtilityCall &call, AlterFunctionStmt *statement)
 {
     Oid function = shipped_routine(statement->objtype, (Node *)statement->func);
@@ -152,10 +171,8 @@ bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *original)
         return true;
     Management management = begin_ddl();
     if (OidIsValid(constraint))
-        create_objects_on(
-            management.targets,
-            find_objects_under(ConstraintRelationId, constraint, TypeRelationId, domain),
-            InvalidOid);
+        create_objects_on(management.targets, find_objects_under(ConstraintRelationId, constraint,
+                                                                 TypeRelationId, domain));
     use_session_settings(&management);
     run_on_targets(management.targets,
                    psprintf("ALTER DOMAIN %s %s", format_type_be_qualified(domain), clause));
@@ -204,12 +221,18 @@ bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *original)
         return true;
     Management management = begin_ddl();
     create_objects_on(management.targets,
-                      find_objects_under(RelationRelationId, relid, TypeRelationId, type),
-                      InvalidOid);
+                      find_objects_under(RelationRelationId, relid, TypeRelationId, type));
     run_on_targets(management.targets,
                    psprintf("ALTER TYPE %s %s", format_type_be_qualified(type), clauses.data));
     end_management(&management);
     return true;
+}
+
+char *if_object_exists(const char *command)
+{
+    return psprintf("DO %s",
+                    quote_literal_cstr(psprintf(
+                        "BEGIN %s; EXCEPTION WHEN undefined_object THEN NULL; END", command)));
 }
 
 char *if_extension_exists(const char *extension, const char *command)

@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -56,6 +57,14 @@ char *qualified_statistics_name(Oid statistics)
     return name;
 }
 
+// A collation, operator, or text search object that the shards have.
+static char *other_object(ObjectType kind, Node *name)
+{
+    ShippedObject object = named_object(kind, name);
+    return OidIsValid(object.object_id) ? shipped_object_name(object.class_id, object.object_id)
+                                        : nullptr;
+}
+
 // What the shards call the object that a statement renames: "TABLE public.t"; nullptr where they
 // have no such object. *relid is the table that it belongs to, if any.
 static char *renamed_object(RenameStmt *statement, Oid *relid)
@@ -102,11 +111,12 @@ static char *renamed_object(RenameStmt *statement, Oid *relid)
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE:
+    case OBJECT_AGGREGATE:
         object = shipped_routine(statement->renameType, statement->object);
         return OidIsValid(object) ? psprintf("ROUTINE %s", format_procedure_qualified(object))
                                   : nullptr;
     default:
-        return nullptr;
+        return other_object(statement->renameType, statement->object);
     }
 }
 
@@ -201,11 +211,12 @@ static char *moved_object(AlterObjectSchemaStmt *statement, Oid *relid)
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE:
+    case OBJECT_AGGREGATE:
         object = shipped_routine(statement->objectType, statement->object);
         return OidIsValid(object) ? psprintf("ROUTINE %s", format_procedure_qualified(object))
                                   : nullptr;
     default:
-        return nullptr;
+        return other_object(statement->objectType, statement->object);
     }
 }
 

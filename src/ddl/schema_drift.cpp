@@ -5,12 +5,19 @@
 #include "ddl/catalog_rows.hpp"
 #include "ddl/check_shard.hpp"
 #include "ddl/ddl.hpp"
+#include "ddl/dependencies.hpp"
+#include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {
+#include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "utils/fmgroids.h"
 }
 
@@ -18,21 +25,28 @@ namespace shardwise
 {
 
 // Every object with its definition, on the router and on a shard alike, found by names: %1$s
-// tables, %2$s functions, %3$s types, %4$s schemas, each a literal of text[]. What the router keeps
-// to itself is left out: defaults that read a sequence, identity, FORCE ROW LEVEL SECURITY.
+// tables, %2$s functions, %3$s types, %4$s schemas, %8$s extensions, each a literal of text[];
+// %5$s: further objects. %6$s and %7$s: roles that both know, and to whom the shard's user may give
+// objects. What the router keeps to itself is left out: defaults that read a sequence, identity,
+// FORCE ROW LEVEL SECURITY.
 static const char *const objects_query = R"(
 WITH named AS (
     SELECT name, c.* FROM unnest(%1$s::text[]) name JOIN pg_class c ON c.oid = to_regclass(name)
 ), type AS (
     SELECT name, t.* FROM unnest(%3$s::text[]) name JOIN pg_type t ON t.oid = to_regtype(name)
-), object(object, definition) AS (
+), function AS (
+    SELECT name, p.* FROM unnest(%2$s::text[]) name JOIN pg_proc p ON p.oid = to_regprocedure(name)
+), schema AS (
+    SELECT name, n.* FROM unnest(%4$s::text[]) name JOIN pg_namespace n ON n.oid = to_regnamespace(name)
+), object(object, definition, classoid, objoid, objsubid) AS (
     SELECT 'table ' || name, concat_ws(' ', CASE relkind WHEN 'p' THEN 'partitioned by '
             || pg_get_partkeydef(oid) ELSE 'plain' END,
         (SELECT 'partition of ' || inhparent::regclass::text FROM pg_inherits WHERE inhrelid = oid),
         pg_get_expr(relpartbound, oid), 'replica identity ' || relreplident::text,
         CASE relpersistence WHEN 'u' THEN 'unlogged' END,
         CASE WHEN relrowsecurity THEN 'row level security' END,
-        (SELECT 'with ' || string_agg(o, ', ' ORDER BY o) FROM unnest(reloptions) o))
+        (SELECT 'with ' || string_agg(o, ', ' ORDER BY o) FROM unnest(reloptions) o)),
+        'pg_class'::regclass, oid, 0
     FROM named
     UNION ALL
     SELECT format('column %%s.%%I', name, attname), concat_ws(' ', format_type(atttypid, atttypmod),
@@ -42,35 +56,41 @@ WITH named AS (
         CASE WHEN NOT EXISTS (SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
                 AND s.relkind = 'S' WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
                 AND p.refclassid = 'pg_class'::regclass)
-            THEN 'default ' || pg_get_expr(adbin, adrelid) END)
+            THEN 'default ' || pg_get_expr(adbin, adrelid) END), 'pg_class'::regclass, attrelid, attnum
     FROM named JOIN pg_attribute a ON attrelid = named.oid AND attnum > 0 AND NOT attisdropped
     JOIN pg_type t ON t.oid = atttypid
     LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum
     UNION ALL
-    SELECT format('constraint %%I on %%s', conname, name), pg_get_constraintdef(c.oid)
+    SELECT format('constraint %%I on %%s', conname, name), pg_get_constraintdef(c.oid),
+        'pg_constraint'::regclass, c.oid, 0
     FROM named JOIN pg_constraint c ON conrelid = named.oid AND contype <> 't' AND conparentid = 0
     UNION ALL
     SELECT format('index %%I.%%I', n.nspname, x.relname),
-        pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END
+        pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END,
+        'pg_class'::regclass, indexrelid, 0
     FROM named JOIN pg_index i ON indrelid = named.oid JOIN pg_class x ON x.oid = indexrelid
     JOIN pg_namespace n ON n.oid = x.relnamespace
     UNION ALL
     SELECT format('trigger %%I on %%s', tgname, name), pg_get_triggerdef(t.oid)
-        || CASE tgenabled WHEN 'O' THEN '' ELSE ' (' || tgenabled::text || ')' END
+        || CASE tgenabled WHEN 'O' THEN '' ELSE ' (' || tgenabled::text || ')' END,
+        'pg_trigger'::regclass, t.oid, 0
     FROM named JOIN pg_trigger t ON tgrelid = named.oid AND NOT tgisinternal AND tgparentid = 0
     JOIN pg_proc f ON f.oid = tgfoid JOIN pg_namespace n ON n.oid = f.pronamespace
     WHERE n.nspname !~ '^shardwise_[0-9a-f]{8}_[0-9]+$'
     UNION ALL
     SELECT format('policy %%I on %%s', polname, name), concat_ws(' ', polcmd::text,
         CASE WHEN polpermissive THEN 'permissive' ELSE 'restrictive' END,
-        'using ' || pg_get_expr(polqual, polrelid), 'check ' || pg_get_expr(polwithcheck, polrelid))
-    FROM named JOIN pg_policy ON polrelid = named.oid
+        'using ' || pg_get_expr(polqual, polrelid), 'check ' || pg_get_expr(polwithcheck, polrelid)),
+        'pg_policy'::regclass, p.oid, 0
+    FROM named JOIN pg_policy p ON polrelid = named.oid
     UNION ALL
-    SELECT format('statistics %%I.%%I', n.nspname, stxname), pg_get_statisticsobjdef(s.oid)
+    SELECT format('statistics %%I.%%I', n.nspname, stxname), pg_get_statisticsobjdef(s.oid),
+        'pg_statistic_ext'::regclass, s.oid, 0
     FROM named JOIN pg_statistic_ext s ON stxrelid = named.oid JOIN pg_namespace n ON n.oid = stxnamespace
     UNION ALL
-    SELECT 'function ' || name, pg_get_functiondef(p.oid)
-    FROM unnest(%2$s::text[]) name JOIN pg_proc p ON p.oid = to_regprocedure(name) AND prokind <> 'a'
+    SELECT 'function ' || name, CASE WHEN prokind <> 'a' THEN pg_get_functiondef(oid) ELSE 'aggregate' END,
+        'pg_proc'::regclass, oid, 0
+    FROM function
     UNION ALL
     SELECT 'type ' || name, concat_ws(' ', typtype::text,
         (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum
@@ -82,18 +102,50 @@ WITH named AS (
         CASE WHEN typnotnull THEN 'not null' END, 'default ' || pg_get_expr(typdefaultbin, 0),
         (SELECT string_agg(format('%%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)
             FROM pg_constraint WHERE contypid = type.oid),
-        (SELECT format_type(rngsubtype, NULL) FROM pg_range WHERE rngtypid = type.oid))
+        (SELECT format_type(rngsubtype, NULL) FROM pg_range WHERE rngtypid = type.oid)),
+        'pg_type'::regclass, oid, 0
     FROM type
     UNION ALL
-    SELECT 'schema ' || name, name FROM unnest(%4$s::text[]) name WHERE to_regnamespace(name) IS NOT NULL
+    SELECT 'schema ' || name, name, 'pg_namespace'::regclass, oid, 0 FROM schema
     UNION ALL
-    SELECT 'move', nspname FROM pg_namespace WHERE nspname ~ '^shardwise_[0-9a-f]{8}_[0-9]+$'
+    SELECT 'move', nspname, NULL, NULL, NULL FROM pg_namespace WHERE nspname ~ '^shardwise_[0-9a-f]{8}_[0-9]+$'
     UNION ALL
-    SELECT 'extension ' || extname, extname FROM pg_extension WHERE extname = ANY (%5$s::text[])
+    SELECT 'extension ' || extname, extname, NULL, NULL, NULL FROM pg_extension WHERE extname = ANY (%8$s::text[])
+    %5$s
+), owned(object, owner, privileges) AS (
+    SELECT 'table ' || name, relowner, coalesce(relacl, acldefault('r', relowner)) FROM named
+    UNION ALL
+    SELECT format('column %%s.%%I', name, attname), relowner, attacl
+    FROM named JOIN pg_attribute ON attrelid = named.oid WHERE attacl IS NOT NULL
+    UNION ALL
+    SELECT 'function ' || name, proowner, coalesce(proacl, acldefault('f', proowner)) FROM function
+    UNION ALL
+    SELECT 'type ' || name, typowner, coalesce(typacl, acldefault('T', typowner)) FROM type
+    UNION ALL
+    SELECT 'schema ' || name, nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM schema
+), finding(object, definition) AS (
+    SELECT object, definition FROM object
+    UNION ALL
+    SELECT 'comment on ' || object, description FROM object JOIN pg_description USING (classoid, objoid, objsubid)
+    UNION ALL
+    SELECT DISTINCT 'owner of ' || object, rolname FROM owned JOIN pg_roles r ON r.oid = owner
+    WHERE rolname = ANY (%7$s::text[]) AND object NOT LIKE 'column %%'
+    UNION ALL
+    SELECT format('privileges of %%s on %%s', coalesce(rolname, 'PUBLIC'), object), string_agg(privilege_type
+        || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END, ', ' ORDER BY privilege_type)
+    FROM owned CROSS JOIN LATERAL aclexplode(privileges) LEFT JOIN pg_roles r ON r.oid = grantee
+    WHERE grantee <> owner AND (grantee = 0 OR rolname = ANY (%6$s::text[]))
+    GROUP BY rolname, object
 )
 SELECT coalesce(array_agg(object ORDER BY object COLLATE "C"), '{}')::text,
     coalesce(array_agg(coalesce(definition, '') ORDER BY object COLLATE "C"), '{}')::text
-FROM object)";
+FROM finding)";
+
+// What a shard knows of the router's roles.
+static const char *const roles_query = R"(
+SELECT coalesce(array_agg(rolname::text) FILTER (WHERE rolname <> current_user), '{}')::text,
+    coalesce(array_agg(rolname::text) FILTER (WHERE pg_has_role(current_user, oid, 'USAGE')), '{}')::text
+FROM pg_roles WHERE rolname = ANY (%s::text[]))";
 
 static const char *const shipped_query = R"(
 SELECT coalesce((SELECT array_agg(format('%s.%s(%s)', quote_ident(nspname), quote_ident(proname),
@@ -106,7 +158,32 @@ SELECT coalesce((SELECT array_agg(format('%s.%s(%s)', quote_ident(nspname), quot
         JOIN pg_namespace n ON n.oid = s.schema), '{}')::text,
     coalesce((SELECT array_agg(extension) FROM shardwise.shipped_extension), '{}')::text)";
 
-static char *build_query()
+// Objects whose definitions are those by which they are created.
+static char *further_objects()
+{
+    StringInfoData sql;
+    initStringInfo(&sql);
+    ListCell *cell;
+    foreach (cell, find_shipped_objects()) {
+        const NeededObject *object = static_cast<NeededObject *>(lfirst(cell));
+        bool is_aggregate = object->class_id == ProcedureRelationId &&
+                            get_func_prokind(object->object_id) == PROKIND_AGGREGATE;
+        if (object->class_id != CollationRelationId && object->class_id != OperatorRelationId &&
+            object->class_id != TSDictionaryRelationId && object->class_id != TSConfigRelationId &&
+            !is_aggregate)
+            continue;
+        char *name = shipped_object_name(object->class_id, object->object_id);
+        for (char *c = name; *c == ' ' || isupper((unsigned char)*c); c++)
+            *c = pg_tolower(*c); // the kind; other names in capitals are quoted
+        appendStringInfo(&sql,
+                         " UNION ALL SELECT %s, definition, NULL, NULL, NULL FROM (%s) "
+                         "s(found, definition) WHERE found",
+                         quote_literal_cstr(name), object->state_sql);
+    }
+    return sql.data;
+}
+
+static char *build_query(SchemaReader read, void *argument)
 {
     List *tables = NIL;
     ListCell *cell;
@@ -115,10 +192,15 @@ static char *build_query()
         foreach (member, table_tree(lfirst_oid(cell), AccessShareLock))
             tables = lappend(tables, qualified_table_name(lfirst_oid(member)));
     }
+    SqlRows roles = query_router("SELECT coalesce(array_agg(rolname::text), '{}')::text "
+                                 "FROM pg_roles WHERE rolname !~ '^pg_'");
+    char *known, *may_own;
+    read(argument, psprintf(roles_query, quote_literal_cstr(roles.values[0][0])), &known, &may_own);
     SqlRows shipped = query_router(shipped_query);
     char **names = shipped.values[0];
     return psprintf(objects_query, text_array_literal(tables), quote_literal_cstr(names[0]),
-                    quote_literal_cstr(names[1]), quote_literal_cstr(names[2]),
+                    quote_literal_cstr(names[1]), quote_literal_cstr(names[2]), further_objects(),
+                    quote_literal_cstr(known), quote_literal_cstr(may_own),
                     quote_literal_cstr(names[3]));
 }
 
@@ -158,10 +240,21 @@ static List *add_difference(List *differences, const char *kind, char *object, c
     return lappend(differences, difference);
 }
 
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 // A policy is on the shards only where they know one of its roles.
 static bool may_be_missing(const char *object)
 {
-    return strncmp(object, "policy ", 7) == 0;
+    return starts_with(object, "policy ") || starts_with(object, "comment on policy ");
+}
+
+// What a shard's user could not give to the router's owner is its own.
+static bool may_be_extra(const char *object)
+{
+    return starts_with(object, "owner of ");
 }
 
 static bool is_move(const char *object)
@@ -175,7 +268,7 @@ static bool is_of_move(const char *object, const char *router, const char *shard
 {
     static const char identity[] = "replica identity ";
     if (shard == nullptr)
-        return strncmp(object, "index ", 6) == 0;
+        return starts_with(object, "index ") || starts_with(object, "comment on index ");
     const char *own = strstr(router, identity);
     char *theirs = pstrdup(shard);
     char *found = strstr(theirs, identity);
@@ -201,7 +294,7 @@ static List *compare(const SchemaObjects &router, const SchemaObjects &shard)
                                              router.definitions[i], nullptr);
             i++;
         } else if (order > 0) {
-            if (!is_move(shard.names[j]))
+            if (!is_move(shard.names[j]) && !may_be_extra(shard.names[j]))
                 differences = add_difference(differences, "extra", shard.names[j], nullptr,
                                              shard.definitions[j]);
             j++;
@@ -228,7 +321,7 @@ static bool holds_tables(const SchemaObjects &shard)
 
 List *find_schema_drift(SchemaReader read, void *argument, bool *has_tables)
 {
-    char *sql = build_query();
+    char *sql = build_query(read, argument);
     SqlRows own = query_router(sql);
     char *names, *definitions;
     read(argument, sql, &names, &definitions);

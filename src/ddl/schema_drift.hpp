@@ -17,8 +17,9 @@ struct SchemaDifference {
 using SchemaReader = void (*)(void *argument, const char *sql, char **objects, char **definitions);
 
 // Compares all distributed and reference tables with their columns, constraints, indexes, triggers,
-// policies and statistics, and the types, functions and schemas that the shards have because of
-// them. Returns a list of SchemaDifference; *has_tables tells if the shard has any of the tables.
+// policies and statistics, and the types, functions, schemas and other objects that the shards have
+// because of them, with comments, owners and privileges of roles that both know. Returns a list of
+// SchemaDifference; *has_tables tells if the shard has any of the tables.
 List *find_schema_drift(SchemaReader read, void *argument, bool *has_tables);
 
 } // namespace shardwise

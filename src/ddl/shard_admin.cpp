@@ -136,7 +136,7 @@ static void ship_existing_tables(int32 shard_id)
     Management management = begin_management(shards);
     Shipment shipment = {list_make1(linitial(management.targets)), relids};
     ship_tables(&shipment);
-    create_objects_on(shipment.targets, objects, InvalidOid); // also those that no table needs now
+    create_objects_on(shipment.targets, objects); // also those that no table needs now
     foreach (cell, relids)
         if (find_table(lfirst_oid(cell))->is_reference && others != NIL)
             copy_between_shards(lfirst_oid(cell),

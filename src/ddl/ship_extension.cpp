@@ -30,7 +30,7 @@ SHARDWISE_FUNCTION(shardwise_ship_extension)
                         errmsg("extension \"%s\" is the router's alone", name)));
     lock_metadata();
     Management management = begin_ddl();
-    create_objects_on(management.targets, find_extension_objects(extension), InvalidOid);
+    create_objects_on(management.targets, find_extension_objects(extension));
     end_management(&management);
     PG_RETURN_VOID();
 }

@@ -213,7 +213,7 @@ JOIN pg_namespace n ON n.oid = r.relnamespace
 JOIN pg_description d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = c.oid
 WHERE c.conrelid = $1 AND c.contype = 'f' AND c.conparentid = 0)";
 
-// These two also take $2: roles on the shard, $3: roles that may own a table there.
+// These three also take $2: roles on the shard, $3: roles that may own a table there.
 static const char *const policy_query = R"(
 SELECT format('CREATE POLICY %I ON %I.%I AS %s FOR %s TO %s', p.polname, n.nspname, r.relname,
         CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
@@ -230,6 +230,16 @@ CROSS JOIN LATERAL (
     WHERE role = 0 OR rolname = ANY ($2)) g
 WHERE p.polrelid = $1 AND g.grantees IS NOT NULL AND $3 IS NOT NULL
 ORDER BY p.polname)";
+
+static const char *const policy_comment_query = R"(
+SELECT format('COMMENT ON POLICY %I ON %I.%I IS %L', p.polname, n.nspname, r.relname, d.description), p.polname
+FROM pg_policy p
+JOIN pg_class r ON r.oid = p.polrelid
+JOIN pg_namespace n ON n.oid = r.relnamespace
+JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid
+WHERE p.polrelid = $1 AND $3 IS NOT NULL AND EXISTS (
+    SELECT FROM unnest(p.polroles) role LEFT JOIN pg_roles a ON a.oid = role
+    WHERE role = 0 OR rolname = ANY ($2)))";
 
 static const char *const grant_query = R"(
 WITH privilege AS (
@@ -260,9 +270,6 @@ FROM pg_roles WHERE oid IN (
     SELECT x.grantee FROM pg_class r, aclexplode(r.relacl) x WHERE r.oid IN (SELECT unnest($1))
     UNION ALL
     SELECT x.grantee FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid IN (SELECT unnest($1))
-    UNION ALL
-    SELECT x.grantee FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace,
-        aclexplode(n.nspacl) x WHERE r.oid IN (SELECT unnest($1))
     UNION ALL
     SELECT relowner FROM pg_class WHERE oid IN (SELECT unnest($1))
     UNION ALL
@@ -372,21 +379,24 @@ List *table_access_sql(Oid relid, Datum roles, Datum owners)
     ListCell *cell;
     foreach (cell, table_tree(relid, NoLock)) {
         const Datum values[] = {ObjectIdGetDatum(lfirst_oid(cell)), roles, owners};
-        for (const char *query : {policy_query, grant_query})
+        for (const char *query : {policy_query, policy_comment_query, grant_query})
             statements = append_statements(statements, query_router_with(query, 3, types, values));
     }
     return statements;
 }
 
-char *policy_sql(Oid relid, const char *name, Datum roles)
+List *policy_sql(Oid relid, const char *name, Datum roles)
 {
     const Oid types[] = {OIDOID, TEXTARRAYOID, TEXTARRAYOID};
     const Datum values[] = {ObjectIdGetDatum(relid), roles, roles};
-    SqlRows rows = query_router_with(policy_query, 3, types, values);
-    for (int i = 0; i < rows.count; i++)
-        if (strcmp(rows.values[i][1], name) == 0)
-            return rows.values[i][0];
-    return nullptr;
+    List *statements = NIL;
+    for (const char *query : {policy_query, policy_comment_query}) {
+        SqlRows rows = query_router_with(query, 3, types, values);
+        for (int i = 0; i < rows.count; i++)
+            if (strcmp(rows.values[i][1], name) == 0)
+                statements = lappend(statements, rows.values[i][0]);
+    }
+    return statements;
 }
 
 Datum roles_of_table(Oid relid)

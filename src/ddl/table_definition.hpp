@@ -47,8 +47,8 @@ List *partition_creation_sql(Oid relid);
 List *partition_index_sql(Oid relid);
 List *partition_attach_sql(Oid relid);
 
-// One policy; nullptr if it concerns none of the roles.
-char *policy_sql(Oid relid, const char *name, Datum roles);
+// One policy; NIL if it concerns none of the roles.
+List *policy_sql(Oid relid, const char *name, Datum roles);
 
 // Names of all roles that table_access_sql() could use: text[].
 Datum roles_of_table(Oid relid);

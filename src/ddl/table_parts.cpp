@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -51,9 +52,9 @@ void replace_policy(Oid relid, const char *old_name, const char *new_name)
     ListCell *cell;
     foreach (cell, management.targets) {
         const Target *target = static_cast<Target *>(lfirst(cell));
-        char *sql = policy_sql(relid, new_name, roles_on_shard(target, roles, false));
-        if (sql != nullptr)
-            run_command(target->connection, sql);
+        ListCell *statement;
+        foreach (statement, policy_sql(relid, new_name, roles_on_shard(target, roles, false)))
+            run_command(target->connection, static_cast<char *>(lfirst(statement)));
     }
     end_management(&management);
 }
@@ -124,6 +125,14 @@ bool forward_alter_statistics(const UtilityCall &call, AlterStatsStmt *statement
     return true;
 }
 
+static Oid domain_of_constraint(Oid constraint)
+{
+    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+    Oid domain = ((Form_pg_constraint)GETSTRUCT(tuple))->contypid;
+    ReleaseSysCache(tuple);
+    return domain;
+}
+
 // True for an object that the shards have. *relid is the table that it belongs to, if any.
 static bool has_comment_on_shards(const ObjectAddress *address, Oid *relid)
 {
@@ -135,6 +144,8 @@ static bool has_comment_on_shards(const ObjectAddress *address, Oid *relid)
     case StatisticExtRelationId:
         *relid = table_of_statistics(address->objectId);
         return OidIsValid(*relid);
+    case ConstraintRelationId:
+        return is_shipped_object(TypeRelationId, domain_of_constraint(address->objectId));
     default:
         return is_shipped_object(address->classId, address->objectId);
     }
@@ -161,13 +172,14 @@ static char *commented_object(ObjectType type, const ObjectAddress *address, Oid
         return psprintf("TRIGGER %s ON %s", rows.values[0][0], qualified_table_name(parent));
     case OBJECT_STATISTIC_EXT:
         return psprintf("STATISTICS %s", qualified_statistics_name(oid));
-    case OBJECT_TYPE:
-    case OBJECT_DOMAIN:
-        return psprintf("TYPE %s", format_type_be_qualified(oid));
-    case OBJECT_SCHEMA:
-        return psprintf("SCHEMA %s", quote_identifier(get_namespace_name(oid)));
+    case OBJECT_POLICY:
+        rows = query_router("SELECT quote_ident(polname) FROM pg_policy WHERE oid = $1", 1, &oid);
+        return psprintf("POLICY %s ON %s", rows.values[0][0], qualified_table_name(parent));
+    case OBJECT_DOMCONSTRAINT:
+        return psprintf("CONSTRAINT %s ON DOMAIN %s", quote_identifier(get_constraint_name(oid)),
+                        format_type_be_qualified(domain_of_constraint(oid)));
     default:
-        return nullptr;
+        return shipped_object_name(address->classId, oid);
     }
 }
 
@@ -192,8 +204,10 @@ bool forward_comment(const UtilityCall &call, CommentStmt *statement)
         return false;
     char *text =
         statement->comment != nullptr ? quote_literal_cstr(statement->comment) : pstrdup("NULL");
+    bool is_policy = statement->objtype == OBJECT_POLICY; // some shards do not have it
     run_locally(call);
-    change_shards(psprintf("COMMENT ON %s IS %s", object, text));
+    char *sql = psprintf("COMMENT ON %s IS %s", object, text);
+    change_shards(is_policy ? if_object_exists(sql) : sql);
     return true;
 }
 

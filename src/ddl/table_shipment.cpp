@@ -129,14 +129,10 @@ void ship_tables(const Shipment *shipment)
     foreach (table_cell, shipment->relids) {
         Oid relid = lfirst_oid(table_cell);
         const List *needed = find_needed_objects(relid, shipped);
-        Datum roles = roles_of_table(relid);
         ListCell *cell;
-        foreach (cell, shipment->targets) {
-            const Target *target = static_cast<const Target *>(lfirst(cell));
-            refuse_existing_relations(target, relid);
-            create_needed_objects(target->connection, needed, roles_on_shard(target, roles, false));
-        }
-        record_shipped_objects(needed);
+        foreach (cell, shipment->targets)
+            refuse_existing_relations(static_cast<const Target *>(lfirst(cell)), relid);
+        create_objects_on(shipment->targets, needed);
         run_all(shipment->targets, table_creation_sql(relid));
     }
 }
@@ -192,29 +188,23 @@ Oid table_owner(Oid relid)
     return owner;
 }
 
-void create_objects_on(const List *targets, const List *objects, Oid relid)
+void create_objects_on(const List *targets, const List *objects)
 {
-    if (objects == NIL)
-        return;
-    Datum roles =
-        OidIsValid(relid) ? roles_of_table(relid) : PointerGetDatum(construct_empty_array(TEXTOID));
     ListCell *cell;
-    foreach (cell, targets) {
-        const Target *target = static_cast<const Target *>(lfirst(cell));
-        create_needed_objects(target->connection, objects, roles_on_shard(target, roles, false));
-    }
+    foreach (cell, targets)
+        create_needed_objects(static_cast<const Target *>(lfirst(cell)), objects);
     record_shipped_objects(objects);
 }
 
 void ship_dependencies(const List *targets, Oid relid)
 {
     Oid root = topmost_table(relid);
-    create_objects_on(targets, find_needed_objects(root, table_tree(root, NoLock)), root);
+    create_objects_on(targets, find_needed_objects(root, table_tree(root, NoLock)));
 }
 
-void give_tables_to_owner(const List *targets, Oid relid)
+void give_to_role(const List *targets, const char *object, Oid role)
 {
-    char *owner = GetUserNameFromId(table_owner(relid), false);
+    char *owner = GetUserNameFromId(role, false);
     Datum name = CStringGetTextDatum(owner);
     Datum roles = PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT));
     ListCell *cell;
@@ -223,9 +213,13 @@ void give_tables_to_owner(const List *targets, Oid relid)
         ArrayType *known = DatumGetArrayTypeP(roles_on_shard(target, roles, true));
         if (ARR_NDIM(known) > 0)
             run_command(target->connection,
-                        psprintf("ALTER TABLE %s OWNER TO %s", qualified_table_name(relid),
-                                 quote_identifier(owner)));
+                        psprintf("ALTER %s OWNER TO %s", object, quote_identifier(owner)));
     }
+}
+
+void give_tables_to_owner(const List *targets, Oid relid)
+{
+    give_to_role(targets, psprintf("TABLE %s", qualified_table_name(relid)), table_owner(relid));
 }
 
 void drop_shipped_tables(const List *targets, const List *relids, bool cascade)

@@ -49,11 +49,13 @@ Datum roles_on_shard(const Target *target, Datum roles, bool may_own);
 // Creates what tables on the shards need newly: types, functions, schemas.
 void ship_dependencies(const List *targets, Oid relid);
 
-// Creates objects (NeededObject). `relid`: a table whose roles get rights on new schemas, or
-// InvalidOid.
-void create_objects_on(const List *targets, const List *objects, Oid relid);
+// Creates objects (NeededObject), and records them as the shards' too.
+void create_objects_on(const List *targets, const List *objects);
 
 Oid table_owner(Oid relid);
+
+// Gives an object, named as ALTER has it ("TABLE public.t"), to a role, on the shards that know it.
+void give_to_role(const List *targets, const char *object, Oid role);
 
 // Makes the router's owner of a table its owner on the shards that know the role.
 void give_tables_to_owner(const List *targets, Oid relid);

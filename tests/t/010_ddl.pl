@@ -169,9 +169,39 @@ $cluster->sql('DROP TABLE parts, parts_1, parts_2');
 $cluster->sql($_) for 'REINDEX TABLE CONCURRENTLY plain', 'VACUUM (ANALYZE) plain, customers', 'VACUUM', 'ANALYZE';
 is($cluster->sum_on_shards("SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'customers' AND vacuum_count > 1"), 3, 'VACUUM reaches all shards');
 
-# Objects of all kinds, then a new shard.
+# Objects of all kinds, for roles that some shards know, then a new shard.
+my $roles = 'CREATE ROLE clerk; CREATE ROLE chief';
+$cluster->sql($roles);
+$cluster->on_shard($_, $roles) for qw(s1 s3);
 $cluster->sql(<<'SQL');
 CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO clerk;
+CREATE FUNCTION app.add(int, int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + coalesce($2, 0)';
+REVOKE EXECUTE ON FUNCTION app.add FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.add TO clerk;
+COMMENT ON FUNCTION app.add IS 'adds';
+ALTER FUNCTION app.add OWNER TO chief;
+CREATE AGGREGATE app.total(int) (SFUNC = app.add, STYPE = int, INITCOND = '0', PARALLEL = SAFE);
+CREATE FUNCTION app.totals(int[]) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT app.total(x) FROM unnest($1) x; END;
+CREATE OPERATOR app.|+| (FUNCTION = app.add, LEFTARG = int, RIGHTARG = int, COMMUTATOR = OPERATOR(app.|+|));
+CREATE COLLATION app.coll (LOCALE = 'C');
+CREATE TEXT SEARCH DICTIONARY app.words (TEMPLATE = snowball, LANGUAGE = english);
+CREATE TEXT SEARCH CONFIGURATION app.search (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION app.search ALTER MAPPING FOR asciiword WITH app.words, simple;
+ALTER TABLE customers ADD COLUMN arr int[], ADD COLUMN s int GENERATED ALWAYS AS (app.totals(arr) OPERATOR(app.|+|) 1) STORED,
+	ADD COLUMN body text COLLATE app.coll, ADD COLUMN found tsvector GENERATED ALWAYS AS (to_tsvector('app.search', body)) STORED;
+ALTER SCHEMA app OWNER TO chief;
+GRANT CREATE ON SCHEMA app TO clerk;
+REVOKE USAGE ON SCHEMA app FROM clerk;
+ALTER AGGREGATE app.total(int) RENAME TO sum_up;
+ALTER AGGREGATE app.sum_up(int) OWNER TO chief;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA app TO clerk WITH GRANT OPTION;
+COMMENT ON OPERATOR app.|+| (int, int) IS 'an operator';
+ALTER COLLATION app.coll RENAME TO letters;
+ALTER TEXT SEARCH DICTIONARY app.words (STOPWORDS = english);
+ALTER TEXT SEARCH CONFIGURATION app.search DROP MAPPING FOR asciiword;
+GRANT SELECT, UPDATE (note) ON customers TO clerk;
+ALTER TABLE customers OWNER TO chief;
 CREATE TYPE app.mood AS ENUM ('low');
 CREATE DOMAIN app.amount AS numeric CHECK (VALUE >= 0);
 ALTER TABLE customers ADD COLUMN mood app.mood DEFAULT 'low', ADD COLUMN debt app.amount, ADD COLUMN number serial;
@@ -180,7 +210,13 @@ ALTER DOMAIN app.amount ADD CONSTRAINT small CHECK (VALUE < 1000000);
 CREATE FUNCTION app.count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.balance := NEW.balance + 1; RETURN NEW; END $$;
 CREATE TRIGGER count_up BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION app.count_up();
 CREATE STATISTICS app.together ON balance, name FROM customers;
-CREATE POLICY everyone ON customers USING (balance > -1000);
+CREATE POLICY everyone ON customers TO clerk, chief USING (balance > -1000);
+COMMENT ON POLICY everyone ON customers IS 'for some';
+REVOKE USAGE ON TYPE app.mood FROM PUBLIC;
+GRANT USAGE ON TYPE app.mood TO clerk;
+ALTER TYPE app.mood OWNER TO chief;
+COMMENT ON TYPE app.mood IS 'mood';
+COMMENT ON CONSTRAINT small ON DOMAIN app.amount IS 'not much';
 ALTER TABLE customers ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL;
 ALTER TABLE customers RENAME COLUMN customer_id TO id;
 ALTER TABLE customers RENAME TO clients;
@@ -198,10 +234,15 @@ $fourth->init(allows_streaming => 'logical');
 $fourth->append_conf('postgresql.conf', "max_connections = 60\nmax_prepared_transactions = 60");
 $fourth->start;
 $cluster->{shards}{s4} = $fourth;
+$cluster->on_shard('s4', $roles);
 $cluster->add_shard('s4');
 is(drift(), '', 'and so is a new one');
 $cluster->sql('ALTER TABLE clients ADD COLUMN later int DEFAULT 5; ALTER TABLE application.log DETACH PARTITION log_1; DROP TABLE log_1');
 is(drift(), '', 'which follows');
+$cluster->sql('REASSIGN OWNED BY chief TO postgres; DROP OWNED BY clerk; ALTER SCHEMA application OWNER TO chief');
+is(drift(), '', 'owners and rights of all objects follow, too');
+is($cluster->on_shard($_, "SELECT (SELECT proowner::regrole FROM pg_proc WHERE proname = 'sum_up'), (SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'application'), (SELECT polroles::regrole[] FROM pg_policy)"),
+	$_ eq 's2' ? 'postgres|postgres|' : 'postgres|chief|{chief}', "on shard $_") for qw(s2 s4);
 
 # Somebody changes a shard by hand.
 $cluster->on_shard('s4', <<'SQL');
@@ -210,20 +251,30 @@ DROP INDEX application.log_at_idx;
 CREATE INDEX by_hand ON clients (name);
 ALTER TABLE clients DISABLE TRIGGER count_up;
 ALTER TYPE application.mood ADD VALUE 'other';
+COMMENT ON COLUMN clients.note IS 'by hand';
+GRANT SELECT ON clients TO clerk;
+GRANT EXECUTE ON FUNCTION application.add TO PUBLIC;
+ALTER SCHEMA application OWNER TO clerk;
+ALTER TEXT SEARCH CONFIGURATION application.search DROP MAPPING FOR hword;
 CREATE OR REPLACE FUNCTION application.count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 SQL
 is(drift(), <<'TEXT' =~ s/\n\z//r, 'check_schema() finds each change');
 s4|different|column public.clients.note
 s4|different|function application.count_up()
+s4|different|owner of schema application
+s4|different|text search configuration application.search
 s4|different|trigger count_up on public.clients
 s4|different|type application.mood
+s4|extra|comment on column public.clients.note
 s4|extra|index public.by_hand
+s4|extra|privileges of PUBLIC on function application.add(integer,integer)
+s4|extra|privileges of clerk on table public.clients
 s4|missing|index application.log_at_idx
 s4|missing|index public.log_2_at_idx
 TEXT
 my $conninfo = $cluster->shard_conninfo('s4');
 like($cluster->sql("SELECT ok || detail FROM shardwise.check_shard('$conninfo') WHERE check_name = 'schema'"),
-	qr/^false.*column public.clients.note: different.*7 differences/, 'and check_shard() tells of them');
+	qr/^false.*column public.clients.note: different.*12 differences/, 'and check_shard() tells of them');
 ($out, $states) = $cluster->errors('CREATE ROLE nobody; SET ROLE nobody; SELECT * FROM shardwise.check_schema()');
 is_deeply($states, ['42501'], 'who may not administer shards may not look');
 

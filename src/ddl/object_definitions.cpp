@@ -1,0 +1,138 @@
+#include "ddl/object_definitions.hpp"
+
+namespace shardwise
+{
+
+const char *const enum_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, 'ENUM (' || coalesce((SELECT string_agg(quote_literal(enumlabel), ', '
+    ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = to_regtype(%1$s)), '') || ')')";
+
+const char *const composite_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, '(' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' '
+    || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation <> 0
+       AND a.attcollation <> ct.typcollation THEN format(' COLLATE %%I.%%I', n.nspname, c.collname)
+       ELSE '' END, ', ' ORDER BY a.attnum)
+    FROM pg_type t
+    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type ct ON ct.oid = a.atttypid
+    LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
+    WHERE t.oid = to_regtype(%1$s)), '') || ')')";
+
+const char *const domain_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format_type(t.typbasetype, t.typtypmod)
+    || CASE WHEN t.typcollation <> 0 AND t.typcollation <> b.typcollation
+       THEN format(' COLLATE %%I.%%I', n.nspname, c.collname) ELSE '' END
+    || coalesce(' DEFAULT ' || pg_get_expr(t.typdefaultbin, 0), '')
+    || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END
+    || coalesce((SELECT string_agg(format(' CONSTRAINT %%I %%s', conname,
+           replace(pg_get_constraintdef(oid), ' NOT VALID', '')), '' ORDER BY conname)
+       FROM pg_constraint WHERE contypid = t.oid), '')
+    FROM pg_type t
+    JOIN pg_type b ON b.oid = t.typbasetype
+    LEFT JOIN pg_collation c ON c.oid = t.typcollation
+    LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
+    WHERE t.oid = to_regtype(%1$s)))";
+
+const char *const range_state = R"(
+SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format('RANGE (SUBTYPE = %%s, SUBTYPE_OPCLASS = %%I.%%I',
+        format_type(r.rngsubtype, NULL), opn.nspname, o.opcname)
+    || CASE WHEN r.rngcollation <> 0 THEN format(', COLLATION = %%I.%%I', cn.nspname, c.collname) ELSE '' END
+    || CASE WHEN r.rngsubdiff <> 0 THEN format(', SUBTYPE_DIFF = %%I.%%I', dn.nspname, d.proname) ELSE '' END
+    || format(', MULTIRANGE_TYPE_NAME = %%I.%%I)', mn.nspname, m.typname)
+    FROM pg_range r
+    JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_namespace opn ON opn.oid = o.opcnamespace
+    JOIN pg_type m ON m.oid = r.rngmultitypid JOIN pg_namespace mn ON mn.oid = m.typnamespace
+    LEFT JOIN pg_collation c ON c.oid = r.rngcollation LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
+    LEFT JOIN pg_proc d ON d.oid = r.rngsubdiff LEFT JOIN pg_namespace dn ON dn.oid = d.pronamespace
+    WHERE r.rngtypid = to_regtype(%1$s) AND r.rngcanonical = 0))";
+
+const char *const collation_state = R"(
+SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DETERMINISTIC = %%s)',
+    CASE c.collprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
+    CASE c.collprovider WHEN 'i'
+        THEN format(', LOCALE = %%L', coalesce(j->>'colliculocale', j->>'colllocale'))
+        ELSE format(', LC_COLLATE = %%L, LC_CTYPE = %%L', c.collcollate, c.collctype) END,
+    c.collisdeterministic::text)
+    FROM pg_collation c, to_jsonb(c) j WHERE c.oid = to_regcollation(%1$s)))";
+
+const char *const function_state = R"(
+SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT pg_get_functiondef(oid) FROM pg_proc
+    WHERE oid = to_regprocedure(%1$s) AND prokind <> 'a'))";
+
+// Versions may differ between servers, the schema must not: names in definitions contain it.
+const char *const extension_state = R"(
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = %1$s), (SELECT nspname FROM pg_extension e
+    JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = %1$s))";
+
+const char *const aggregate_state = R"(
+SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT format('%%I.%%I(%%s) (SFUNC = %%s, STYPE = %%s', n.nspname,
+        p.proname, coalesce(nullif(pg_get_function_arguments(p.oid), ''), '*'), aggtransfn,
+        format_type(aggtranstype, NULL))
+    || CASE WHEN aggtransspace <> 0 THEN ', SSPACE = ' || aggtransspace ELSE '' END
+    || CASE WHEN aggfinalfn <> 0 THEN ', FINALFUNC = ' || aggfinalfn || CASE WHEN aggfinalextra
+           THEN ', FINALFUNC_EXTRA' ELSE '' END || ', FINALFUNC_MODIFY = ' || CASE aggfinalmodify
+           WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END ELSE '' END
+    || CASE WHEN aggcombinefn <> 0 THEN ', COMBINEFUNC = ' || aggcombinefn ELSE '' END
+    || CASE WHEN aggserialfn <> 0 THEN ', SERIALFUNC = ' || aggserialfn ELSE '' END
+    || CASE WHEN aggdeserialfn <> 0 THEN ', DESERIALFUNC = ' || aggdeserialfn ELSE '' END
+    || coalesce(', INITCOND = ' || quote_literal(agginitval), '')
+    || CASE WHEN aggmtransfn <> 0 THEN format(', MSFUNC = %%s, MINVFUNC = %%s, MSTYPE = %%s', aggmtransfn,
+           aggminvtransfn, format_type(aggmtranstype, NULL)) ELSE '' END
+    || CASE WHEN aggmtransspace <> 0 THEN ', MSSPACE = ' || aggmtransspace ELSE '' END
+    || CASE WHEN aggmfinalfn <> 0 THEN ', MFINALFUNC = ' || aggmfinalfn || CASE WHEN aggmfinalextra
+           THEN ', MFINALFUNC_EXTRA' ELSE '' END || ', MFINALFUNC_MODIFY = ' || CASE aggmfinalmodify
+           WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END ELSE '' END
+    || coalesce(', MINITCOND = ' || quote_literal(aggminitval), '')
+    || coalesce((SELECT format(', SORTOP = OPERATOR(%%I.%%s)', onn.nspname, o.oprname) FROM pg_operator o
+           JOIN pg_namespace onn ON onn.oid = o.oprnamespace WHERE o.oid = aggsortop), '')
+    || CASE aggkind WHEN 'h' THEN ', HYPOTHETICAL' ELSE '' END
+    || ', PARALLEL = ' || CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED'
+           ELSE 'UNSAFE' END || ')'
+    FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE a.aggfnoid = to_regprocedure(%1$s)))";
+
+const char *const operator_state = R"(
+SELECT to_regoperator(%1$s) IS NOT NULL, (SELECT format('%%I.%%s (FUNCTION = %%s', n.nspname, o.oprname, o.oprcode)
+    || CASE WHEN oprleft <> 0 THEN ', LEFTARG = ' || format_type(oprleft, NULL) ELSE '' END
+    || ', RIGHTARG = ' || format_type(oprright, NULL)
+    || coalesce((SELECT format(', COMMUTATOR = OPERATOR(%%I.%%s)', cn.nspname, c.oprname) FROM pg_operator c
+           JOIN pg_namespace cn ON cn.oid = c.oprnamespace WHERE c.oid = o.oprcom), '')
+    || coalesce((SELECT format(', NEGATOR = OPERATOR(%%I.%%s)', cn.nspname, c.oprname) FROM pg_operator c
+           JOIN pg_namespace cn ON cn.oid = c.oprnamespace WHERE c.oid = o.oprnegate), '')
+    || CASE WHEN oprrest <> 0 THEN ', RESTRICT = ' || oprrest ELSE '' END
+    || CASE WHEN oprjoin <> 0 THEN ', JOIN = ' || oprjoin ELSE '' END
+    || CASE WHEN oprcanhash THEN ', HASHES' ELSE '' END
+    || CASE WHEN oprcanmerge THEN ', MERGES' ELSE '' END || ')'
+    FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+    WHERE o.oid = to_regoperator(%1$s) AND oprcode <> 0))";
+
+const char *const text_search_dictionary_state = R"(
+WITH dictionary AS (
+    SELECT d.*, n.nspname FROM pg_ts_dict d JOIN pg_namespace n ON n.oid = dictnamespace
+    WHERE format('%%I.%%I', n.nspname, dictname) = %1$s
+)
+SELECT EXISTS (SELECT FROM dictionary), (SELECT format('%%I.%%I (TEMPLATE = %%I.%%I%%s)', d.nspname, dictname,
+    tn.nspname, tmplname, ', ' || dictinitoption)
+    FROM dictionary d JOIN pg_ts_template t ON t.oid = dicttemplate
+    JOIN pg_namespace tn ON tn.oid = tmplnamespace))";
+
+// Several statements: a configuration is made empty.
+const char *const text_search_configuration_state = R"(
+WITH configuration AS (
+    SELECT c.*, format('%%I.%%I', n.nspname, cfgname) AS name
+    FROM pg_ts_config c JOIN pg_namespace n ON n.oid = cfgnamespace
+    WHERE format('%%I.%%I', n.nspname, cfgname) = %1$s
+)
+SELECT EXISTS (SELECT FROM configuration), (SELECT format('%%s (PARSER = %%I.%%I)', name, pn.nspname, prsname)
+    || coalesce((SELECT string_agg(format('; ALTER TEXT SEARCH CONFIGURATION %%s ADD MAPPING FOR %%s WITH %%s',
+           name, t.alias, m.dictionaries), '' ORDER BY t.alias)
+       FROM (SELECT maptokentype, string_agg(format('%%I.%%I', dn.nspname, dictname), ', ' ORDER BY mapseqno)
+                 AS dictionaries
+             FROM pg_ts_config_map JOIN pg_ts_dict d ON d.oid = mapdict
+             JOIN pg_namespace dn ON dn.oid = dictnamespace WHERE mapcfg = configuration.oid
+             GROUP BY maptokentype) m
+       JOIN ts_token_type(cfgparser) t ON t.tokid = m.maptokentype), '')
+    FROM configuration JOIN pg_ts_parser p ON p.oid = cfgparser JOIN pg_namespace pn ON pn.oid = prsnamespace))";
+
+} // namespace shardwise
