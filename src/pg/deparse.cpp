@@ -193,8 +193,63 @@ static bool name_by_table(Node *node, void *context)
     return false;
 }
 
+// The target of UPDATE and DELETE is printed without alias where it has none, but called by the
+// name that it gets among all tables: another one where a rule has put the same table before it.
+static void name_target_apart(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        name_target_apart((Query *)((CommonTableExpr *)lfirst(cell))->ctequery);
+    if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE)
+        return;
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    if (target->alias != nullptr)
+        return;
+    foreach (cell, query->rtable) {
+        const RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte != target && strcmp(rte->eref->aliasname, target->eref->aliasname) == 0)
+            target->alias = makeAlias("shardwise_target", NIL);
+    }
+}
+
+// Of a set operation, the first query's names count.
+static void name_outputs(Query *query, const List *names)
+{
+    const Node *operand = query->setOperations;
+    while (operand != nullptr && IsA(operand, SetOperationStmt))
+        operand = ((const SetOperationStmt *)operand)->larg;
+    if (operand != nullptr)
+        name_outputs(rt_fetch(((const RangeTblRef *)operand)->rtindex, query->rtable)->subquery,
+                     names);
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        TargetEntry *entry = lfirst_node(TargetEntry, cell);
+        if (!entry->resjunk && entry->resno <= list_length(names))
+            entry->resname = pstrdup(strVal(list_nth(names, entry->resno - 1)));
+    }
+}
+
+// The columns of a view may have got other names than the query below it gave them.
+static bool name_columns_of_views(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())name_columns_of_views, nullptr);
+    Query *query = (Query *)node;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_SUBQUERY && rte->subquery != nullptr)
+            name_outputs(rte->subquery, rte->eref->colnames);
+    }
+    return query_tree_walker(query, (bool (*)())name_columns_of_views, nullptr, 0);
+}
+
 char *deparse_query(Query *query)
 {
+    name_columns_of_views((Node *)query, nullptr);
+    name_target_apart(query);
     name_output_apart(query);
     name_excluded_apart(query);
     unname_joins((Node *)query, nullptr);
