@@ -106,10 +106,10 @@ void drop_indexes(const RunningMove *move)
         dropped += rows.count;
     }
     if (dropped > 0)
-        add_event(move, "indexes dropped",
-                  psprintf("%d indexes of empty tables on shard \"%s\", which are built when the "
-                           "rows are there.",
-                           dropped, NameStr(s->shard_name)));
+        add_event(
+            move, "indexes dropped",
+            psprintf("%d of empty tables on shard \"%s\", to be built when the rows are there",
+                     dropped, NameStr(s->shard_name)));
 }
 
 void restore_indexes(const RunningMove *move, ShardSession *s)
@@ -130,7 +130,7 @@ void restore_indexes(const RunningMove *move, ShardSession *s)
         runf(s, "DO $$ BEGIN ANALYZE %s; EXCEPTION WHEN OTHERS THEN NULL; END $$",
              ((const MoveTable *)lfirst(cell))->name);
     add_event(move, "indexes built",
-              psprintf("%d indexes on shard \"%s\" in %.1f s.", rows.count, NameStr(s->shard_name),
+              psprintf("%d on shard \"%s\" in %.1f s", rows.count, NameStr(s->shard_name),
                        static_cast<double>(GetCurrentTimestamp() - start) / USECS_PER_SEC));
 }
 
