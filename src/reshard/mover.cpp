@@ -318,6 +318,18 @@ bool is_transient(int sqlstate)
     }
 }
 
+// PostgreSQL gives no SQLSTATE to some losses of a connection between shards (CREATE SUBSCRIPTION
+// whose publisher goes away): what looks like an internal error is tried some times.
+bool may_pass(int32 move_id, int sqlstate)
+{
+    constexpr int64 most_tries = 5;
+    return is_transient(sqlstate) ||
+           (sqlstate == ERRCODE_INTERNAL_ERROR &&
+            catalogf("SELECT 1 FROM shardwise.move_event WHERE move_id = %d AND event = 'retry'",
+                     move_id)
+                    .count < most_tries);
+}
+
 void note_error(int32 move_id, const ErrorData *error, bool gives_up)
 {
     char *text = error->detail != nullptr ? psprintf("%s (%s)", error->message, error->detail)
@@ -370,7 +382,7 @@ Next drive_guarded(int32 move_id, MemoryContext scratch)
         AbortOutOfAnyTransaction();
         LockTimeout = 0;
         MemoryContextSwitchTo(scratch);
-        bool transient = is_transient(error->sqlerrcode);
+        bool transient = may_pass(move_id, error->sqlerrcode);
         note_error(move_id, error, !transient);
         if (!transient)
             give_up(move_id);
