@@ -141,7 +141,9 @@ List *make_fired_update(Maker *maker, List *assignments)
     plan->nfired = list_length(attributes);
     foreach (cell, attributes) {
         Var *var = target_var(maker, lfirst_int(cell));
-        Node *empty = (Node *)makeNullConst(var->vartype, var->vartypmod, var->varcollid);
+        int32 typmod = var->vartypmod; // a domain may not take NULL
+        Oid type = getBaseTypeAndTypmod(var->vartype, &typmod);
+        Node *empty = (Node *)makeNullConst(type, typmod, var->varcollid);
         fired = lappend(fired, assign(var->varattno, add_column(maker, (Expr *)empty)));
         var->varno = var->varnosyn = sent->resultRelation;
         int number = list_length(fired);

@@ -24,10 +24,12 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE FUNCTION touch_and_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE DOMAIN moving_rank AS int NOT NULL CHECK (value > 0);
+CREATE TYPE moving_pair AS (a int, b text);
 CREATE TABLE moving (
     tenant int, gone text, id int, body text, changes int DEFAULT 0,
     number int GENERATED ALWAYS AS IDENTITY, length int GENERATED ALWAYS AS (length(body)) STORED,
-    tags text[], PRIMARY KEY (tenant, id), CHECK (changes < 4)
+    tags text[], rank moving_rank DEFAULT 1, pair moving_pair DEFAULT (1, '"'), PRIMARY KEY (tenant, id), CHECK (changes < 4)
 );
 ALTER TABLE moving DROP COLUMN gone;
 CREATE TRIGGER touch BEFORE UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION touch();
@@ -61,7 +63,8 @@ UPDATE moving SET tenant = 11 WHERE tenant = 1 AND id = 7 RETURNING *;
 UPDATE moving SET tenant = tenant + 10, body = 'moved' WHERE id BETWEEN 8 AND 13 RETURNING *;
 -- params: 12, 'by parameter', 14
 UPDATE moving SET tenant = $1, body = $2 WHERE id = $3 RETURNING tenant, body, changes, number, length, tags;
-UPDATE moving SET tenant = tenant + 10 WHERE id = 15;
+UPDATE moving SET tenant = tenant + 10, rank = rank + 1 WHERE id = 15;
+UPDATE moving SET tenant = tenant + 10, rank = nullif(tenant, 10 + id) WHERE id IN (14, 15);
 UPDATE moving m SET tenant = v.tenant, body = v.body FROM (VALUES (16, 3, 'joined'), (17, 5, 'stays'), (18, 7, 'jumps'), (16, 9, 'twice')) v (id, tenant, body) WHERE m.id = v.id AND v.tenant < 9 RETURNING m.*, v.tenant, v.body, m.tableoid::regclass;
 UPDATE moving SET tenant = 30, body = 'jumps' WHERE tenant = 1 RETURNING *;
 UPDATE moving SET tenant = tenant + id - id, body = 'jumps' WHERE id IN (6, 23, 24) RETURNING *, (SELECT count(*) FROM customers);
@@ -110,6 +113,8 @@ SELECT * FROM moving ORDER BY id, tenant;
 -- teardown
 DROP TABLE moving, moving_writer, moving_child, moving_both, moving_parts;
 DROP FUNCTION touch(), look(), touch_and_write();
+DROP DOMAIN moving_rank;
+DROP TYPE moving_pair;
 -- shardwise: DROP USER MAPPING FOR diff_mover SERVER s1; DROP USER MAPPING FOR diff_mover SERVER s2; DROP USER MAPPING FOR diff_mover SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_mover;
 DROP ROLE diff_mover;
