@@ -224,8 +224,11 @@ static void name_outputs(Query *query, const List *names)
     ListCell *cell;
     foreach (cell, query->targetList) {
         TargetEntry *entry = lfirst_node(TargetEntry, cell);
-        if (!entry->resjunk && entry->resno <= list_length(names))
-            entry->resname = pstrdup(strVal(list_nth(names, entry->resno - 1)));
+        if (entry->resjunk || entry->resno > list_length(names))
+            continue;
+        const char *name = strVal(list_nth(names, entry->resno - 1));
+        if (name[0] != '\0') // a column that nobody reads
+            entry->resname = pstrdup(name);
     }
 }
 
