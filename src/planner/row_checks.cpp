@@ -219,13 +219,15 @@ void filter_source(Query *query, Node *condition, bool one_by_one)
         checkExprHasSubLink((Node *)inner->values_lists) || checkExprHasSubLink(condition);
     // Columns named like those of VALUES would make the deparser take this for VALUES alone.
     ListCell *cell;
+    rte->eref->colnames = NIL;
     foreach (cell, query->targetList) {
         Var *var = copy_node((Var *)((TargetEntry *)lfirst(cell))->expr);
         int number = foreach_current_index(cell) + 1;
         var->varno = var->varnosyn = 1;
+        char *name = psprintf("value%d", number);
         filter->targetList =
-            lappend(filter->targetList,
-                    makeTargetEntry((Expr *)var, number, psprintf("value%d", number), false));
+            lappend(filter->targetList, makeTargetEntry((Expr *)var, number, name, false));
+        rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(name)));
     }
     rte->rtekind = RTE_SUBQUERY;
     rte->subquery = filter;

@@ -171,6 +171,7 @@ void make_barrier_subquery(RangeTblEntry *rte, int varno)
         subquery->targetList =
             lappend(subquery->targetList,
                     makeTargetEntry(column_or_null(rte, attribute), i + 1, name, false));
+        lfirst(list_nth_cell(rte->eref->colnames, i)) = makeString(pstrdup(name));
     }
     table_close(relation, NoLock);
 
