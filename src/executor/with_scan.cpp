@@ -1,5 +1,6 @@
 #include "executor/with_scan.hpp"
 
+#include "executor/slots.hpp"
 #include "pg/pg.hpp"
 #include "planner/with_planner.hpp"
 
@@ -86,19 +87,10 @@ void run_parts(WithState *state)
 TupleTableSlot *next_tuple(ScanState *node)
 {
     WithState *state = (WithState *)node;
-    TupleTableSlot *slot = node->ss_ScanTupleSlot;
     if (!state->is_done)
         run_parts(state);
     state->is_done = true;
-    ExecClearTuple(slot);
-    TupleTableSlot *row = ExecProcNode(state->main);
-    if (TupIsNull(row))
-        return slot;
-    slot_getallattrs(row);
-    int n = slot->tts_tupleDescriptor->natts;
-    memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * n);
-    memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * n);
-    return ExecStoreVirtualTuple(slot);
+    return show_row(node->ss_ScanTupleSlot, ExecProcNode(state->main));
 }
 
 bool recheck_tuple(ScanState *, TupleTableSlot *)

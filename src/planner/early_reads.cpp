@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/triggers.hpp"
 #include "planner/row_security.hpp"
 #include "planner/subquery_outputs.hpp"
 
@@ -13,7 +14,6 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise
@@ -33,17 +33,7 @@ Oid topmost(Oid relid)
 // A trigger of the user's, or of a foreign key that refers to the table and changes what does.
 bool writes_elsewhere(const Trigger *trigger)
 {
-    switch (trigger->tgfoid) {
-    case F_RI_FKEY_CASCADE_DEL:
-    case F_RI_FKEY_CASCADE_UPD:
-    case F_RI_FKEY_SETNULL_DEL:
-    case F_RI_FKEY_SETNULL_UPD:
-    case F_RI_FKEY_SETDEFAULT_DEL:
-    case F_RI_FKEY_SETDEFAULT_UPD:
-        return true;
-    default:
-        return !trigger->tgisinternal;
-    }
+    return !trigger->tgisinternal || acts_for_foreign_key(trigger);
 }
 
 bool has_writing_trigger(Oid relid)

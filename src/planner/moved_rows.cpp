@@ -1,4 +1,5 @@
 // UPDATE of the key: rows that belong to another shard after it.
+#include "pg/triggers.hpp"
 #include "planner/modify_maker.hpp"
 
 extern "C" {
@@ -7,7 +8,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "utils/fmgroids.h"
 #include "utils/relcache.h"
 }
 
@@ -26,21 +26,6 @@ const Trigger *find_trigger(Relation relation, bool (*is_meant)(const Trigger *)
         if (is_meant(&triggers->triggers[i]))
             return &triggers->triggers[i];
     return nullptr;
-}
-
-bool acts_for_foreign_key(const Trigger *trigger)
-{
-    switch (trigger->tgfoid) {
-    case F_RI_FKEY_CASCADE_DEL:
-    case F_RI_FKEY_CASCADE_UPD:
-    case F_RI_FKEY_SETNULL_DEL:
-    case F_RI_FKEY_SETNULL_UPD:
-    case F_RI_FKEY_SETDEFAULT_DEL:
-    case F_RI_FKEY_SETDEFAULT_UPD:
-        return true;
-    default:
-        return false;
-    }
 }
 
 bool acts_on_update(const Trigger *trigger)
