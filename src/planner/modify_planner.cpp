@@ -8,6 +8,7 @@
 #include "planner/modify_maker.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
@@ -96,12 +97,35 @@ void set_key(Maker *maker, ModifyAction *action, List *assignments)
     }
 }
 
+// The columns of a unique index, if each of them is always known and all rows are in it.
+static Bitmapset *find_columns_of_key(Relation relation, Relation index)
+{
+    const FormData_pg_index *form = index->rd_index;
+    if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
+        RelationGetIndexPredicate(index) != NIL)
+        return nullptr;
+    Bitmapset *columns = nullptr;
+    for (int i = 0; i < form->indnkeyatts; i++) {
+        AttrNumber attribute = form->indkey.values[i];
+        if (attribute <= 0 || !TupleDescAttr(RelationGetDescr(relation), attribute - 1)->attnotnull)
+            return nullptr;
+        columns = bms_add_member(columns, attribute - FirstLowInvalidHeapAttributeNumber);
+    }
+    return columns;
+}
+
 // The columns of a key that finds each row: the primary key, or another one without NULLs.
 static Bitmapset *find_row_key(Relation relation)
 {
     Bitmapset *found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-    if (found == nullptr)
-        found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        if (found != nullptr)
+            break;
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        found = find_columns_of_key(relation, index);
+        index_close(index, NoLock);
+    }
     return found;
 }
 
@@ -112,8 +136,9 @@ void identify_copies(Maker *maker)
     Bitmapset *key = find_row_key(maker->relation);
     int member = -1;
     if (key == nullptr)
-        write->refusal = psprintf("Reference table \"%s\" has no primary key to find its rows by.",
-                                  RelationGetRelationName(maker->relation));
+        write->refusal =
+            psprintf("Reference table \"%s\" has no key without NULLs to find its rows by.",
+                     RelationGetRelationName(maker->relation));
     while ((member = bms_next_member(key, member)) >= 0) {
         AttrNumber attribute = member + FirstLowInvalidHeapAttributeNumber;
         Expr *value = seen_by_source(maker, (Expr *)target_var(maker, attribute));
