@@ -18,7 +18,8 @@ TableSize known_size(const Table *table);
 // A rough guess at the number of rows that all shards together return for a query.
 double expected_rows(const Query *query);
 
-// Whether the form of a query allows but a few rows: LIMIT, aggregates of all rows.
+// Whether a query yields but a few rows: LIMIT, aggregates of all rows, one table by a column whose
+// values few rows share, as ANALYZE found.
 bool yields_few_rows(const Query *query);
 
 } // namespace shardwise
