@@ -45,26 +45,14 @@ bool has_small_limit(const Query *query)
     return (double)limit * Max(width, 1) <= most_bytes;
 }
 
-bool is_column_of(const Node *node, AttrNumber column)
-{
-    if (IsA(node, RelabelType))
-        node = (const Node *)((const RelabelType *)node)->arg;
-    return IsA(node, Var) && ((const Var *)node)->varattno == column &&
-           ((const Var *)node)->varlevelsup == 0;
-}
-
 // True if a condition says that the column equals one value.
 bool is_pinned(List *conditions, AttrNumber column, Oid family)
 {
     ListCell *cell;
     foreach (cell, conditions) {
-        OpExpr *op = (OpExpr *)lfirst(cell);
-        if (!IsA(op, OpExpr) || list_length(op->args) != 2 ||
-            get_op_opfamily_strategy(op->opno, family) != BTEqualStrategyNumber)
-            continue;
-        Node *left = (Node *)linitial(op->args), *right = (Node *)lsecond(op->args);
-        if ((is_column_of(left, column) && !contain_var_clause(right)) ||
-            (is_column_of(right, column) && !contain_var_clause(left)))
+        const OpExpr *op = (const OpExpr *)lfirst(cell);
+        if (compared_column((const Node *)op) == column &&
+            get_op_opfamily_strategy(op->opno, family) == BTEqualStrategyNumber)
             return true;
     }
     return false;
@@ -86,14 +74,12 @@ bool is_unique_lookup_by(const Relation index, List *conditions)
 // One table, a unique key of which has known values.
 bool is_unique_lookup(const Query *query)
 {
-    if (list_length(query->rtable) != 1 || query->hasTargetSRFs || query->hasSubLinks ||
-        query->jointree->quals == nullptr)
+    List *conditions = conditions_on_table(query);
+    if (conditions == NIL)
         return false;
     const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
-    if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION ||
-        has_subclass(rte->relid))
+    if (rte->relkind != RELKIND_RELATION || has_subclass(rte->relid))
         return false;
-    List *conditions = make_ands_implicit((Expr *)query->jointree->quals);
     Relation table = table_open(rte->relid, AccessShareLock);
     bool found = false;
     ListCell *cell;
@@ -113,6 +99,32 @@ bool is_one_group(const Query *query)
 }
 
 } // namespace
+
+List *conditions_on_table(const Query *query)
+{
+    if (list_length(query->rtable) != 1 || query->hasTargetSRFs || query->hasSubLinks ||
+        query->jointree->quals == nullptr ||
+        ((const RangeTblEntry *)linitial(query->rtable))->rtekind != RTE_RELATION)
+        return NIL;
+    return make_ands_implicit((Expr *)query->jointree->quals);
+}
+
+AttrNumber compared_column(const Node *condition)
+{
+    const OpExpr *op = (const OpExpr *)condition;
+    if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+        return InvalidAttrNumber;
+    for (int side = 0; side < 2; side++) {
+        const Node *column = (const Node *)list_nth(op->args, side);
+        if (IsA(column, RelabelType))
+            column = (const Node *)((const RelabelType *)column)->arg;
+        if (IsA(column, Var) && ((const Var *)column)->varlevelsup == 0 &&
+            ((const Var *)column)->varattno > 0 &&
+            !contain_var_clause((Node *)list_nth(op->args, 1 - side)))
+            return ((const Var *)column)->varattno;
+    }
+    return InvalidAttrNumber;
+}
 
 int64 known_limit(const Query *query)
 {

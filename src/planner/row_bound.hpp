@@ -9,6 +9,12 @@ namespace shardwise
 // The LIMIT of a query if it is a constant; -1 if it is not, or there is none.
 int64 known_limit(const Query *query);
 
+// The conditions of a query over one table and nothing else, joined by AND; NIL for other queries.
+List *conditions_on_table(const Query *query);
+
+// The column that an operator compares with a value which no row changes; 0 for other conditions.
+AttrNumber compared_column(const Node *condition);
+
 // True for a SELECT whose rows surely fit into a small part of memory: one row, or a LIMIT of some
 // rows that are not wide. They are read as one result, at a fraction of the cost of row by row.
 bool yields_handful_of_rows(const Query *query);

@@ -66,39 +66,18 @@ static double rows_of_value(Oid relid, AttrNumber column)
     return distinct < 0 ? -1 / distinct : rows / distinct;
 }
 
-// The column that a condition says equals one value; 0 if it does not.
-static AttrNumber column_of_equality(const Node *condition)
-{
-    const OpExpr *op = (const OpExpr *)condition;
-    if (!IsA(op, OpExpr) || list_length(op->args) != 2)
-        return 0;
-    for (int side = 0; side < 2; side++) {
-        const Node *column = (const Node *)list_nth(op->args, side);
-        if (IsA(column, RelabelType))
-            column = (const Node *)((const RelabelType *)column)->arg;
-        if (IsA(column, Var) && ((const Var *)column)->varlevelsup == 0 &&
-            ((const Var *)column)->varattno > 0 &&
-            !contain_var_clause((Node *)list_nth(op->args, 1 - side)) &&
-            op_mergejoinable(op->opno, exprType((Node *)linitial(op->args))))
-            return ((const Var *)column)->varattno;
-    }
-    return 0;
-}
-
 // One table, looked up by a column whose values few rows share.
 static bool is_selective_lookup(const Query *query)
 {
     constexpr double few = 100;
-    if (list_length(query->rtable) != 1 || query->hasTargetSRFs || query->hasSubLinks ||
-        query->jointree->quals == nullptr)
-        return false;
-    const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
-    if (rte->rtekind != RTE_RELATION || find_table(rte->relid) == nullptr)
-        return false;
     ListCell *cell;
-    foreach (cell, make_ands_implicit((Expr *)query->jointree->quals)) {
-        AttrNumber column = column_of_equality((Node *)lfirst(cell));
-        if (column > 0 && rows_of_value(rte->relid, column) <= few)
+    foreach (cell, conditions_on_table(query)) {
+        const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
+        const OpExpr *op = (const OpExpr *)lfirst(cell);
+        AttrNumber column = compared_column((const Node *)op);
+        if (column > 0 && find_table(rte->relid) != nullptr &&
+            op_mergejoinable(op->opno, exprType((Node *)linitial(op->args))) &&
+            rows_of_value(rte->relid, column) <= few)
             return true;
     }
     return false;
