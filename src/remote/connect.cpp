@@ -124,6 +124,7 @@ struct Opening {
     UserMapping *mapping;
     TimestampTz deadline; // 0: none
     PostgresPollingStatusType status;
+    bool given_up;
 };
 
 static void start_opening(Opening *opening, Oid role)
@@ -165,7 +166,7 @@ static void advance(Opening *openings, int n)
     long timeout = -1;
     for (int i = 0; i < n; i++) {
         Opening *opening = &openings[i];
-        if (opening->status == PGRES_POLLING_OK)
+        if (opening->given_up || opening->status == PGRES_POLLING_OK)
             continue;
         int event =
             opening->status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED;
@@ -189,20 +190,34 @@ static void advance(Opening *openings, int n)
     CHECK_FOR_INTERRUPTS();
 }
 
-// True if some session is still in the making. One that fails ends the wait for all.
-static bool any_unsettled(const Opening *openings, int n)
+// Why a session cannot come about; nullptr as long as it can.
+static const char *find_failure(const Opening *opening)
+{
+    if (opening->status == PGRES_POLLING_FAILED)
+        return pchomp(PQerrorMessage(opening->c->pg));
+    bool late = opening->deadline != 0 && GetCurrentTimestamp() >= opening->deadline;
+    return opening->status != PGRES_POLLING_OK && late ? "timeout expired" : nullptr;
+}
+
+// True if some session is still in the making. One that fails ends the wait for all, unless
+// failures may pass.
+static bool any_unsettled(Opening *openings, int n, bool failures_pass)
 {
     bool unsettled = false;
     for (int i = 0; i < n; i++) {
-        const Opening *opening = &openings[i];
-        Connection *c = opening->c;
-        if (opening->status == PGRES_POLLING_FAILED)
-            raise_unreachable(c, pchomp(PQerrorMessage(c->pg)));
-        if (opening->status == PGRES_POLLING_OK)
+        Opening *opening = &openings[i];
+        if (opening->given_up)
             continue;
-        if (opening->deadline != 0 && GetCurrentTimestamp() >= opening->deadline)
-            raise_unreachable(c, "timeout expired");
-        unsettled = true;
+        const char *failure = find_failure(opening);
+        if (failure != nullptr && !failures_pass)
+            raise_unreachable(opening->c, failure);
+        if (failure != nullptr) {
+            count_shard_error(&opening->c->meter);
+            close_connection(opening->c);
+            opening->given_up = true;
+        } else if (opening->status != PGRES_POLLING_OK) {
+            unsettled = true;
+        }
     }
     return unsettled;
 }
@@ -222,7 +237,7 @@ static void begin_session(const Opening *opening)
         send_queue_alone(c);
 }
 
-void open_connections(Connection **connections, int n, Oid role)
+void open_connections(Connection **connections, int n, Oid role, bool failures_pass)
 {
     Opening *openings = static_cast<Opening *>(palloc0(sizeof(Opening) * n));
     volatile int started = 0;
@@ -234,12 +249,14 @@ void open_connections(Connection **connections, int n, Oid role)
             started = i + 1;
             start_opening(&openings[i], role);
         }
-        while (any_unsettled(openings, n))
+        while (any_unsettled(openings, n, failures_pass))
             advance(openings, n);
         for (int i = 0; i < n; i++)
-            begin_session(&openings[i]);
+            if (!openings[i].given_up)
+                begin_session(&openings[i]);
         for (int i = 0; i < n; i++)
-            drain_exchange(openings[i].c);
+            if (!openings[i].given_up)
+                drain_exchange(openings[i].c);
     }
     PG_CATCH();
     {
@@ -249,7 +266,8 @@ void open_connections(Connection **connections, int n, Oid role)
     }
     PG_END_TRY();
     for (int i = 0; i < n; i++)
-        count_opened(&connections[i]->meter);
+        if (!openings[i].given_up)
+            count_opened(&connections[i]->meter);
     pfree(openings);
 }
 
@@ -258,7 +276,7 @@ void reopen_connection(Connection *c)
     Scope scope = c->scope;
     close_connection(c);
     c->scope = Scope::Idle; // its settings are no part of the statement
-    open_connections(&c, 1, GetUserId());
+    open_connections(&c, 1, GetUserId(), false);
     c->scope = scope;
 }
 

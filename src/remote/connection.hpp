@@ -21,6 +21,8 @@ Connection *get_connection(Oid server, Oid role);
 // Opens the connections to several servers (Oids), those that are not open, at the same time:
 // get_connection() then finds them open. Errors as there.
 void open_together(const List *servers, Oid role);
+// The same, but a server that does not answer is no error: returns the Oids of those.
+List *open_reachable(const List *servers, Oid role);
 
 const char *connection_shard_name(const Connection *);
 Oid connection_server(const Connection *);

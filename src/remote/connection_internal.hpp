@@ -117,8 +117,9 @@ struct Connection {
 
 // connect.cpp
 // Opens sessions, all at the same time; ereports 08001, and then none of them is open. `role`
-// decides whether a password is required.
-void open_connections(Connection **, int n, Oid role);
+// decides whether a password is required. `failures_pass`: those that do not answer stay closed,
+// without an error.
+void open_connections(Connection **, int n, Oid role, bool failures_pass);
 // Opens a session anew for a statement that is sent again.
 void reopen_connection(Connection *);
 void close_connection(Connection *);

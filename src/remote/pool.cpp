@@ -119,7 +119,7 @@ static void close_all_connections(int, Datum)
 }
 }
 
-static void open_for_role(Connection **connections, int n, Oid role)
+static void open_for_role(Connection **connections, int n, Oid role, bool failures_pass)
 {
     // Here, not at load time: a backend forgets what the postmaster registered.
     static bool registered = false;
@@ -127,7 +127,7 @@ static void open_for_role(Connection **connections, int n, Oid role)
         on_proc_exit(close_all_connections, 0);
     registered = true;
 
-    open_connections(connections, n, role);
+    open_connections(connections, n, role, failures_pass);
     for (int i = 0; i < n; i++)
         connections[i]->last_use = GetCurrentStatementStartTimestamp();
 }
@@ -160,12 +160,13 @@ Connection *get_connection(Oid server, Oid role)
 {
     Connection *c = find_usable(server, role);
     if (c->pg == nullptr && c->scope == Scope::Idle)
-        open_for_role(&c, 1, role);
+        open_for_role(&c, 1, role, false);
     note_role(c, role);
     return c;
 }
 
-void open_together(const List *servers, Oid role)
+// Opens what is not open; returns the servers whose connections stay closed.
+static List *open_closed(const List *servers, Oid role, bool failures_pass)
 {
     Connection **closed =
         static_cast<Connection **>(palloc(sizeof(Connection *) * (list_length(servers) + 1)));
@@ -177,8 +178,23 @@ void open_together(const List *servers, Oid role)
             closed[n++] = c;
     }
     if (n > 0)
-        open_for_role(closed, n, role);
+        open_for_role(closed, n, role, failures_pass);
+    List *failed = NIL;
+    for (int i = 0; i < n; i++)
+        if (closed[i]->pg == nullptr)
+            failed = lappend_oid(failed, closed[i]->server);
     pfree(closed);
+    return failed;
+}
+
+void open_together(const List *servers, Oid role)
+{
+    (void)open_closed(servers, role, false);
+}
+
+List *open_reachable(const List *servers, Oid role)
+{
+    return open_closed(servers, role, true);
 }
 
 Meter *connection_meter(Connection *c)

@@ -90,7 +90,7 @@ Connection *connect_to_shard(int32 shard_id)
     return get_connection(find_shard(shard_id)->server, GetUserId());
 }
 
-void open_shards(const List *shards)
+static List *servers_of(const List *shards)
 {
     List *servers = NIL;
     ListCell *cell;
@@ -99,8 +99,25 @@ void open_shards(const List *shards)
         if (OidIsValid(server))
             servers = lappend_oid(servers, server);
     }
+    return servers;
+}
+
+void open_shards(const List *shards)
+{
+    List *servers = servers_of(shards);
     open_together(servers, GetUserId());
     list_free(servers);
+}
+
+List *open_reachable_shards(const List *shards)
+{
+    List *failed = open_reachable(servers_of(shards), GetUserId());
+    List *opened = NIL;
+    ListCell *cell;
+    foreach (cell, shards)
+        if (!list_member_oid(failed, find_shard(lfirst_int(cell))->server))
+            opened = lappend_int(opened, lfirst_int(cell));
+    return opened;
 }
 
 // The transaction is one session on the shard. If that is gone, so is what it did.

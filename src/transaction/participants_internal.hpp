@@ -48,6 +48,8 @@ void rollback_prepared();
 
 // Opens the connection to a shard that has nothing in doubt.
 Connection *connect_to_shard(int32 shard_id);
+// The same as open_shards(), leaving out those that do not answer; returns the others.
+List *open_reachable_shards(const List *shards);
 // Makes a shard take part in a transaction that keeps its first snapshot, whatever the router's.
 Connection *join_with_snapshot(int32 shard_id);
 

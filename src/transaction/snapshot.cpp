@@ -107,7 +107,7 @@ List *connect_reachable(const List *shards)
 {
     List *connected = NIL;
     ListCell *cell;
-    foreach (cell, shards)
+    foreach (cell, open_reachable_shards(shards))
         if (try_to_connect(lfirst_int(cell)))
             connected = lappend_int(connected, lfirst_int(cell));
     return connected;
