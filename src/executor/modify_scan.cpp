@@ -162,8 +162,8 @@ struct Place {
     uint32 offset;
 };
 
-// True if the row has not been changed by this statement.
-bool note_place(ModifyState *state, TupleTableSlot *row)
+// True if the row has been changed by this statement. Notes it, if it is to be changed now.
+bool was_changed(ModifyState *state, TupleTableSlot *row, HASHACTION action)
 {
     const Datum *values = row->tts_values;
     ItemPointer tid = (ItemPointer)DatumGetPointer(values[1]);
@@ -178,16 +178,29 @@ bool note_place(ModifyState *state, TupleTableSlot *row)
                                   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
     bool found;
-    (void)hash_search(state->seen, &place, HASH_ENTER, &found);
-    return !found;
+    (void)hash_search(state->seen, &place, action, &found);
+    return found;
 }
 
-[[noreturn]] void refuse_second_change()
+[[noreturn]] void refuse_second_change(const ModifyPlan *plan)
 {
+    bool is_merge = plan->command == CMD_MERGE;
+    // The row may have made room for the one that is proposed now.
+    if (!is_merge && plan->actions[0].remove >= 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("%s cannot change the shard key of rows that the same command proposes "
+                        "again",
+                        plan->once),
+                 errhint("Ensure that no rows proposed for insertion within the same command have "
+                         "duplicate constrained values.")));
     ereport(ERROR,
             (errcode(ERRCODE_CARDINALITY_VIOLATION),
-             errmsg("%s command cannot affect row a second time", "MERGE"),
-             errhint("Ensure that not more than one source row matches any one target row.")));
+             errmsg("%s command cannot affect row a second time", plan->once),
+             is_merge ? errhint("Ensure that not more than one source row matches any one target "
+                                "row.")
+                      : errhint("Ensure that no rows proposed for insertion within the same "
+                                "command have duplicate constrained values.")));
 }
 
 void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
@@ -243,14 +256,18 @@ void write_row(ModifyState *state, TupleTableSlot *row)
 {
     const ModifyPlan *plan = state->plan;
     int number = plan->action_column < 0 ? 1 : DatumGetInt32(row->tts_values[plan->action_column]);
-    if (number == 0)
+    if (number == 0) {
+        // MERGE may do nothing about it; ON CONFLICT must not meet it again.
+        if (plan->command == CMD_UPDATE && was_changed(state, row, HASH_FIND))
+            refuse_second_change(plan);
         return;
+    }
     if (number < 0)
         raise_policy_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1));
     const ModifyAction *action = &plan->actions[number - 1];
-    if (plan->nplace > 0 && action->command != CMD_INSERT && !note_place(state, row)) {
-        if (plan->is_once)
-            refuse_second_change();
+    if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, HASH_ENTER)) {
+        if (plan->once != nullptr)
+            refuse_second_change(plan);
         return;
     }
     if (plan->is_reference) {

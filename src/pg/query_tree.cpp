@@ -42,6 +42,12 @@ Const *make_int8(int64 value)
     return makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false, true);
 }
 
+Expr *make_int4(int32 value)
+{
+    return (Expr *)makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(value), false,
+                             true);
+}
+
 Query *make_select_from(RangeTblEntry *source, Node *quals)
 {
     Query *query = makeNode(Query);

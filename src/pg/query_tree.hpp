@@ -10,6 +10,7 @@ namespace shardwise
 Node *make_conjunction(List *clauses);
 
 Const *make_int8(int64 value);
+Expr *make_int4(int32 value);
 
 // CASE of the type of what stands behind ELSE. PostgreSQL evaluates a result only where its
 // condition, and none before it, is true: the one way in SQL to order two expressions.

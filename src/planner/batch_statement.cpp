@@ -335,17 +335,6 @@ void restrict_to_identity(BatchWrite *write, Query *sent, bool to_partition)
         sent->jointree->quals = make_conjunction(lappend(clauses, sent->jointree->quals));
 }
 
-int find_values_or_subquery(Query *query)
-{
-    ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        if (rte->rtekind == RTE_VALUES || rte->rtekind == RTE_SUBQUERY)
-            return foreach_current_index(cell) + 1;
-    }
-    return 0;
-}
-
 // SELECT columns FROM unnest(...): what an INSERT reads. The columns are numbered as they come.
 Query *select_rows(BatchSource *source, List *assignments)
 {
@@ -365,7 +354,7 @@ Query *select_rows(BatchSource *source, List *assignments)
 // A copy of an INSERT but for what feeds it, which may be long.
 Query *copy_without_source(Query *insert)
 {
-    int varno = find_values_or_subquery(insert);
+    int varno = find_insert_source(insert);
     if (varno == 0)
         return copy_node(insert);
     ListCell *cell = list_nth_cell(insert->rtable, varno - 1);
@@ -376,30 +365,6 @@ Query *copy_without_source(Query *insert)
     Query *copy = copy_node(insert);
     lfirst(cell) = source;
     return copy;
-}
-
-// The entry of the user's INSERT that feeds it becomes the rows; one is added if there is none.
-int replace_source(Query *sent, Query *select)
-{
-    int varno = find_values_or_subquery(sent);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_SUBQUERY;
-    rte->subquery = select;
-    rte->alias = makeAlias("rows", NIL);
-    rte->eref = makeAlias("rows", NIL);
-    ListCell *cell;
-    foreach (cell, select->targetList)
-        rte->eref->colnames = lappend(rte->eref->colnames,
-                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
-    rte->inFromCl = true;
-    if (varno > 0) {
-        lfirst(list_nth_cell(sent->rtable, varno - 1)) = rte;
-    } else {
-        sent->rtable = lappend(sent->rtable, rte);
-        varno = list_length(sent->rtable);
-    }
-    sent->jointree = makeFromExpr(list_make1(make_reference(varno)), nullptr);
-    return varno;
 }
 
 List *insert_targets(const BatchWrite *write, List *assignments, Query *select, int varno)
@@ -440,14 +405,14 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
         sent = start_statement(write, CMD_INSERT);
         sent->rtable = list_make1(linitial(sent->rtable));
         write->source.used = NIL; // the rows are out of sight for RETURNING
-        int varno = replace_source(sent, select);
+        int varno = replace_insert_source(sent, select);
         sent->targetList = insert_targets(write, assignments, select, varno);
         take_over_returning(write, sent, 0);
     } else {
         sent = copy_without_source(write->query);
         sent->cteList = NIL;
         sent->hasModifyingCTE = sent->hasRecursive = false;
-        int varno = replace_source(sent, select);
+        int varno = replace_insert_source(sent, select);
         sent->targetList = insert_targets(write, assignments, select, varno);
         if (OnConflictExpr *conflict = sent->onConflict) {
             conflict->onConflictSet =

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 }
 
@@ -43,19 +44,6 @@ Node *substitute_row(Node *node, void *context)
     if (IsA(node, Var) && ((Var *)node)->varno == row->source && ((Var *)node)->varlevelsup == 0)
         return (Node *)copy_node((Node *)list_nth(row->row, ((Var *)node)->varattno - 1));
     return expression_tree_mutator(node, (Node * (*)()) substitute_row, context);
-}
-
-// Replaces the target list by Vars of the source, which now has one column an entry.
-void point_targets_at(Query *query, int source)
-{
-    int column = 0;
-    ListCell *cell;
-    foreach (cell, query->targetList) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        Node *expr = (Node *)entry->expr;
-        entry->expr = (Expr *)makeVar(source, ++column, exprType(expr), exprTypmod(expr),
-                                      exprCollation(expr), 0);
-    }
 }
 
 List *name_columns(List *target_list)
@@ -197,6 +185,65 @@ static int compare_assignments(const ListCell *a, const ListCell *b)
 static void restore_assignment_order(Query *query)
 {
     list_sort(query->targetList, compare_assignments);
+}
+
+void point_targets_at(Query *insert, int source)
+{
+    int column = 0;
+    ListCell *cell;
+    foreach (cell, insert->targetList) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
+        entry->expr = (Expr *)makeVar(source, ++column, exprType(expr), exprTypmod(expr),
+                                      exprCollation(expr), 0);
+    }
+}
+
+int replace_insert_source(Query *insert, Query *select)
+{
+    int varno = find_insert_source(insert);
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_SUBQUERY;
+    rte->subquery = select;
+    rte->alias = makeAlias("rows", NIL);
+    rte->eref = makeAlias("rows", NIL);
+    ListCell *cell;
+    foreach (cell, select->targetList)
+        rte->eref->colnames = lappend(rte->eref->colnames,
+                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    rte->inFromCl = true;
+    if (varno > 0) {
+        lfirst(list_nth_cell(insert->rtable, varno - 1)) = rte;
+    } else {
+        insert->rtable = lappend(insert->rtable, rte);
+        varno = list_length(insert->rtable);
+    }
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = varno;
+    insert->jointree = makeFromExpr(list_make1(reference), nullptr);
+    return varno;
+}
+
+List *columns_of_new_row(Query *insert, Relation relation, int source)
+{
+    List *columns = NIL;
+    ListCell *cell;
+    foreach (cell, insert->targetList)
+        columns = lappend(columns, copy_node((TargetEntry *)lfirst(cell)));
+    ChangeVarNodes((Node *)columns, source, 1, 0);
+
+    List *generated = NIL;
+    RangeTblEntry *target = rt_fetch(insert->resultRelation, insert->rtable);
+    TupleDesc attributes = RelationGetDescr(relation);
+    for (int i = 0; i < attributes->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(attributes, i);
+        if (column->attgenerated == '\0' || column->attisdropped)
+            continue;
+        Node *expr = ReplaceVarsFromTargetList(build_column_default(relation, i + 1), 1, 0, target,
+                                               columns, REPLACEVARS_SUBSTITUTE_NULL, 0, nullptr);
+        generated = lappend(generated, makeTargetEntry((Expr *)expr, i + 1, nullptr, false));
+    }
+    return list_concat(columns, generated);
 }
 
 void prepare_changes(Query *query)

@@ -11,4 +11,15 @@ namespace shardwise
 // Rewrites the query, CTEs included, in place.
 void prepare_changes(Query *query);
 
+// Puts a SELECT in the place of what feeds an INSERT, or adds it where nothing does. Returns the
+// number of its entry in the range table.
+int replace_insert_source(Query *insert, Query *select);
+
+// Makes the columns of an entry, in their order, the values of an INSERT.
+void point_targets_at(Query *insert, int source);
+
+// The new row's columns, generated ones included, as expressions over what feeds the INSERT,
+// `source`, which becomes entry 1.
+List *columns_of_new_row(Query *insert, Relation relation, int source);
+
 } // namespace shardwise

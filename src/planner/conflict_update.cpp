@@ -1,13 +1,12 @@
 #include "planner/conflict_update.hpp"
 
-#include "pg/query_tree.hpp"
+#include "planner/arbiter.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/relcache.h"
 }
 
@@ -48,33 +47,18 @@ bool partitions_have_more(Relation relation, int count)
     return false;
 }
 
-Expr *index_column(Relation relation, AttrNumber attribute)
-{
-    Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), attribute - 1);
-    return (Expr *)makeVar(1, attribute, column->atttypid, column->atttypmod, column->attcollation,
-                           0);
-}
-
 // (columns) WHERE predicate: by which the shard finds its index, whatever it is called there.
 void name_index(OnConflictExpr *conflict, Relation relation, Oid index_id, int target)
 {
     Relation index = index_open(index_id, AccessShareLock);
-    ListCell *expression = list_head(RelationGetIndexExpressions(index));
-    for (int i = 0; i < index->rd_index->indnkeyatts; i++) {
-        AttrNumber attribute = index->rd_index->indkey.values[i];
+    ListCell *cell;
+    foreach (cell, index_columns(relation, index, target)) {
         InferenceElem *element = makeNode(InferenceElem);
-        if (attribute != 0) {
-            element->expr = (Node *)index_column(relation, attribute);
-        } else {
-            element->expr = copy_node((Node *)lfirst(expression));
-            expression = lnext(RelationGetIndexExpressions(index), expression);
-        }
+        element->expr = (Node *)lfirst(cell);
         conflict->arbiterElems = lappend(conflict->arbiterElems, element);
     }
-    conflict->arbiterWhere = make_conjunction(RelationGetIndexPredicate(index));
+    conflict->arbiterWhere = index_predicate(index, target);
     index_close(index, NoLock);
-    ChangeVarNodes((Node *)conflict->arbiterElems, 1, target, 0);
-    ChangeVarNodes(conflict->arbiterWhere, 1, target, 0);
 }
 
 bool is_exclusion(Oid constraint)
@@ -144,12 +128,21 @@ int add_excluded_entry(Query *query)
 
 char *rewrite(Query *query, Relation relation)
 {
-    const TriggerDesc *triggers = relation->trigdesc;
     OnConflictExpr *conflict = query->onConflict;
     bool has_any;
     char *refusal = name_target(conflict, relation, query->resultRelation, &has_any);
     if (refusal != nullptr || !has_any)
         return refusal;
+    conflict->exclRelIndex = add_excluded_entry(query);
+    return update_nothing(query, relation);
+}
+
+} // namespace
+
+char *update_nothing(Query *query, Relation relation)
+{
+    const TriggerDesc *triggers = relation->trigdesc;
+    OnConflictExpr *conflict = query->onConflict;
     if (triggers != nullptr &&
         (triggers->trig_update_before_statement || triggers->trig_update_after_statement))
         return pstrdup("A trigger for statements acts on UPDATE.");
@@ -157,18 +150,15 @@ char *rewrite(Query *query, Relation relation)
     if (attribute == InvalidAttrNumber)
         return pstrdup("No column of the table can be updated.");
 
-    Expr *itself = index_column(relation, attribute);
-    ChangeVarNodes((Node *)itself, 1, query->resultRelation, 0);
-    char *name =
-        pstrdup(NameStr(TupleDescAttr(RelationGetDescr(relation), attribute - 1)->attname));
+    Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), attribute - 1);
+    Var *itself = makeVar(query->resultRelation, attribute, column->atttypid, column->atttypmod,
+                          column->attcollation, 0);
     conflict->action = ONCONFLICT_UPDATE;
-    conflict->onConflictSet = list_make1(makeTargetEntry(itself, attribute, name, false));
+    conflict->onConflictSet = list_make1(
+        makeTargetEntry((Expr *)itself, attribute, pstrdup(NameStr(column->attname)), false));
     conflict->onConflictWhere = (Node *)makeBoolConst(false, false);
-    conflict->exclRelIndex = add_excluded_entry(query);
     return nullptr;
 }
-
-} // namespace
 
 char *make_conflict_update(Query *query)
 {

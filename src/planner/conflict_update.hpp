@@ -12,4 +12,8 @@ namespace shardwise
 // that a second change (21000). Returns why it is not possible, or nullptr.
 char *make_conflict_update(Query *query);
 
+// Lets ON CONFLICT, whose entry of EXCLUDED is there, lock the row that is in the way and update
+// none. Returns why that is not possible, or nullptr.
+char *update_nothing(Query *query, Relation relation);
+
 } // namespace shardwise

@@ -286,9 +286,13 @@ Refusal read_early(Query *query, EarlyReads *reads)
     if (!reads_written((Node *)query, reads) || run_early(query, reads))
         return nullptr;
     Refusal refusal = read_level(query, reads);
-    Reading reading = {reads, refusal};
-    if (refusal == nullptr)
-        (void)query_tree_walker(query, (bool (*)())read_walker, &reading, 0);
+    return refusal != nullptr ? refusal : read_subqueries_early(query, reads);
+}
+
+Refusal read_subqueries_early(Query *query, EarlyReads *reads)
+{
+    Reading reading = {reads, nullptr};
+    (void)query_tree_walker(query, (bool (*)())read_walker, &reading, 0);
     return reading.refusal;
 }
 

@@ -101,12 +101,6 @@ Node *make_null_test(Expr *arg, NullTestType type)
     return (Node *)test;
 }
 
-Expr *make_int4(int value)
-{
-    return (Expr *)makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(value), false,
-                             true);
-}
-
 // The number of an action; that of the first policy which forbids it, negative, for rows that may
 // be seen but not changed. PostgreSQL asks the policies of rows that meet the action's conditions.
 Expr *number_allowed_action(Maker *maker, CmdType command, int number)
@@ -325,7 +319,7 @@ List *make_merge(Maker *maker)
     maker->strength = lock_of_merge(maker);
     maker->source = join_source(maker);
     add_output(maker->source, choose_action(maker), "action");
-    maker->plan->is_once = true;
+    maker->plan->once = "MERGE";
     if (maker->strength != LCS_NONE) {
         maker->plan->nplace = 2;
         maker->plan->shard_column =

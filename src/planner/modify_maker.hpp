@@ -20,6 +20,9 @@ struct Maker {
     List *values;
     Projection projection;       // of RETURNING
     LockClauseStrength strength; // of the rows that may be changed
+    // ON CONFLICT DO UPDATE:
+    bool is_conflict;
+    Node *condition; // of the rows that it changes among those that it meets; nullptr: all
     // MERGE:
     Query *source; // what finds the rows
     List *hidden;  // Var *: whole rows and system columns of the target

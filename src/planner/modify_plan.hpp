@@ -40,7 +40,9 @@ struct ModifyPlan {
     int action_column; // number of the action, from 1 (0: none); -1: there is one action
     List *checks;      // WithCheckOption: action -1 raises the violation of the first, and so on
     int nplace;        // how many of the first columns tell a row's place; 0: nobody needs to know
-    bool is_once;      // a row must not be changed twice (MERGE); else only the first change counts
+    // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
+    // UPDATE, only the first change counts.
+    const char *once;
     const char *stays; // why no row may move to another shard; nullptr if rows may
     // Of an UPDATE whose triggers act on a row before it moves: the statement that changes the row
     // on its own shard (-1: none), the source's first column (from 0) and number of columns that

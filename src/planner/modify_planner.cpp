@@ -273,17 +273,49 @@ List *make_insert(Maker *maker)
     return list_make1(action);
 }
 
+// Notes which rows ON CONFLICT meets, in the order in which it does, and which of them it changes.
+void meet_rows(Maker *maker)
+{
+    ModifyPlan *plan = maker->plan;
+    bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    plan->once = "ON CONFLICT DO UPDATE";
+    plan->nplace = is_partitioned ? 3 : 2;
+    if (maker->table->is_reference) { // has no places otherwise
+        (void)add_column(maker, (Expr *)target_var(maker, shard_attribute));
+        (void)add_column(maker, (Expr *)target_var(maker, SelfItemPointerAttributeNumber));
+        if (is_partitioned)
+            (void)add_column(maker, (Expr *)target_var(maker, remote_table_attribute));
+    }
+}
+
+// A new value, computed for the rows alone that are changed.
+Expr *value_of_update(const Maker *maker, Expr *expr)
+{
+    bool is_certain = IsA(expr, Const) || IsA(expr, Var) || IsA(expr, Param);
+    if (maker->condition == nullptr || is_certain)
+        return expr;
+    Const *nothing = makeNullConst(exprType((Node *)expr), exprTypmod((Node *)expr),
+                                   exprCollation((Node *)expr));
+    return make_case(copy_node(maker->condition), expr, (Expr *)nothing);
+}
+
 List *make_update(Maker *maker)
 {
     List *assignments = NIL;
     ListCell *cell;
+    if (maker->is_conflict)
+        meet_rows(maker);
     identify_rows(maker);
     foreach (cell, maker->write.query->targetList) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);
         if (!entry->resjunk)
-            assignments =
-                lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
+            assignments = lappend(
+                assignments,
+                assign(entry->resno, add_column(maker, value_of_update(maker, entry->expr))));
     }
+    if (maker->condition != nullptr)
+        maker->plan->action_column =
+            add_column(maker, make_case(maker->condition, make_int4(1), make_int4(0)));
     ModifyAction *action = make_action(CMD_UPDATE);
     make_update_action(maker, action, assignments);
     maker->strength = lock_of_update(maker, assignments);
@@ -410,7 +442,7 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 
 } // namespace
 
-PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
+static PlannedStmt *plan(Maker maker, const PlannerCall &call, Refusal *refusal)
 {
     Query *query = call.query;
     if (query->hasModifyingCTE) {
@@ -418,7 +450,6 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
         return nullptr;
     }
     RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
-    Maker maker = {};
     maker.table = find_table(target->relid);
     maker.relation = table_open(target->relid, NoLock);
     maker.plan = make_modify_plan();
@@ -430,10 +461,23 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
     maker.write.query = query;
     query->returningList = (List *)flatten_join_alias_vars(query, (Node *)query->returningList);
 
-    PlannedStmt *plan = nullptr;
-    *refusal = make_plan(&maker, call, &plan);
+    PlannedStmt *made = nullptr;
+    *refusal = make_plan(&maker, call, &made);
     table_close(maker.relation, NoLock);
-    return plan;
+    return made;
+}
+
+PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
+{
+    return plan(Maker{}, call, refusal);
+}
+
+PlannedStmt *plan_conflict_update(const PlannerCall &call, Node *condition, Refusal *refusal)
+{
+    Maker maker = {};
+    maker.is_conflict = true;
+    maker.condition = condition;
+    return plan(maker, call, refusal);
 }
 
 bool is_bulk_insert(const Query *query)

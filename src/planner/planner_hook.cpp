@@ -4,6 +4,7 @@
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
+#include "planner/conflict_planner.hpp"
 #include "planner/cursor_plan.hpp"
 #include "planner/modify_plan.hpp"
 #include "planner/modify_planner.hpp"
@@ -116,10 +117,14 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     }
     if (changes) {
         PlannerCall again = call;
-        again.query = returns_subqueries(call.query) ? copy_node(call.query) : nullptr;
+        bool returns = returns_subqueries(call.query);
+        bool updates = is_conflict_update(call.query);
+        again.query = returns || updates ? copy_node(call.query) : nullptr;
         PlannedStmt *plan = plan_modify(call, &refusal);
-        if (plan == nullptr && again.query != nullptr)
+        if (plan == nullptr && returns)
             plan = plan_returning(again, plan_query, &refusal);
+        else if (plan == nullptr && updates)
+            plan = plan_conflict(again, plan_query, &refusal);
         if (plan == nullptr)
             refuse(GetCommandTagName(CreateCommandTag((Node *)call.query)), refusal);
         return plan;

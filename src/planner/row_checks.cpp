@@ -1,6 +1,7 @@
 #include "planner/row_checks.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
 
 extern "C" {
@@ -167,29 +168,6 @@ int make_source(Query *query)
     reference->rtindex = varno;
     query->jointree->fromlist = lappend(query->jointree->fromlist, reference);
     return varno;
-}
-
-// The new row's columns as expressions over the source, as range table entry 1.
-List *columns_of_new_row(Query *query, Relation relation, int source)
-{
-    List *columns = NIL;
-    ListCell *cell;
-    foreach (cell, query->targetList)
-        columns = lappend(columns, copy_node((TargetEntry *)lfirst(cell)));
-    ChangeVarNodes((Node *)columns, source, 1, 0);
-
-    List *generated = NIL;
-    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
-    TupleDesc attributes = RelationGetDescr(relation);
-    for (int i = 0; i < attributes->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(attributes, i);
-        if (column->attgenerated == '\0' || column->attisdropped)
-            continue;
-        Node *expr = ReplaceVarsFromTargetList(build_column_default(relation, i + 1), 1, 0, target,
-                                               columns, REPLACEVARS_SUBSTITUTE_NULL, 0, nullptr);
-        generated = lappend(generated, makeTargetEntry((Expr *)expr, i + 1, nullptr, false));
-    }
-    return list_concat(columns, generated);
 }
 
 // Puts a SELECT around the INSERT's source whose WHERE clause is the condition on the new row. With

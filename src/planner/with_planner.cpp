@@ -1,7 +1,5 @@
 #include "planner/with_planner.hpp"
 
-#include "planner/early_reads.hpp"
-
 extern "C" {
 #include "nodes/extensible.h"
 #include "optimizer/optimizer.h"
@@ -100,35 +98,47 @@ Refusal take_along(Query *part, List *before)
     return nullptr;
 }
 
-// ---- assembly ----------------------------------------------------------------------------------
+} // namespace
 
-void put_on_top(PlannedStmt *plan, List *parts, List *names)
+void put_parts_below(PlannedStmt *plan, List *parts, List *names)
 {
     CustomScan *scan = put_node_on_top(plan, with_name);
     scan->custom_private = list_make2(parts, names);
     plan->hasModifyingCTE = true;
     plan->parallelModeNeeded = false;
+    // The main plan is made anew when something changes that the parts depend on.
+    ListCell *cell;
+    foreach (cell, parts) {
+        PlannedStmt *part = (PlannedStmt *)lfirst(cell);
+        plan->relationOids = list_concat_unique_oid(plan->relationOids, part->relationOids);
+        plan->invalItems = list_concat(plan->invalItems, list_copy(part->invalItems));
+        plan->dependsOnRole |= part->dependsOnRole;
+    }
 }
 
-} // namespace
-
-PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
+List *plan_early_reads(const PlannerCall &call, PlanPart plan_part, const EarlyReads *reads)
 {
-    Query *query = call.query;
-    List *kept = NIL;
     List *parts = NIL;
-    List *names = NIL;
     ListCell *cell;
-    EarlyReads reads = {};
-    if ((*refusal = read_before_writing(query, &reads)) != nullptr)
-        return nullptr;
-    foreach (cell, reads.queries) {
+    foreach (cell, reads->queries) {
         PlannerCall early = call;
         early.query = (Query *)lfirst(cell);
         early.cursor_options = 0;
         parts = lappend(parts, plan_part(early));
     }
-    names = reads.names;
+    return parts;
+}
+
+PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
+{
+    Query *query = call.query;
+    List *kept = NIL;
+    ListCell *cell;
+    EarlyReads reads = {};
+    if ((*refusal = read_before_writing(query, &reads)) != nullptr)
+        return nullptr;
+    List *parts = plan_early_reads(call, plan_part, &reads);
+    List *names = reads.names;
     foreach (cell, query->cteList) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
         if (!is_write(cte)) {
@@ -154,14 +164,7 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
     }
     query->cteList = kept;
     PlannedStmt *plan = plan_part(call);
-    put_on_top(plan, parts, names);
-    // The main plan is made anew when something changes that the parts depend on.
-    foreach (cell, parts) {
-        PlannedStmt *part = (PlannedStmt *)lfirst(cell);
-        plan->relationOids = list_concat_unique_oid(plan->relationOids, part->relationOids);
-        plan->invalItems = list_concat(plan->invalItems, list_copy(part->invalItems));
-        plan->dependsOnRole |= part->dependsOnRole;
-    }
+    put_parts_below(plan, parts, names);
     return plan;
 }
 

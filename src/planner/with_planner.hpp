@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/early_reads.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/router_plan.hpp"
 
@@ -20,5 +21,12 @@ using PlanPart = PlannedStmt *(*)(const PlannerCall &call);
 // Plans a statement with writes in its WITH clause. Changes the query. nullptr and the reason if a
 // part would see what others do, which PostgreSQL's do not.
 PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *refusal);
+
+// Plans what is read early.
+List *plan_early_reads(const PlannerCall &call, PlanPart plan_part, const EarlyReads *reads);
+
+// Makes a plan that of a main statement, before which parts run (PlannedStmt *), whose rows are
+// kept under names (String *).
+void put_parts_below(PlannedStmt *plan, List *parts, List *names);
 
 } // namespace shardwise

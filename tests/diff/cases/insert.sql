@@ -97,7 +97,6 @@ INSERT INTO customers VALUES ($1, 'its key', 1, 1, '2025-01-01 00:00+00') ON CON
 INSERT INTO customers VALUES (7, 'both', 1, 1, '2025-01-01 00:00+00'), (8, 'of them', 1, 1, '2025-01-01 00:00+00'), (131, 'new', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id, name = excluded.name WHERE customers.customer_id <> 8 RETURNING customer_id, name;
 INSERT INTO by_pair SELECT tenant, code, seen + 1 FROM by_pair WHERE tenant < 4 ON CONFLICT (tenant, code) DO UPDATE SET code = excluded.code, tenant = by_pair.tenant, seen = excluded.seen RETURNING *;
 INSERT INTO by_text VALUES ('A', 1, 'x') ON CONFLICT (key) DO UPDATE SET (key, value) = ROW(excluded.key, 7) RETURNING *;
--- expect-refused: shard key column
 INSERT INTO customers VALUES (7, 'another key', 1, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET customer_id = excluded.customer_id + 1000;
 
 -- Wrong statements.

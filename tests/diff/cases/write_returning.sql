@@ -77,7 +77,6 @@ INSERT INTO items VALUES (2, 'x', 1) ON CONFLICT (item_id) DO UPDATE SET price =
 -- params: 7, 3
 INSERT INTO customers VALUES ($1, 'x', 3, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET balance = (SELECT count(*) FROM orders WHERE item_id = $2) RETURNING balance;
 WITH v AS (SELECT max(amount) AS m FROM orders) INSERT INTO customers SELECT customer_id, name, region, balance, created FROM customers WHERE customer_id < 5 ON CONFLICT (customer_id) DO UPDATE SET balance = (SELECT m FROM v) RETURNING *;
--- expect-refused: looks at the row
 INSERT INTO customers VALUES (7, 'x', 3, 1, '2025-01-01 00:00+00') ON CONFLICT (customer_id) DO UPDATE SET balance = (SELECT max(amount) FROM orders WHERE item_id = excluded.region);
 PREPARE by_partition(int) AS UPDATE w_parts SET n = n WHERE tenant = $1 AND at < '2025-02-01' RETURNING tableoid::regclass::text, n;
 EXECUTE by_partition(1);

@@ -1,0 +1,443 @@
+#include "planner/conflict_planner.hpp"
+
+#include "pg/query_tree.hpp"
+#include "planner/arbiter.hpp"
+#include "planner/changes.hpp"
+#include "planner/conflict_update.hpp"
+#include "planner/modify_planner.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "parser/parse_oper.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Entries of the UPDATE.
+constexpr int target_varno = 1;
+constexpr int rows_varno = 2;
+
+struct Conflict {
+    Query *insert; // the user's; becomes the part that inserts
+    Relation relation;
+    Relation arbiter;
+    List *returning; // the user's
+    List *proposed;  // TargetEntry: the columns of the rows that are proposed, their number last
+    char *rows_name, *inserted_name;
+    Node *condition; // of WHERE, over the UPDATE's entries
+};
+
+// ---- refusals ----------------------------------------------------------------------------------
+
+// The columns that SET names, in a table or its partition.
+Bitmapset *set_columns(const Conflict *conflict, Relation relation)
+{
+    Bitmapset *columns = nullptr;
+    ListCell *cell;
+    foreach (cell, conflict->insert->onConflict->onConflictSet) {
+        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (entry->resjunk)
+            continue;
+        char *name = get_attname(RelationGetRelid(conflict->relation), entry->resno, false);
+        columns = bms_add_member(columns, get_attnum(RelationGetRelid(relation), name) -
+                                              FirstLowInvalidHeapAttributeNumber);
+    }
+    return columns;
+}
+
+// The rows would be other ones than those proposed, or belong elsewhere.
+Refusal find_obstacle(const Conflict *conflict)
+{
+    ListCell *cell;
+    foreach (cell,
+             find_all_inheritors(RelationGetRelid(conflict->relation), AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        bool has_trigger =
+            relation->trigdesc != nullptr && relation->trigdesc->trig_insert_before_row;
+        bool is_used;
+        bool changes_partition =
+            relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+            has_partition_attrs(relation, set_columns(conflict, relation), &is_used);
+        table_close(relation, NoLock);
+        if (has_trigger)
+            return pstrdup("ON CONFLICT DO UPDATE sets the shard key or reads rows of other "
+                           "shards, and a BEFORE INSERT trigger may change what is proposed.");
+        if (changes_partition)
+            return pstrdup("ON CONFLICT DO UPDATE sets a column that decides the partition.");
+    }
+    return nullptr;
+}
+
+// ---- the rows that are proposed ----------------------------------------------------------------
+
+WindowFunc *number_rows(Query *select)
+{
+    WindowClause *window = makeNode(WindowClause);
+    window->frameOptions = FRAMEOPTION_DEFAULTS;
+    window->winref = 1;
+    select->windowClause = list_make1(window);
+    select->hasWindowFuncs = true;
+    WindowFunc *number = makeNode(WindowFunc);
+    number->winfnoid = F_ROW_NUMBER;
+    number->wintype = INT8OID;
+    number->winref = 1;
+    number->location = -1;
+    return number;
+}
+
+// SELECT the values of all columns, row_number() OVER () FROM what feeds the INSERT
+Query *select_proposed(const Query *insert)
+{
+    int source = find_insert_source(insert);
+    Query *select = makeNode(Query);
+    if (source > 0) {
+        RangeTblEntry *rte = copy_node(rt_fetch(source, insert->rtable));
+        rte->inFromCl = true;
+        rte->alias = makeAlias("source", NIL);
+        rte->eref->aliasname = pstrdup("source");
+        select = make_select_from(rte, nullptr);
+    } else {
+        select->commandType = CMD_SELECT;
+        select->querySource = QSRC_ORIGINAL;
+        select->jointree = makeFromExpr(NIL, nullptr);
+    }
+    ListCell *cell;
+    foreach (cell, insert->targetList) {
+        Expr *expr = copy_node(((TargetEntry *)lfirst(cell))->expr);
+        if (source > 0)
+            ChangeVarNodes((Node *)expr, source, 1, 0);
+        add_output(select, expr, psprintf("c%d", foreach_current_index(cell) + 1));
+    }
+    add_output(select, (Expr *)number_rows(select), "number");
+    select->cteList = (List *)copy_node((Node *)insert->cteList);
+    select->hasRecursive = insert->hasRecursive;
+    select->hasSubLinks = insert->hasSubLinks;
+    select->hasRowSecurity = insert->hasRowSecurity;
+    return select;
+}
+
+// ---- the INSERT --------------------------------------------------------------------------------
+
+// Without the check of rows that it does not update.
+List *drop_update_checks(List *checks)
+{
+    List *kept = NIL;
+    ListCell *cell;
+    foreach (cell, checks)
+        if (((WithCheckOption *)lfirst(cell))->kind != WCO_RLS_UPDATE_CHECK)
+            kept = lappend(kept, lfirst(cell));
+    return kept;
+}
+
+// It returns, behind what the user wants, by which to know the new rows.
+Query *make_insert(Conflict *conflict, Refusal *refusal)
+{
+    Query *insert = copy_node(conflict->insert);
+    int source =
+        replace_insert_source(insert, select_kept_rows(conflict->proposed, conflict->rows_name));
+    point_targets_at(insert, source);
+    insert->cteList = NIL;
+    insert->hasRecursive = false;
+    insert->withCheckOptions = drop_update_checks(insert->withCheckOptions);
+    List *key = index_columns(conflict->relation, conflict->arbiter, insert->resultRelation);
+    if (Node *predicate = index_predicate(conflict->arbiter, insert->resultRelation))
+        key = prepend(predicate, key);
+    ListCell *cell;
+    foreach (cell, key) {
+        int number = list_length(insert->returningList) + 1;
+        insert->returningList =
+            lappend(insert->returningList,
+                    makeTargetEntry((Expr *)lfirst(cell), number, psprintf("r%d", number), false));
+    }
+    *refusal = update_nothing(insert, conflict->relation);
+    return insert;
+}
+
+// ---- the UPDATE --------------------------------------------------------------------------------
+
+// An expression of the INSERT over its target and EXCLUDED, over the UPDATE's entries.
+Node *as_in_update(const Conflict *conflict, List *excluded, Node *expr)
+{
+    const Query *insert = conflict->insert;
+    constexpr int distance = rows_varno; // out of the way of the new numbers
+    bool has_links = false;
+    int target = insert->resultRelation + distance;
+    int proposed = insert->onConflict->exclRelIndex + distance;
+    expr = copy_node(expr);
+    OffsetVarNodes(expr, distance, 0);
+    expr = ReplaceVarsFromTargetList(expr, proposed, 0,
+                                     rt_fetch(insert->onConflict->exclRelIndex, insert->rtable),
+                                     excluded, REPLACEVARS_SUBSTITUTE_NULL, 0, &has_links);
+    ChangeVarNodes(expr, target, target_varno, 0);
+    return expr;
+}
+
+// The columns of EXCLUDED over the rows that are proposed.
+List *columns_of_excluded(const Conflict *conflict, Query *insert)
+{
+    List *columns = columns_of_new_row(insert, conflict->relation, find_insert_source(insert));
+    ChangeVarNodes((Node *)columns, 1, rows_varno, 0);
+    return columns;
+}
+
+// NOT EXISTS (SELECT FROM the rows that went in WHERE they are the row at hand)
+Node *was_not_inserted(const Conflict *conflict, const Query *insert, List *key)
+{
+    Query *select = select_kept_rows(insert->returningList, conflict->inserted_name);
+    List *inserted = NIL;
+    ListCell *cell;
+    for_each_from(cell, select->targetList, list_length(conflict->returning)) inserted =
+        lappend(inserted, ((TargetEntry *)lfirst(cell))->expr);
+    key = (List *)copy_node((Node *)key);
+    IncrementVarSublevelsUp((Node *)key, 1, 0);
+    List *conditions = NIL;
+    if (RelationGetIndexPredicate(conflict->arbiter) != NIL) {
+        conditions = list_make1(linitial(inserted));
+        inserted = list_copy_tail(inserted, 1);
+    }
+    select->jointree->quals = make_conjunction(
+        lappend(conditions, match_index(conflict->relation, conflict->arbiter, inserted, key)));
+    select->targetList = NIL;
+    SubLink *exists = makeNode(SubLink);
+    exists->subLinkType = EXISTS_SUBLINK;
+    exists->subselect = (Node *)select;
+    exists->location = -1;
+    return (Node *)makeBoolExpr(NOT_EXPR, list_make1(exists), -1);
+}
+
+// The row that is in the way of the one at hand.
+Node *is_in_the_way(const Conflict *conflict, const Query *insert, List *excluded)
+{
+    Relation relation = conflict->relation;
+    Relation arbiter = conflict->arbiter;
+    int proposed = conflict->insert->onConflict->exclRelIndex;
+    List *own = index_columns(relation, arbiter, target_varno);
+    List *theirs = (List *)as_in_update(conflict, excluded,
+                                        (Node *)index_columns(relation, arbiter, proposed));
+    List *conditions = list_make1(match_index(relation, arbiter, own, theirs));
+    if (Node *predicate = index_predicate(arbiter, target_varno)) {
+        conditions = lappend(conditions, predicate);
+        conditions = lappend(conditions,
+                             as_in_update(conflict, excluded, index_predicate(arbiter, proposed)));
+    }
+    return make_conjunction(lappend(conditions, was_not_inserted(conflict, insert, theirs)));
+}
+
+// In the order in which the rows are proposed: which one comes second matters.
+void order_by_number(Query *update, const TargetEntry *number)
+{
+    SortGroupClause *sort = makeNode(SortGroupClause);
+    sort->tleSortGroupRef = 1;
+    get_sort_group_operators(INT8OID, true, true, false, &sort->sortop, &sort->eqop, nullptr,
+                             &sort->hashable);
+    Var *var = makeVar(rows_varno, number->resno, INT8OID, -1, InvalidOid, 0);
+    TargetEntry *entry =
+        makeTargetEntry((Expr *)var, list_length(update->targetList) + 1, nullptr, true);
+    entry->ressortgroupref = sort->tleSortGroupRef;
+    update->targetList = lappend(update->targetList, entry);
+    update->sortClause = list_make1(sort);
+}
+
+RangeTblEntry *make_rows_entry(const Conflict *conflict)
+{
+    Query holder = {};
+    (void)replace_insert_source(&holder, select_kept_rows(conflict->proposed, conflict->rows_name));
+    return (RangeTblEntry *)linitial(holder.rtable);
+}
+
+// UPDATE target SET ... FROM the rows that are proposed WHERE it is in the way
+Query *make_update(Conflict *conflict, Query *insert)
+{
+    const Query *user = conflict->insert;
+    List *excluded = columns_of_excluded(conflict, insert);
+    auto moved = [&](void *node) { return as_in_update(conflict, excluded, (Node *)node); };
+    Query *update = makeNode(Query);
+    update->commandType = CMD_UPDATE;
+    update->querySource = QSRC_ORIGINAL;
+    update->canSetTag = true;
+    update->hasSubLinks = true;
+    update->hasRowSecurity = user->hasRowSecurity;
+    update->cteList = (List *)copy_node((Node *)user->cteList);
+    update->hasRecursive = user->hasRecursive;
+    update->resultRelation = target_varno;
+    RangeTblEntry *target = copy_node(rt_fetch(user->resultRelation, user->rtable));
+    target->inh = true; // of an INSERT, it is not
+    update->rtable = list_make2(target, make_rows_entry(conflict));
+    update->targetList = (List *)moved(user->onConflict->onConflictSet);
+    update->returningList = (List *)moved(conflict->returning);
+    ListCell *cell;
+    foreach (cell, user->withCheckOptions) {
+        WCOKind kind = ((WithCheckOption *)lfirst(cell))->kind;
+        if (kind == WCO_RLS_UPDATE_CHECK || kind == WCO_VIEW_CHECK)
+            update->withCheckOptions = lappend(update->withCheckOptions, moved(lfirst(cell)));
+    }
+    List *from = NIL;
+    for (int varno : {target_varno, rows_varno}) {
+        RangeTblRef *reference = makeNode(RangeTblRef);
+        reference->rtindex = varno;
+        from = lappend(from, reference);
+    }
+    update->jointree = makeFromExpr(from, is_in_the_way(conflict, insert, excluded));
+    if (user->onConflict->onConflictWhere != nullptr)
+        conflict->condition = moved(user->onConflict->onConflictWhere);
+    order_by_number(update, (TargetEntry *)llast(conflict->proposed));
+    return update;
+}
+
+// ---- what the statement returns ----------------------------------------------------------------
+
+// The first columns of kept rows.
+RangeTblEntry *make_returned_entry(List *columns, int count, const char *name)
+{
+    Query holder = {};
+    Query *rows = select_kept_rows(columns, name);
+    rows->targetList = list_truncate(rows->targetList, count);
+    (void)replace_insert_source(&holder, rows);
+    return (RangeTblEntry *)linitial(holder.rtable);
+}
+
+// The rows of both parts.
+Query *select_returned(const Conflict *conflict, const Query *insert, const Query *update,
+                       const char *updated_name)
+{
+    int count = list_length(conflict->returning);
+    if (count == 0) {
+        Query *nothing = makeNode(Query);
+        nothing->commandType = CMD_SELECT;
+        nothing->querySource = QSRC_ORIGINAL;
+        nothing->jointree = makeFromExpr(NIL, (Node *)makeBoolConst(false, false));
+        return nothing;
+    }
+    Query *both = makeNode(Query);
+    SetOperationStmt *all = makeNode(SetOperationStmt);
+    RangeTblRef *left = makeNode(RangeTblRef);
+    RangeTblRef *right = makeNode(RangeTblRef);
+    left->rtindex = 1;
+    right->rtindex = 2;
+    all->op = SETOP_UNION;
+    all->all = true;
+    all->larg = (Node *)left;
+    all->rarg = (Node *)right;
+    both->commandType = CMD_SELECT;
+    both->querySource = QSRC_ORIGINAL;
+    both->rtable =
+        list_make2(make_returned_entry(insert->returningList, count, conflict->inserted_name),
+                   make_returned_entry(update->returningList, count, updated_name));
+    both->jointree = makeFromExpr(NIL, nullptr);
+    both->setOperations = (Node *)all;
+    ListCell *cell;
+    foreach (cell, conflict->returning) {
+        const TargetEntry *shown = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)shown->expr;
+        Var *var =
+            makeVar(1, shown->resno, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+        TargetEntry *entry = flatCopyTargetEntry((TargetEntry *)shown);
+        entry->expr = (Expr *)var;
+        both->targetList = lappend(both->targetList, entry);
+        all->colTypes = lappend_oid(all->colTypes, var->vartype);
+        all->colTypmods = lappend_int(all->colTypmods, var->vartypmod);
+        all->colCollations = lappend_oid(all->colCollations, var->varcollid);
+    }
+    return both;
+}
+
+// ---- assembly ----------------------------------------------------------------------------------
+
+// The rows and the UPDATE both have the statement's WITH.
+Refusal find_volatile_cte(const Query *insert)
+{
+    ListCell *cell;
+    foreach (cell, insert->cteList) {
+        CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
+        if (contain_volatile_functions(cte->ctequery))
+            return psprintf("Query \"%s\" in WITH would run for each part of the statement.",
+                            cte->ctename);
+    }
+    return nullptr;
+}
+
+PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart plan_part,
+                        Refusal *refusal)
+{
+    PlannerCall part = call;
+    part.cursor_options = 0;
+    Query *rows = select_proposed(conflict->insert);
+    conflict->proposed = rows->targetList;
+    Query *insert = make_insert(conflict, refusal);
+    if (*refusal != nullptr)
+        return nullptr;
+    Query *update = make_update(conflict, insert);
+    char *updated_name = name_kept_rows();
+    Query *main = select_returned(conflict, insert, update, updated_name);
+    main->canSetTag = call.query->canSetTag;
+    main->queryId = call.query->queryId;
+    main->stmt_location = call.query->stmt_location;
+    main->stmt_len = call.query->stmt_len;
+
+    EarlyReads reads = {};
+    note_write(&reads, insert);
+    if ((*refusal = read_subqueries_early(update, &reads)) != nullptr)
+        return nullptr;
+    List *parts = plan_early_reads(call, plan_part, &reads);
+    part.query = rows;
+    parts = lappend(parts, plan_part(part));
+    part.query = insert;
+    parts = lappend(parts, plan_part(part));
+    part.query = update;
+    PlannedStmt *updating = plan_conflict_update(part, conflict->condition, refusal);
+    if (updating == nullptr)
+        return nullptr;
+    parts = lappend(parts, updating);
+    part.query = main;
+    PlannedStmt *plan = run_next_planner(part);
+    put_parts_below(plan, parts,
+                    list_concat(reads.names, list_make3(makeString(conflict->rows_name),
+                                                        makeString(conflict->inserted_name),
+                                                        makeString(updated_name))));
+    plan->commandType = CMD_INSERT;
+    plan->hasReturning = conflict->returning != NIL;
+    return plan;
+}
+
+} // namespace
+
+bool is_conflict_update(const Query *query)
+{
+    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
+}
+
+PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
+{
+    Query *insert = call.query;
+    Conflict conflict = {};
+    conflict.insert = insert;
+    conflict.relation = table_open(rt_fetch(insert->resultRelation, insert->rtable)->relid, NoLock);
+    conflict.arbiter = index_open(find_arbiter(insert), RowExclusiveLock);
+    conflict.returning = insert->returningList;
+    conflict.rows_name = name_kept_rows();
+    conflict.inserted_name = name_kept_rows();
+    PlannedStmt *plan = nullptr;
+    *refusal = find_obstacle(&conflict);
+    if (*refusal == nullptr)
+        *refusal = find_volatile_cte(insert);
+    if (*refusal == nullptr)
+        plan = plan_parts(&conflict, call, plan_part, refusal);
+    index_close(conflict.arbiter, NoLock);
+    table_close(conflict.relation, NoLock);
+    return plan;
+}
+
+} // namespace shardwise

@@ -1,0 +1,125 @@
+-- ON CONFLICT DO UPDATE that sets the shard key, or looks at the row and at rows of other shards.
+-- setup
+CREATE ROLE diff_upserter;
+GRANT USAGE ON SCHEMA public TO diff_upserter;
+-- shardwise: CREATE USER MAPPING FOR diff_upserter SERVER s1 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_upserter SERVER s2 OPTIONS (user 'postgres', password_required 'false');
+-- shardwise: CREATE USER MAPPING FOR diff_upserter SERVER s3 OPTIONS (user 'postgres', password_required 'false');
+CREATE FUNCTION c_look() RETURNS trigger STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.body := format('%s, was %s', NEW.body, OLD.id);
+    RETURN NEW;
+END $$;
+CREATE FUNCTION c_fill() RETURNS trigger STABLE LANGUAGE plpgsql AS 'BEGIN NEW.n := 5; RETURN NEW; END';
+CREATE TABLE c_rows (
+    gone int, id int PRIMARY KEY, n int, body text DEFAULT 'new',
+    twice int GENERATED ALWAYS AS (n * 2) STORED
+);
+ALTER TABLE c_rows DROP COLUMN gone;
+INSERT INTO c_rows SELECT i, i, 'row ' || i FROM generate_series(1, 30) i;
+CREATE TABLE c_keys (tenant int NOT NULL, a text, b int, n int, body text);
+CREATE UNIQUE INDEX c_keys_nulls ON c_keys (tenant, a, b) NULLS NOT DISTINCT;
+CREATE UNIQUE INDEX c_keys_lower ON c_keys (tenant, lower(body)) WHERE n > 0;
+INSERT INTO c_keys SELECT i % 4, nullif('a' || i, 'a3'), nullif(i, 5), i, 'Body ' || i FROM generate_series(1, 12) i;
+CREATE TABLE c_parts (tenant int, at date, n int, PRIMARY KEY (tenant, at)) PARTITION BY RANGE (at);
+CREATE TABLE c_parts_1 (n int, at date NOT NULL, tenant int NOT NULL);
+ALTER TABLE c_parts ATTACH PARTITION c_parts_1 FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE c_parts_2 PARTITION OF c_parts FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO c_parts SELECT i, date '2025-01-01' + i * 3, i FROM generate_series(1, 15) i;
+CREATE TABLE c_reference (id int PRIMARY KEY, n numeric);
+INSERT INTO c_reference SELECT i, i FROM generate_series(1, 10) i;
+CREATE TABLE c_secured (tenant int, id int, owner text, body text, PRIMARY KEY (tenant, id));
+INSERT INTO c_secured SELECT i, i, CASE WHEN i % 3 = 0 THEN 'other' ELSE 'diff_upserter' END, 'row ' || i FROM generate_series(1, 20) i;
+ALTER TABLE c_secured ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON c_secured FOR SELECT USING (true);
+CREATE POLICY added ON c_secured FOR INSERT WITH CHECK (body <> 'not this');
+CREATE POLICY updated ON c_secured FOR UPDATE USING (owner = current_user) WITH CHECK (body <> 'nor that');
+CREATE TABLE c_watched (id int PRIMARY KEY, body text);
+INSERT INTO c_watched SELECT i, 'row ' || i FROM generate_series(1, 10) i;
+CREATE TRIGGER look BEFORE UPDATE ON c_watched FOR EACH ROW EXECUTE FUNCTION c_look();
+CREATE TABLE c_filled (id int PRIMARY KEY, n int);
+CREATE TRIGGER fill BEFORE INSERT ON c_filled FOR EACH ROW EXECUTE FUNCTION c_fill();
+CREATE VIEW c_view AS SELECT body AS words, id AS number, n FROM c_rows WHERE n < 1000 WITH CHECK OPTION;
+GRANT ALL ON c_secured, orders TO diff_upserter;
+GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
+-- shardwise: SELECT shardwise.distribute_table('c_rows', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_keys', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('c_parts', 'tenant');
+-- shardwise: SELECT shardwise.create_reference_table('c_reference');
+-- shardwise: SELECT shardwise.distribute_table('c_secured', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('c_watched', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_filled', 'id');
+
+-- test
+-- ---- the key
+INSERT INTO c_rows VALUES (3, 100) ON CONFLICT (id) DO UPDATE SET id = 1003 RETURNING *;
+INSERT INTO c_rows VALUES (4, 100) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + 2000, body = excluded.body || c_rows.body WHERE c_rows.n < 100 RETURNING *, (SELECT count(*) FROM orders WHERE customer_id = c_rows.n);
+INSERT INTO c_rows VALUES (5, 100), (105, 1), (6, 7) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + 2000, body = excluded.body || c_rows.body WHERE excluded.n < 100 RETURNING *;
+INSERT INTO c_rows VALUES (8, 1) ON CONFLICT (id) DO UPDATE SET id = 9;
+INSERT INTO c_rows VALUES (8, 1) ON CONFLICT ON CONSTRAINT c_rows_pkey DO UPDATE SET id = 8, n = -excluded.twice RETURNING *;
+INSERT INTO c_rows VALUES (8, 1) ON CONFLICT (id) DO UPDATE SET id = NULL;
+INSERT INTO c_rows VALUES (8, 1) ON CONFLICT (n) DO UPDATE SET id = 9;
+-- params: 9, 3009, 9
+INSERT INTO c_rows VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET id = $2, n = $3 + c_rows.n RETURNING id, n, twice;
+INSERT INTO c_rows SELECT order_id, item_id FROM orders WHERE order_id < 60 ON CONFLICT (id) DO UPDATE SET id = excluded.id + 5000, n = 0;
+SELECT * FROM c_rows ORDER BY id;
+INSERT INTO c_view VALUES ('by view', 12, 3) ON CONFLICT (number) DO UPDATE SET number = 6012, words = excluded.words || c_view.words RETURNING *;
+INSERT INTO c_view VALUES ('by view', 13, 3) ON CONFLICT (number) DO UPDATE SET number = 6013, n = 2000;
+INSERT INTO c_view VALUES ('by view', 7001, 3000) ON CONFLICT (number) DO UPDATE SET number = 6013;
+INSERT INTO c_watched VALUES (1, 'x'), (2, 'y'), (50, 'z') ON CONFLICT (id) DO UPDATE SET id = excluded.id + 100, body = excluded.body RETURNING *;
+WITH moved AS (INSERT INTO c_watched VALUES (3, 'x'), (60, 'w') ON CONFLICT (id) DO UPDATE SET id = 300 RETURNING id) SELECT * FROM moved, c_reference r WHERE moved.id = r.id * 60 ORDER BY 1;
+-- ---- subqueries
+INSERT INTO c_rows VALUES (17, 5), (17, 5), (17, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n) WHERE excluded.n = 6 RETURNING *;
+INSERT INTO c_rows VALUES (17, 6), (17, 5), (17, 5) ON CONFLICT (id) DO UPDATE SET n = (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n) WHERE excluded.n = 6;
+INSERT INTO c_rows VALUES (17, 6), (400, 5), (400, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_rows VALUES (17, 6), (401, 5), (402, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_rows VALUES (17, 6) ON CONFLICT (id) DO UPDATE SET n = 1 / (SELECT 0 FROM orders o WHERE o.order_id = excluded.n) WHERE c_rows.n < 0;
+INSERT INTO c_rows VALUES (17, 6) ON CONFLICT (id) DO UPDATE SET n = 1 / (SELECT 0 FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_rows VALUES (18, 6) ON CONFLICT (id) DO UPDATE SET (n, body) = (SELECT item_id, excluded.body || status FROM orders o WHERE o.order_id = c_rows.n) RETURNING *;
+-- params: 19, 7
+INSERT INTO c_rows (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET n = c_rows.n + $2 WHERE EXISTS (SELECT FROM orders o WHERE o.item_id = $2 AND o.order_id = excluded.n) RETURNING *;
+-- The rows as they were before.
+INSERT INTO c_rows SELECT customer_id, 1 FROM customers WHERE customer_id < 60 ON CONFLICT (id) DO UPDATE SET n = (SELECT count(*) FROM c_rows c WHERE c.id <> excluded.id), body = (SELECT max(body) FROM c_rows c WHERE c.n > excluded.id);
+WITH v AS (SELECT max(order_id) AS m FROM orders) INSERT INTO c_rows SELECT m, 1 FROM v UNION ALL SELECT 20, 1 ON CONFLICT (id) DO UPDATE SET n = (SELECT m FROM v WHERE m > excluded.n) RETURNING n;
+SELECT * FROM c_rows ORDER BY id;
+-- ---- other indexes
+INSERT INTO c_keys VALUES (3, NULL, 3, 1, 'x'), (1, 'a5', NULL, 1, 'y'), (0, NULL, NULL, 1, 'z') ON CONFLICT (tenant, a, b) DO UPDATE SET tenant = c_keys.tenant + 40, body = excluded.body RETURNING *;
+INSERT INTO c_keys VALUES (2, 'other', 1, 1, 'BODY 2'), (2, 'none', 1, -1, 'BODY 2') ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET tenant = 50, n = excluded.n RETURNING *;
+INSERT INTO c_parts VALUES (1, '2025-01-04', 7), (2, '2025-01-04', 8), (12, '2025-02-06', 9) ON CONFLICT (tenant, at) DO UPDATE SET tenant = excluded.tenant + 20, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts.n) RETURNING *, tableoid::regclass::text;
+-- expect-refused: decides the partition
+INSERT INTO c_parts VALUES (3, '2025-01-10', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 7, at = '2025-01-12';
+INSERT INTO c_reference VALUES (1, 5), (11, 6), (3, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n) RETURNING *;
+INSERT INTO c_reference VALUES (1, 5), (1, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n);
+SELECT * FROM c_reference ORDER BY id;
+-- expect-refused: a BEFORE INSERT trigger
+INSERT INTO c_filled VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET id = 2;
+-- expect-refused: that the same command proposes again
+INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
+-- ---- rights
+SET ROLE diff_upserter;
+INSERT INTO c_secured VALUES (1, 1, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 101, body = excluded.body RETURNING *;
+INSERT INTO c_secured VALUES (2, 2, 'x', 'not this') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 102;
+INSERT INTO c_secured VALUES (3, 3, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 102;
+INSERT INTO c_secured VALUES (4, 4, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 104, body = 'nor that';
+INSERT INTO c_secured VALUES (4, 4, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET body = (SELECT status FROM orders o WHERE o.order_id = c_secured.tenant) RETURNING *;
+INSERT INTO c_secured VALUES (60, 4, 'x', 'nor that') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 7;
+INSERT INTO c_rows VALUES (22, 1) ON CONFLICT (id) DO UPDATE SET id = 8002;
+INSERT INTO c_rows VALUES (22, 1) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.id);
+RESET ROLE;
+BEGIN;
+INSERT INTO c_rows VALUES (23, 1) ON CONFLICT (id) DO UPDATE SET id = 8023;
+SAVEPOINT s;
+INSERT INTO c_rows VALUES (24, 1) ON CONFLICT (id) DO UPDATE SET id = 8023;
+ROLLBACK TO s;
+INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETURNING *;
+COMMIT;
+-- teardown
+DROP VIEW c_view;
+DROP TABLE c_rows, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled;
+DROP FUNCTION c_look(), c_fill();
+-- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
+-- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
+-- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s3;
+REVOKE ALL ON orders FROM diff_upserter;
+REVOKE USAGE ON SCHEMA public FROM diff_upserter;
+DROP ROLE diff_upserter;
