@@ -43,6 +43,7 @@ SELECT k.strategy, round(sum(m.estimated_rows)::numeric / max(r.rows), 1) AS sha
        LATERAL (SELECT sum(c.n)::numeric FROM (VALUES (1, 18000), (2, 9000), (3, 9000), (4, 2600), (5, 4)) c (id, n)
                  WHERE c.id = m.keyspace_id) r (rows)
  WHERE m.plan_id = :plan AND k.strategy <> 'list' GROUP BY m.keyspace_id, k.strategy ORDER BY m.keyspace_id;
+SELECT * FROM shardwise.show_plan(0);
 -- the same input makes the same plan
 SELECT shardwise.plan_add_shard('plan_c') AS again \gset
 SELECT count(*) AS differences

@@ -459,11 +459,17 @@ CREATE FUNCTION shardwise.show_move_range(r shardwise.move_range) RETURNS text
                  WHEN 'except' THEN 'not key ' || shardwise.show_key(r.pin_key)
                  ELSE 'default' END $$;
 
+CREATE FUNCTION shardwise.require_plan(plan_id int)
+    RETURNS void LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'shardwise_require_plan';
+COMMENT ON FUNCTION shardwise.require_plan(int) IS
+'Raises 42704 if there is no such plan.';
+
 CREATE FUNCTION shardwise.show_plan(plan_id int)
     RETURNS TABLE (move_id int, "position" int, tables regclass[], ranges text, source name, target name,
                    rows bigint, bytes bigint, duration interval)
     LANGUAGE sql STABLE STRICT
-    AS $$ SELECT m.move_id, m.position,
+    AS $$ SELECT shardwise.require_plan(show_plan.plan_id);
+          SELECT m.move_id, m.position,
                  ARRAY(SELECT d.relation FROM shardwise.distribution d
                         WHERE d.keyspace_id = m.keyspace_id ORDER BY d.relation::text),
                  (SELECT string_agg(shardwise.show_move_range(r), ' ' ORDER BY r.ordinal)
@@ -479,7 +485,8 @@ CREATE FUNCTION shardwise.show_plan(plan_id int)
            ORDER BY m.position $$;
 COMMENT ON FUNCTION shardwise.show_plan(int) IS
 'Shows what a plan would do: one row a move in their order, with the ranges it takes, source and target,
-and estimates of rows, bytes (with indexes) and duration. Table move_range has all ranges.';
+and estimates of rows, bytes (with indexes) and duration. Table move_range has all ranges. Errors: 42704
+no such plan.';
 
 CREATE FUNCTION shardwise.validate_plan(plan_id int)
     RETURNS TABLE (severity text, check_name text, detail text)

@@ -152,14 +152,18 @@ Move *read_move(int32 move_id)
     return move;
 }
 
+void raise_no_plan(int32 plan_id)
+{
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("plan %d does not exist", plan_id),
+                    errhint("SELECT * FROM shardwise.plans lists the plans.")));
+}
+
 int64 read_plan_topology(int32 plan_id)
 {
     Rows rows = scan_rows("plan", column::plan_id, plan_id, true);
     HeapTuple row = systable_getnext(rows.scan);
     if (!HeapTupleIsValid(row))
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("plan %d does not exist", plan_id),
-                 errhint("SELECT * FROM shardwise.plans lists the plans.")));
+        raise_no_plan(plan_id);
     int64 hash = DatumGetInt64(read_column(&rows, row, column::plan_topology));
     end_rows(&rows);
     return hash;
@@ -312,3 +316,9 @@ char *move_object_prefix()
 }
 
 } // namespace shardwise
+
+SHARDWISE_FUNCTION(shardwise_require_plan)
+{
+    (void)shardwise::read_plan_topology(PG_GETARG_INT32(0));
+    PG_RETURN_VOID();
+}

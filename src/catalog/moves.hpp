@@ -62,6 +62,9 @@ struct NewPlan {
 // Writes a plan, owned by the current user, and returns its number.
 int32 insert_plan(const NewPlan *plan);
 
+// Raises 42704, that there is no such plan.
+[[noreturn]] void raise_no_plan(int32 plan_id);
+
 // Reads a plan's topology_hash. Errors: 42704 if there is no such plan.
 int64 read_plan_topology(int32 plan_id);
 

@@ -2,6 +2,7 @@
 // workers see it within a second.
 #include "pg/pg.hpp"
 
+#include "catalog/moves.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/move.hpp"
 #include "reshard/replication.hpp"
@@ -44,9 +45,7 @@ PlanRow lock_plan(int32 plan_id)
                          "FROM shardwise.plan p WHERE p.plan_id = %d FOR UPDATE",
                          plan_id);
     if (rows.count == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("plan %d does not exist", plan_id),
-                 errhint("SELECT * FROM shardwise.plans lists the plans.")));
+        raise_no_plan(plan_id);
     char **row = rows.values[0];
     require_owner(plan_id, row[2]);
     return {plan_id, row[0], row[1], row[3][0] == 't'};
@@ -185,8 +184,7 @@ SHARDWISE_FUNCTION(shardwise_wait_plan)
         MemoryContext caller = MemoryContextSwitchTo(scratch);
         Rows rows = read_plan(plan_id);
         if (rows.count == 0)
-            ereport(ERROR,
-                    (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("plan %d does not exist", plan_id)));
+            raise_no_plan(plan_id);
         require_owner(plan_id, rows.values[0][2]);
         bool waits = is_under_way(rows.values[0][0], rows.values[0][1]);
         MemoryContextSwitchTo(caller);
