@@ -44,7 +44,7 @@ static void drop_everything()
     drop_tables();
     drop_keyspaces();
     drop_shards();
-    drop_shipped_functions();
+    drop_shipped_objects();
 }
 
 static void drop_what_depends_on(CatalogTable table)
@@ -66,7 +66,10 @@ static void drop_what_depends_on(CatalogTable table)
         break;
     case CatalogTable::ShippedFunction:
     case CatalogTable::ShippedExtension:
-        drop_shipped_functions();
+    case CatalogTable::ShippedType:
+    case CatalogTable::ShippedCollation:
+    case CatalogTable::ShippedConfiguration:
+        drop_shipped_objects();
         break;
     case CatalogTable::MoveRange: // read with a gate
         break;

@@ -26,7 +26,7 @@ void drop_tables();
 void drop_tables_with_keyspace();
 void drop_keyspaces();
 void drop_shards();
-void drop_shipped_functions();
+void drop_shipped_objects();
 
 // With debug_discard_caches every build is overtaken.
 constexpr int max_build_attempts = 8;

@@ -85,6 +85,13 @@ int list_shards(const Shard *const **shards);
 // immutable one, or an aggregate, of an extension that they have. Cached.
 bool function_is_shipped(Oid function);
 
+// True for a type, collation or text search configuration that the shards have too: a built-in one,
+// a distributed table's row type, or one that a table there needs or an extension there has.
+// Cached.
+bool type_is_shipped(Oid type);
+bool collation_is_shipped(Oid collation);
+bool text_search_configuration_is_shipped(Oid configuration);
+
 // The functions on keys below read only nkeys, key_types and key_collations of a keyspace whose
 // `map` is nullptr: fill these in by hand where the keyspace is still being made.
 
@@ -149,7 +156,7 @@ char *ghost_filter_sql(const Table *table, int32 shard_id);
 // CommandCounterIncrement.
 // Statements that change the tables by SQL (a restore) are announced by triggers.
 void invalidate_table(Oid relid); // distribution of one table and its partitions (their plans are
-                                  // made anew), and the shipped functions
+                                  // made anew), and what was shipped
 void invalidate_shard_maps();     // shards, keyspaces, maps (plans stay: they look up at run time)
 
 // Oids of our own schema and catalog tables, for writers; ereport where there is no extension.

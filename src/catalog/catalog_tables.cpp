@@ -16,10 +16,19 @@ namespace shardwise
 static constexpr const char *extension_name = "shardwise";
 
 // In the order of CatalogTable.
-static constexpr const char *table_names[] = {
-    "shard",        "keyspace",         "map_entry",   "pin",
-    "distribution", "shipped_function", "ghost_range", "move_range",
-    "gate",         "shipped_extension"};
+static constexpr const char *table_names[] = {"shard",
+                                              "keyspace",
+                                              "map_entry",
+                                              "pin",
+                                              "distribution",
+                                              "shipped_function",
+                                              "ghost_range",
+                                              "move_range",
+                                              "gate",
+                                              "shipped_extension",
+                                              "shipped_type",
+                                              "shipped_collation",
+                                              "shipped_configuration"};
 static constexpr int table_count = lengthof(table_names);
 
 static struct {

@@ -17,7 +17,10 @@ enum class CatalogTable {
     GhostRange,
     MoveRange,
     Gate,
-    ShippedExtension
+    ShippedExtension,
+    ShippedType,
+    ShippedCollation,
+    ShippedConfiguration
 };
 
 // Tells which of our tables a relation is; false for any other relation.
@@ -35,14 +38,13 @@ constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_lower_hash = 
 constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
 constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2,
                      distribution_key_columns = 3, distribution_restored = 4;
-constexpr AttrNumber shipped_function = 1;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2, ghost_lower_hash = 3,
                      ghost_upper_hash = 4, ghost_lower_key = 5, ghost_upper_key = 6,
                      ghost_pin_key = 7;
 constexpr AttrNumber range_ordinal = 2, range_kind = 3, range_lower_hash = 4, range_upper_hash = 5,
                      range_lower_key = 6, range_upper_key = 7, range_pin_key = 8;
 constexpr AttrNumber gate_move = 2;
-constexpr AttrNumber shipped_extension = 1;
+constexpr AttrNumber shipped_object = 1; // of each of the tables of such objects
 } // namespace column
 
 // Takes the snapshot that our tables are read with: a fresh one, like the system's for its own

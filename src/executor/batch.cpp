@@ -115,7 +115,6 @@ void send_batch(BatchRunner *runner, Batch *batch)
     RemoteValues values = write_batch(runner, batch);
     RemoteStatement statement = {route->statement_id, route->sql, route->nparams,
                                  route->param_types, route->binary_results};
-    statement.hides_rows = route->hides_rows;
     if (route->checks != NIL) {
         statement.translate_error = raise_row_check;
         statement.argument = route;

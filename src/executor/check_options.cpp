@@ -1,5 +1,6 @@
 #include "executor/check_options.hpp"
 
+#include "pg/violation_detail.hpp"
 #include "planner/row_checks.hpp"
 
 extern "C" {
@@ -45,10 +46,11 @@ static char *describe_row(ArrayType *array)
 
 [[noreturn]] static void raise_view_violation(const WithCheckOption *check, ArrayType *row)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
-             errmsg("new row violates check option for view \"%s\"", check->relname),
-             row != nullptr ? errdetail("Failing row contains (%s).", describe_row(row)) : 0));
+    Oid table = DatumGetObjectId(castNode(Const, check->qual)->constvalue);
+    bool is_shown = row != nullptr && may_see_rows(table);
+    ereport(ERROR, (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
+                    errmsg("new row violates check option for view \"%s\"", check->relname),
+                    is_shown ? errdetail("Failing row contains (%s).", describe_row(row)) : 0));
     pg_unreachable();
 }
 

@@ -151,7 +151,6 @@ RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
     RemoteStatement statement = {};
     fill_in_for_shard(state, shard);
     statement.is_bulk = true;
-    statement.hides_rows = state->route->hides_rows;
     statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
                                              route_values(state), route_nulls(state));
     return start_query(join(state, shard), &statement, nullptr, context);
@@ -527,7 +526,6 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
         write_parameters(state->parameters, route_values(state), route_nulls(state));
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
-    statement.hides_rows = route->hides_rows;
     statement.few_rows = route->few_rows;
     if (route->checks != NIL) {
         statement.translate_error = raise_row_check;

@@ -1,5 +1,7 @@
 #include "pg/deparse.hpp"
 
+#include "pg/collations.hpp"
+
 extern "C" {
 #include "parser/parsetree.h"
 #include "utils/float.h"
@@ -257,6 +259,7 @@ char *deparse_query(Query *query)
     name_excluded_apart(query);
     unname_joins((Node *)query, nullptr);
     name_by_table((Node *)query, nullptr);
+    show_collations(query);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between
     // needs no care: transaction abort resets both.

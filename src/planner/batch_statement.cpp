@@ -514,7 +514,6 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     route->statement_id = find_statement_id(route);
     route->tier = Tier::SingleShard;
     route->checks = checks;
-    route->hides_rows = writes_secured_table(write->query);
     route->binary_results = columns_travel_in_binary(projection->columns);
     route->writes = route->counts_rows = true;
     statement->columns = take_batch_columns(own_values);

@@ -65,7 +65,6 @@ struct Route {
     bool keeps_places; // the rows tell where they are, and will be looked for there
     bool counts_rows;  // the command tag counts the rows that the shard changed
     bool writes_rows;  // then, and nothing else: a shard that changed no row has written nothing
-    bool hides_rows;   // row-level security of a table that is written
     List *checks;      // WithCheckOption, by the number that a violation names (row_checks.hpp)
     List *functions;   // Oid: functions that the shard calls and the user must be allowed to
 };

@@ -19,7 +19,6 @@ extern "C" {
 #include "utils/reltrigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/rls.h"
 }
 
 namespace shardwise
@@ -267,18 +266,6 @@ Refusal choose_tier(Query *sent, bool simple, const KeyAnalysis *analysis, Tier 
 
 } // namespace
 
-bool writes_secured_table(const Query *query)
-{
-    ListCell *cell;
-    foreach (cell, query->cteList)
-        if (writes_secured_table((Query *)((CommonTableExpr *)lfirst(cell))->ctequery))
-            return true;
-    if (query->commandType == CMD_SELECT)
-        return false;
-    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
-    return check_enable_rls(target->relid, target->checkAsUser, true) == RLS_ENABLED;
-}
-
 // FOR UPDATE is the shard's affair; the entry names the command in error messages.
 List *name_row_marks(Query *query)
 {
@@ -376,7 +363,6 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     if (analysis.changes_reference)
         route->reference = rt_fetch(query->resultRelation, query->rtable)->relid;
     route->checks = checks;
-    route->hides_rows = writes_secured_table(query);
     route->binary_results = columns_travel_in_binary(projection.columns);
     route->writes =
         locks_or_changes_rows((Node *)query, nullptr) || calls_volatile(shipping.functions);

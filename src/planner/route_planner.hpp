@@ -17,9 +17,6 @@ using Refusal = char *;
 // changed. Returns nullptr and the reason if no single shard can answer it.
 PlannedStmt *plan_route(Query *query, Refusal *refusal);
 
-// Does row-level security of a table that the query writes concern the user?
-bool writes_secured_table(const Query *query);
-
 // For a plan that locks rows on shards: names the command in PostgreSQL's error messages.
 List *name_row_marks(Query *query);
 

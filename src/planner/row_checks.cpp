@@ -103,7 +103,10 @@ Expr *make_violation(Placer *placer, const WithCheckOption *check)
 {
     int number = list_length(*placer->kept);
     WithCheckOption *bare = copy_node(check);
-    bare->qual = nullptr;
+    // All that is left to tell: whose row may be shown.
+    const RangeTblEntry *target = rt_fetch(placer->query->resultRelation, placer->query->rtable);
+    bare->qual = (Node *)makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+                                   ObjectIdGetDatum(target->relid), false, true);
     *placer->kept = lappend(*placer->kept, bare);
 
     Expr *message = make_text(psprintf("%s%d ", row_check_marker, number));

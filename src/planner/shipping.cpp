@@ -86,6 +86,51 @@ Placement place_function(Oid function)
     }
 }
 
+// ---- types and other objects -----------------------------------------------------------------
+
+Oid type_named_by(const Node *node)
+{
+    switch (nodeTag(node)) {
+    case T_Const:
+    case T_Param:
+    case T_FuncExpr:
+    case T_RelabelType:
+    case T_CoerceViaIO:
+    case T_ArrayCoerceExpr:
+    case T_ConvertRowtypeExpr:
+    case T_CoerceToDomain:
+    case T_RowExpr:
+    case T_ArrayExpr:
+        return exprType(node);
+    default: // that of what is below
+        return InvalidOid;
+    }
+}
+
+// COLLATE may have been folded into a constant or cast.
+Oid collation_named_by(const Node *node)
+{
+    bool names =
+        IsA(node, CollateExpr) || IsA(node, Const) || IsA(node, RelabelType) || IsA(node, Param);
+    return names ? exprCollation(node) : InvalidOid;
+}
+
+// Names what an expression names and the router alone has; nullptr if the shards have it all.
+char *find_routers_object(const Node *node)
+{
+    Oid type = type_named_by(node);
+    if (!type_is_shipped(type))
+        return psprintf("Type %s is known on the router alone.", format_type_be(type));
+    Oid collation = collation_named_by(node);
+    if (!collation_is_shipped(collation))
+        return psprintf("Collation \"%s\" is known on the router alone.",
+                        get_collation_name(collation));
+    if (IsA(node, Const) && type == REGCONFIGOID && !((const Const *)node)->constisnull &&
+        !text_search_configuration_is_shipped(DatumGetObjectId(((const Const *)node)->constvalue)))
+        return pstrdup("A text search configuration is known on the router alone.");
+    return nullptr;
+}
+
 // ---- what a subexpression needs --------------------------------------------------------------
 
 struct Profile {
@@ -166,6 +211,7 @@ bool profile_walker(Node *node, void *context)
         break;
     }
     check_functions_in_node(node, profile_function, profile);
+    profile->needs_router |= find_routers_object(node) != nullptr;
     if (IsA(node, Query))
         return false;
     bool supplies = IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr);
@@ -322,13 +368,16 @@ Node *ship_mutator(Node *node, void *context)
                pstrdup("A SELECT for several columns has no form in SQL but that of SET."));
     if (IsA(node, CurrentOfExpr))
         refuse(shipper, pstrdup("The row of a cursor is looked up first."));
-    if (may_become_param(node)) {
+    char *object = find_routers_object(node);
+    if (object == nullptr && may_become_param(node)) {
         Profile profile = profile_expression(node);
         bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router ||
                        profile.names_objects;
         if (special && !profile.needs_row && (!profile.is_volatile || shipper->once))
             return take_out(shipper, node, profile.is_volatile);
     }
+    if (object != nullptr)
+        refuse(shipper, object);
     if (IsA(node, NextValueExpr))
         refuse(shipper, pstrdup("A sequence of the router is needed for each row."));
     check_functions_in_node(node, note_function, shipper);

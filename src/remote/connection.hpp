@@ -43,7 +43,6 @@ struct RemoteStatement {
     // May raise another error in place of the shard's. nullptr: none stands for another.
     void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
     const void *argument = nullptr;
-    bool hides_rows = false; // the user may not see values of rows: violations come without DETAIL
     bool few_rows = false;   // come as one result, all in memory
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;

@@ -1,6 +1,8 @@
 // Errors and notices of a shard, passed on whole.
 #include "remote/connection_internal.hpp"
 
+#include "pg/violation_detail.hpp"
+
 namespace shardwise
 {
 
@@ -81,12 +83,12 @@ static RemoteError copy_error(const PGresult *result)
     return e;
 }
 
-// What PostgreSQL leaves out where the user may not see the row: its columns, and the key that is
-// there already.
-static bool shows_values(const RemoteError *e)
+// The shard has shown what its own user may see of the row, who may see everything.
+static char *detail_of(const RemoteError *e)
 {
-    return e->sqlstate == ERRCODE_NOT_NULL_VIOLATION || e->sqlstate == ERRCODE_CHECK_VIOLATION ||
-           e->sqlstate == ERRCODE_UNIQUE_VIOLATION;
+    if (ERRCODE_TO_CATEGORY(e->sqlstate) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+        return e->detail;
+    return visible_detail({e->sqlstate, e->detail, e->schema, e->table, e->constraint});
 }
 
 static int set_name(int code, const char *value)
@@ -98,10 +100,11 @@ static int set_name(int code, const char *value)
 static void raise_remote_error(Connection *c, const RemoteError *e)
 {
     bool has_query = e->internal_query != nullptr;
+    const char *detail = detail_of(e);
     ereport(ERROR,
             (errcode(e->sqlstate != 0 ? e->sqlstate : ERRCODE_CONNECTION_FAILURE),
              errmsg_internal("%s", e->message != nullptr ? e->message : "no error message"),
-             e->detail != nullptr ? errdetail_internal("%s", e->detail) : 0,
+             detail != nullptr ? errdetail_internal("%s", detail) : 0,
              e->hint != nullptr ? errhint("%s", e->hint) : 0,
              has_query ? internalerrquery(e->internal_query) : 0,
              has_query ? internalerrposition(e->internal_position) : 0,
@@ -161,8 +164,6 @@ void raise_exchange_error(Connection *c, const RemoteStatement *statement)
     RemoteError e = take_error(c);
     if (statement != nullptr && statement->translate_error != nullptr && e.message != nullptr)
         statement->translate_error(statement->argument, e.sqlstate, e.message);
-    if (statement != nullptr && statement->hides_rows && shows_values(&e))
-        e.detail = nullptr;
     raise_remote_error(c, &e);
     pg_unreachable();
 }
