@@ -107,6 +107,37 @@ SELECT shardwise.stat_reset();
 UPDATE item SET price = 7 WHERE label = 'last';
 SELECT sum(transactions) AS one_phase, sum(two_phase_transactions) AS two_phase FROM shardwise.stat_shards;
 
+-- Shards of one host share the parallel workers of a statement that runs on several of them.
+SELECT count(*) FROM shardwise.run_on_shards($command$DO $$
+DECLARE setting text;
+BEGIN
+    FOREACH setting IN ARRAY ARRAY['max_parallel_workers_per_gather = 6', 'parallel_setup_cost = 0',
+                                   'parallel_tuple_cost = 0', 'min_parallel_table_scan_size = 0'] LOOP
+        EXECUTE format('ALTER DATABASE %I SET %s', current_database(), setting);
+    END LOOP;
+    ALTER TABLE item SET (parallel_workers = 10);
+END $$$command$) WHERE ok;
+CREATE FUNCTION workers_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+        IF line ~ 'Workers Planned' THEN RETURN trim(line); END IF;
+    END LOOP;
+    RETURN 'none';
+END $$;
+\c
+SELECT query, workers_of('SELECT count(*) FROM item ' || query) FROM unnest(ARRAY[
+    '', 'WHERE id <= 20', '', 'WHERE id IN (3, 5)', 'WHERE label > ''k''']) query;
+BEGIN;
+SELECT workers_of('SELECT label FROM item WHERE id IN (3, 5)');
+ROLLBACK;
+SELECT workers_of('SELECT label FROM item WHERE id <= 20 ORDER BY price LIMIT 1');
+SET shardwise.share_parallel_workers = off;
+SELECT workers_of('SELECT label FROM item ORDER BY price');
+RESET shardwise.share_parallel_workers;
+SELECT workers_of('SELECT label FROM item ORDER BY price');
+DROP FUNCTION workers_of(text);
+
 DROP ROLE regress_other, regress_monitor;
 DROP FUNCTION explained(text, text);
 DROP TABLE item, kind;

@@ -2,12 +2,10 @@
 
 #include "catalog/gate.hpp"
 #include "catalog/write_locks.hpp"
-#include "executor/check_options.hpp"
 #include "executor/key_source.hpp"
 #include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
-#include "planner/shard_statement.hpp"
 #include "transaction/participants.hpp"
 #include "transaction/snapshot.hpp"
 
@@ -79,19 +77,6 @@ void evaluate_values(RouteScanState *state)
             state->values[i] = ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
 }
 
-Connection *join(RouteScanState *state, int32 shard)
-{
-    // What the shard has committed on its own cannot be undone when the router fails later.
-    const Route *route = state->route;
-    bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
-                 !(route->writes && (route->may_fail_late || list_length(state->shards) > 1));
-    Access access = route->keeps_places ? Access::ReadPlaces
-                    : !route->writes    ? Access::Read
-                    : route->only_locks ? Access::Lock
-                                        : Access::Write;
-    return join_shard(shard, access, alone);
-}
-
 void finish(RouteScanState *state)
 {
     EState *estate = state->css.ss.ps.state;
@@ -102,95 +87,6 @@ void finish(RouteScanState *state)
     if (state->route->writes_rows && state->gather != nullptr)
         take_back_empty_writes(state->gather, state->shards);
     state->is_done = true;
-}
-
-// The types of the parameters' values.
-Oid *parameter_types(const RouteScanState *state)
-{
-    int n = state->route->nparams;
-    List *exprs = ((CustomScan *)state->css.ss.ps.plan)->custom_exprs;
-    Oid *types = (Oid *)palloc(sizeof(Oid) * (n + 1));
-    for (int i = 0; i < n; i++)
-        types[i] = exprType((Node *)list_nth(exprs, state->route->first_value + i));
-    return types;
-}
-
-void set_value(RouteScanState *state, int number, Datum value)
-{
-    route_values(state)[number - 1] = value;
-    route_nulls(state)[number - 1] = false;
-}
-
-// Fills in the parameters that each shard has its own values of: the number by which rows say where
-// they are, and the keys that the shard owns.
-void fill_in_for_shard(RouteScanState *state, int32 shard)
-{
-    if (state->route->shard_param > 0)
-        set_value(state, state->route->shard_param, CommandIdGetDatum(shard));
-    ListCell *cell;
-    foreach (cell, state->key_parts != nullptr ? state->shards : NIL)
-        if (lfirst_int(cell) == shard)
-            set_value(state, state->route->key_param,
-                      state->key_parts[foreach_current_index(cell)]);
-}
-
-// Fills in the parameter by which a shard learns which rows to lock.
-void tell_places(RouteScanState *state, int32 shard)
-{
-    ListCell *cell;
-    foreach (cell, state->places) {
-        const ShardPlaces *places = (const ShardPlaces *)lfirst(cell);
-        if (places->shard == shard)
-            set_value(state, state->route->places_param, places->places);
-    }
-}
-
-RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
-{
-    MemoryContext context = state->run_context;
-    RemoteStatement statement = {};
-    fill_in_for_shard(state, shard);
-    statement.is_bulk = true;
-    statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
-                                             route_values(state), route_nulls(state));
-    return start_query(join(state, shard), &statement, nullptr, context);
-}
-
-RemoteQuery *send(RouteScanState *state, int32 shard)
-{
-    if (state->route->is_bulk)
-        return send_bulk_read(state, shard);
-    ShardStatement statement = statement_for_shard(state->route, shard);
-    return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
-}
-
-// Sends the statement; all shards get it before any is waited for.
-void send_to_all(RouteScanState *state)
-{
-    if (list_length(state->shards) == 1 && !state->route->is_bulk) {
-        state->query = send(state, linitial_int(state->shards));
-        return;
-    }
-    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
-    int n = list_length(state->shards);
-    open_shards(state->shards);
-    RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
-    ListCell *cell;
-    foreach (cell, state->shards)
-        queries[foreach_current_index(cell)] = send(state, lfirst_int(cell));
-    state->gather =
-        make_gather(state->route, queries, n, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
-    MemoryContextSwitchTo(saved);
-}
-
-void drop_queries(RouteScanState *state)
-{
-    if (state->query != nullptr)
-        end_query(state->query);
-    if (state->gather != nullptr)
-        end_gather(state->gather);
-    state->query = nullptr;
-    state->gather = nullptr;
 }
 
 // True if rows changed their shard between the choice of the shards and the snapshots there. A
@@ -510,30 +406,6 @@ void resolve_shards(RouteScanState *state)
                 list_make1_int(DatumGetInt32(route_values(state)[route->place_shard - 1]));
     }
     MemoryContextSwitchTo(saved);
-}
-
-RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
-                           bool binary_results)
-{
-    const Route *route = state->route;
-    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-    if (state->parameters == nullptr)
-        state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
-    MemoryContextSwitchTo(state->run_context);
-    fill_in_for_shard(state, shard);
-    tell_places(state, shard);
-    RemoteValues values =
-        write_parameters(state->parameters, route_values(state), route_nulls(state));
-    RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
-                                 binary_results};
-    statement.few_rows = route->few_rows;
-    if (route->checks != NIL) {
-        statement.translate_error = raise_row_check;
-        statement.argument = route;
-    }
-    RemoteQuery *query = start_query(join(state, shard), &statement, &values, state->run_context);
-    MemoryContextSwitchTo(saved);
-    return query;
 }
 
 Datum evaluate_lookup(RouteScanState *state, bool *is_null)

@@ -93,6 +93,17 @@ void end_statement(RouteScanState *state);
 // Adds the route's lines to EXPLAIN.
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
 
+// ---- route_send.cpp ----
+
+// Sends the statement to the chosen shards; all get it before any is waited for.
+void send_to_all(RouteScanState *state);
+
+// Ends what was sent.
+void drop_queries(RouteScanState *state);
+
+// Gives a parameter (its number, from 1) a value.
+void set_value(RouteScanState *state, int number, Datum value);
+
 // Sends `sql` with the route's parameters to one shard.
 RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
                            bool binary_results);

@@ -45,6 +45,7 @@ struct Route {
     bool binary_results;
     bool is_bulk;       // many rows: read by COPY
     bool few_rows;      // read as one result (row_bound.hpp)
+    bool by_unique_key; // then, at most one row
     bool writes;        // locks rows or changes them
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards

@@ -369,7 +369,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->only_locks = query->commandType == CMD_SELECT && !query->hasModifyingCTE &&
                         !calls_volatile(shipping.functions);
     route->keeps_places = marked.places && !route->writes;
-    route->few_rows = !route->writes && yields_handful_of_rows(sent);
+    route->by_unique_key = !route->writes && is_unique_lookup(sent);
+    route->few_rows = route->by_unique_key || (!route->writes && yields_handful_of_rows(sent));
     route->counts_rows = query->commandType != CMD_SELECT;
     route->writes_rows = tier == Tier::Scatter && writes_rows_alone(query);
     route->is_only_scan = true;

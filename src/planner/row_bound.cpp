@@ -71,27 +71,6 @@ bool is_unique_lookup_by(const Relation index, List *conditions)
     return true;
 }
 
-// One table, a unique key of which has known values.
-bool is_unique_lookup(const Query *query)
-{
-    List *conditions = conditions_on_table(query);
-    if (conditions == NIL)
-        return false;
-    const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
-    if (rte->relkind != RELKIND_RELATION || has_subclass(rte->relid))
-        return false;
-    Relation table = table_open(rte->relid, AccessShareLock);
-    bool found = false;
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(table)) {
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        found = found || is_unique_lookup_by(index, conditions);
-        index_close(index, AccessShareLock);
-    }
-    table_close(table, NoLock);
-    return found;
-}
-
 bool is_one_group(const Query *query)
 {
     return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
@@ -137,11 +116,30 @@ int64 known_limit(const Query *query)
     return DatumGetInt64(((const Const *)limit)->constvalue);
 }
 
+bool is_unique_lookup(const Query *query)
+{
+    List *conditions = conditions_on_table(query);
+    if (conditions == NIL)
+        return false;
+    const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
+    if (rte->relkind != RELKIND_RELATION || has_subclass(rte->relid))
+        return false;
+    Relation table = table_open(rte->relid, AccessShareLock);
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        found = found || is_unique_lookup_by(index, conditions);
+        index_close(index, AccessShareLock);
+    }
+    table_close(table, NoLock);
+    return found;
+}
+
 bool yields_handful_of_rows(const Query *query)
 {
     return query->commandType == CMD_SELECT && query->setOperations == nullptr &&
-           !query->hasModifyingCTE &&
-           (is_one_group(query) || has_small_limit(query) || is_unique_lookup(query));
+           !query->hasModifyingCTE && (is_one_group(query) || has_small_limit(query));
 }
 
 } // namespace shardwise

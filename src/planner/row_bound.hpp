@@ -15,8 +15,12 @@ List *conditions_on_table(const Query *query);
 // The column that an operator compares with a value which no row changes; 0 for other conditions.
 AttrNumber compared_column(const Node *condition);
 
-// True for a SELECT whose rows surely fit into a small part of memory: one row, or a LIMIT of some
-// rows that are not wide. They are read as one result, at a fraction of the cost of row by row.
+// True for a query of one table by known values of a unique key.
+bool is_unique_lookup(const Query *query);
+
+// True for any other SELECT whose rows surely fit into a small part of memory: one row, or a LIMIT
+// of some rows that are not wide. They are read as one result, at a fraction of the cost of row by
+// row.
 bool yields_handful_of_rows(const Query *query);
 
 } // namespace shardwise

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "commands/defrem.h"
+#include "common/hashfn.h"
 #include "libpq/libpq-be-fe-helpers.h"
 #include "mb/pg_wchar.h"
 }
@@ -222,9 +223,19 @@ static bool any_unsettled(Opening *openings, int n, bool failures_pass)
     return unsettled;
 }
 
+// Tells hosts apart. All ways to this machine are one.
+static uint32 hash_of_host(const char *address)
+{
+    bool is_here = strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+    if (is_here)
+        address = ""; // as of a Unix-domain socket
+    return hash_bytes((const unsigned char *)address, (int)strlen(address));
+}
+
 static void begin_session(const Opening *opening)
 {
     Connection *c = opening->c;
+    c->host = hash_of_host(PQhostaddr(c->pg));
     c->used_password = PQconnectionUsedPassword(c->pg);
     check_password_rule(c, opening->mapping);
     PQsetnonblocking(c->pg, 1);
@@ -311,6 +322,7 @@ void close_connection(Connection *c)
     c->preparing = nullptr;
     c->busy = c->pipelined = c->committing = c->cancel_sent = c->used_password = false;
     c->leading = c->savepoint = 0;
+    c->workers_shared = 0;
 }
 
 bool connection_went_stale(Connection *c)

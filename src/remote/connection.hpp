@@ -19,7 +19,8 @@ struct Meter;
 // if need be. Errors: 08001 with the server's name; never a password. Serves interrupts.
 Connection *get_connection(Oid server, Oid role);
 // Opens the connections to several servers (Oids), those that are not open, at the same time:
-// get_connection() then finds them open. Errors as there.
+// get_connection() then finds them open. Each learns how many of them are on its host, for a
+// statement that they run together. Errors as there.
 void open_together(const List *servers, Oid role);
 // The same, but a server that does not answer is no error: returns the Oids of those.
 List *open_reachable(const List *servers, Oid role);
@@ -31,6 +32,13 @@ Meter *connection_meter(Connection *);
 // True until the socket broke, the server or user mapping changed, or an unfinished exchange had
 // to be abandoned; a dead connection is closed and replaced by the next get_connection().
 bool connection_is_usable(const Connection *);
+
+// Which parallel workers a statement may start on its shard.
+enum class Workers : uint8 {
+    Any,   // it will not start many: the session stays as it is
+    Own,   // as many as the shard gives its sessions
+    Shared // its part of that, among the shards of its host that open_together() was told
+};
 
 // A statement to run. `id` other than 0 keeps it prepared on each connection under that number
 // (the caller never reuses a number for another text); 0 sends it unnamed.
@@ -44,6 +52,7 @@ struct RemoteStatement {
     void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
     const void *argument = nullptr;
     bool few_rows = false;   // come as one result, all in memory
+    Workers workers = Workers::Any;
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;
 };

@@ -104,6 +104,10 @@ struct Connection {
     bool settings_in_transaction;
     Oid settings_role;
 
+    uint32 host;        // which host it is connected to
+    int neighbours;     // how many of those that open_together() was last told are on this host
+    int workers_shared; // among how many the session was told to share its workers; 0: never told
+
     Notice *notices;
     Notice *notices_tail;
     Meter meter;
@@ -185,8 +189,9 @@ void discard_unprepared(Connection *);
 void queue_deallocations(Connection *);
 
 // settings.cpp
+extern bool share_parallel_workers;
 // Queues what makes the shard's session share the router session's settings.
-void sync_settings(Connection *);
+void sync_settings(Connection *, Workers = Workers::Any);
 void forget_settings(Connection *);
 
 // copy.cpp

@@ -165,22 +165,29 @@ Connection *get_connection(Oid server, Oid role)
     return c;
 }
 
-// Opens what is not open; returns the servers whose connections stay closed.
-static List *open_closed(const List *servers, Oid role, bool failures_pass)
+static Connection **find_all(const List *servers, Oid role)
 {
-    Connection **closed =
+    Connection **all =
         static_cast<Connection **>(palloc(sizeof(Connection *) * (list_length(servers) + 1)));
-    int n = 0;
     ListCell *cell;
-    foreach (cell, servers) {
-        Connection *c = find_usable(lfirst_oid(cell), role);
-        if (c->pg == nullptr && c->scope == Scope::Idle && std::count(closed, closed + n, c) == 0)
-            closed[n++] = c;
-    }
-    if (n > 0)
-        open_for_role(closed, n, role, failures_pass);
-    List *failed = NIL;
+    foreach (cell, servers)
+        all[foreach_current_index(cell)] = find_usable(lfirst_oid(cell), role);
+    return all;
+}
+
+// Opens what is not open; returns the servers whose connections stay closed.
+static List *open_closed(Connection *const *all, int n, Oid role, bool failures_pass)
+{
+    Connection **closed = static_cast<Connection **>(palloc(sizeof(Connection *) * (n + 1)));
+    int count = 0;
     for (int i = 0; i < n; i++)
+        if (all[i]->pg == nullptr && all[i]->scope == Scope::Idle &&
+            std::count(closed, closed + count, all[i]) == 0)
+            closed[count++] = all[i];
+    if (count > 0)
+        open_for_role(closed, count, role, failures_pass);
+    List *failed = NIL;
+    for (int i = 0; i < count; i++)
         if (closed[i]->pg == nullptr)
             failed = lappend_oid(failed, closed[i]->server);
     pfree(closed);
@@ -189,12 +196,18 @@ static List *open_closed(const List *servers, Oid role, bool failures_pass)
 
 void open_together(const List *servers, Oid role)
 {
-    (void)open_closed(servers, role, false);
+    int n = list_length(servers);
+    Connection **all = find_all(servers, role);
+    (void)open_closed(all, n, role, false);
+    for (int i = 0; i < n; i++)
+        all[i]->neighbours = static_cast<int>(std::count_if(
+            all, all + n, [&](const Connection *c) { return c->host == all[i]->host; }));
+    pfree(all);
 }
 
 List *open_reachable(const List *servers, Oid role)
 {
-    return open_closed(servers, role, true);
+    return open_closed(find_all(servers, role), list_length(servers), role, true);
 }
 
 Meter *connection_meter(Connection *c)
@@ -255,6 +268,10 @@ void init_remote()
                             "Sets how many statements a connection keeps prepared on its shard.",
                             nullptr, &max_prepared_statements, 1000, 0, 1000000, PGC_USERSET, 0,
                             nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable(
+        "shardwise.share_parallel_workers",
+        "Divides the parallel workers of a statement on several shards among those of one host.",
+        nullptr, &share_parallel_workers, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     pool = create_table("shardwise connections", sizeof(PoolEntry));
     roles = create_table("shardwise roles", sizeof(RoleEntry));
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, connection_changed, 0);

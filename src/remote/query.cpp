@@ -76,7 +76,7 @@ static void send_query(RemoteQuery *q)
     const RemoteStatement *s = &q->statement;
     const RemoteValues *v = &q->values;
 
-    sync_settings(c);
+    sync_settings(c, s->workers);
     if (s->is_bulk) {
         send_bulk(q);
         return;

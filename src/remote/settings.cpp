@@ -150,7 +150,38 @@ static void append_setting(StringInfo sql, const char *name, const char *value, 
                      quote_literal_cstr(name), quote_literal_cstr(value), local ? "true" : "false");
 }
 
-static void queue_changes(Connection *c)
+// ---- parallel workers ---------------------------------------------------------------------------
+
+bool share_parallel_workers = true;
+
+// Between how many sessions a statement shares its parallel workers; 0: that is of no matter.
+static int sessions_that_share(const Connection *c, Workers workers)
+{
+    if (workers == Workers::Any)
+        return 0;
+    bool shared = workers == Workers::Shared && share_parallel_workers;
+    return shared ? std::max(c->neighbours, 1) : 1;
+}
+
+// Relates to what the shard gives its sessions, whatever that is: NULL sets the session's default.
+static void append_workers(StringInfo sql, int sessions, bool local)
+{
+    const char *is_local = local ? "true" : "false";
+    appendStringInfo(sql,
+                     "%spg_catalog.set_config('max_parallel_workers_per_gather', "
+                     "pg_catalog.int4div(pg_catalog.set_config('max_parallel_workers_per_gather', "
+                     "NULL, %s)::pg_catalog.int4, %d)::pg_catalog.text, %s)",
+                     sql->len > 0 ? ", " : "SELECT ", is_local, sessions, is_local);
+}
+
+// ---- sending ------------------------------------------------------------------------------------
+
+static bool workers_are_unchanged(const Connection *c, int sessions)
+{
+    return sessions == 0 || sessions == std::max(c->workers_shared, 1);
+}
+
+static void queue_changes(Connection *c, int sessions)
 {
     if (followed[followed_count - 1] == nullptr)
         find_settings();
@@ -172,6 +203,11 @@ static void queue_changes(Connection *c)
     if (all)
         for (const auto &setting : fixed_settings)
             append_setting(&sql, setting[0], setting[1], c->pooled);
+    bool other_workers = !workers_are_unchanged(c, sessions);
+    if (other_workers)
+        c->workers_shared = sessions;
+    if (other_workers || (all && c->workers_shared > 0))
+        append_workers(&sql, c->workers_shared, c->pooled);
 
     queue_command(c, sql.data);
     pfree(sql.data);
@@ -189,15 +225,16 @@ static bool role_matters(const Connection *c)
 }
 
 // A pooled session is the transaction's alone: it gets its settings with each.
-void sync_settings(Connection *c)
+void sync_settings(Connection *c, Workers workers)
 {
     if (c->pooled && c->scope == Scope::Idle)
         return;
-    bool same = c->settings_known && !role_matters(c);
+    int sessions = sessions_that_share(c, workers);
+    bool same = c->settings_known && !role_matters(c) && workers_are_unchanged(c, sessions);
     for (int i = 0; same && i < followed_count; i++)
         same = is_unchanged(c, i);
     if (!same)
-        queue_changes(c);
+        queue_changes(c, sessions);
 }
 
 void forget_settings(Connection *c)
