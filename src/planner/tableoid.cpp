@@ -1,5 +1,8 @@
 #include "planner/tableoid.hpp"
 
+#include "pg/query_tree.hpp"
+#include "routing/equality.hpp"
+
 extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_inherits.h"
@@ -59,6 +62,27 @@ Node *translate(const Var *var, Oid parent)
     return choice->args != NIL ? (Node *)choice : (Node *)choice->defresult;
 }
 
+// True if an outer join of the column's level can make it NULL.
+bool can_be_missing(const Var *var, List *queries)
+{
+    Query *level = (Query *)list_nth(queries, (int)var->varlevelsup);
+    return bms_is_member(var->varno, nullable_relations(level));
+}
+
+// The Oid of a table without partitions; on a side that an outer join fills up, of its rows alone.
+Node *oid_of_rows(const Var *var, Oid table, List *queries)
+{
+    Node *oid = (Node *)make_oid(OIDOID, table);
+    if (!can_be_missing(var, queries))
+        return oid;
+    NullTest *exists = makeNode(NullTest);
+    exists->arg = (Expr *)copy_node(var);
+    exists->nulltesttype = IS_NOT_NULL;
+    exists->location = -1;
+    return (Node *)make_case((Node *)exists, (Expr *)oid,
+                             (Expr *)makeNullConst(OIDOID, -1, InvalidOid));
+}
+
 struct Replacing {
     List *queries; // innermost first
     bool of_partitions;
@@ -75,7 +99,7 @@ Node *replace_mutator(Node *node, void *context)
     }
     const RangeTblEntry *rte = table_of_oid(node, replacing->queries);
     if (rte != nullptr && rte->relkind != RELKIND_PARTITIONED_TABLE)
-        return (Node *)make_oid(OIDOID, rte->relid);
+        return oid_of_rows((const Var *)node, rte->relid, replacing->queries);
     if (rte != nullptr && replacing->of_partitions)
         return translate((Var *)node, rte->relid);
     return expression_tree_mutator(node, (Node * (*)()) replace_mutator, context);
