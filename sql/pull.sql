@@ -43,6 +43,23 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT v.id, (SELECT weigh
 RESET shardwise.max_lookups;
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT place FROM parcel p WHERE p.id = (SELECT max(parcel) FROM visit WHERE parcel < 1000);
 
+-- What is joined by the key inside of a larger join is one scan, unless its rows are more than those of its sides.
+CREATE TABLE stop (parcel int, n int, place int, PRIMARY KEY (parcel, n));
+INSERT INTO stop SELECT i, n, (i + n) % 60 FROM generate_series(1, 3000) i, generate_series(1, 2) n;
+SELECT shardwise.distribute_table('stop', 'parcel', colocate_with => 'parcel');
+CREATE TABLE town (id int PRIMARY KEY, name text);
+INSERT INTO town SELECT i, 'town ' || i FROM generate_series(0, 59) i;
+SELECT shardwise.create_reference_table('town');
+ANALYZE stop, town;
+EXPLAIN (COSTS OFF) SELECT v.id, p.weight, s.n FROM visit v JOIN parcel p ON p.place = v.parcel JOIN stop s ON s.parcel = p.id;
+EXPLAIN (COSTS OFF) SELECT v.id, p.weight, s.n FROM visit v JOIN parcel p ON p.place = v.id LEFT JOIN stop s ON s.parcel = p.id AND s.place < 5 WHERE p.weight > 10;
+EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id WHERE EXISTS (SELECT FROM stop s WHERE s.parcel = p.id AND s.place = 7) AND NOT EXISTS (SELECT FROM town t WHERE t.id = p.place);
+EXPLAIN (COSTS OFF) SELECT v.id, t.name FROM visit v LEFT JOIN (stop s JOIN town t ON t.id = s.place) ON s.n = v.id WHERE v.id < 3;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM parcel p JOIN stop s ON s.parcel = p.id JOIN stop r ON r.place = s.place WHERE p.weight < 100;
+-- A condition that the router applies; rows that are locked.
+EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id JOIN stop s ON s.parcel = p.id AND pg_column_size(s) > p.place;
+EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id JOIN stop s ON s.parcel = p.id FOR UPDATE OF s;
+
 -- A partitioned table is one scan; the shards prune its partitions.
 CREATE TABLE mail (id int NOT NULL, day date) PARTITION BY RANGE (day);
 CREATE TABLE mail_one PARTITION OF mail FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
@@ -50,5 +67,5 @@ CREATE TABLE mail_two PARTITION OF mail FOR VALUES FROM ('2025-02-01') TO ('2025
 SELECT shardwise.distribute_table('mail', 'id');
 EXPLAIN (COSTS OFF) SELECT count(*) FROM mail m JOIN visit v ON v.id = m.id + 1 WHERE m.day > '2025-01-15';
 
-DROP TABLE mail, parcel, visit, visits;
+DROP TABLE mail, parcel, stop, town, visit, visits;
 SELECT shardwise.remove_shard('p1'), shardwise.remove_shard('p2'), shardwise.remove_shard('p3');

@@ -3,6 +3,8 @@
 extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 }
 
@@ -54,10 +56,49 @@ Query *make_select_from(RangeTblEntry *source, Node *quals)
     query->commandType = CMD_SELECT;
     query->querySource = QSRC_ORIGINAL;
     query->rtable = list_make1(source);
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = 1;
-    query->jointree = makeFromExpr(list_make1(reference), quals);
+    query->jointree = makeFromExpr(list_make1(make_reference(1)), quals);
     return query;
+}
+
+Node *make_reference(int varno)
+{
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = varno;
+    return (Node *)reference;
+}
+
+// Adds the columns of one side to a join's entry; returns their numbers in that side.
+static List *add_join_columns(Query *query, RangeTblEntry *join, Node *side)
+{
+    int varno =
+        IsA(side, RangeTblRef) ? ((RangeTblRef *)side)->rtindex : ((JoinExpr *)side)->rtindex;
+    List *names, *vars;
+    List *numbers = NIL;
+    ListCell *cell;
+    expandRTE(rt_fetch(varno, query->rtable), varno, 0, -1, false, &names, &vars);
+    foreach (cell, vars)
+        numbers = lappend_int(numbers, ((Var *)lfirst(cell))->varattno);
+    join->eref->colnames = list_concat(join->eref->colnames, names);
+    join->joinaliasvars = list_concat(join->joinaliasvars, vars);
+    return numbers;
+}
+
+Node *make_join(Query *query, JoinType type, Node *left, Node *right, Node *quals)
+{
+    JoinExpr *join = makeNode(JoinExpr);
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_JOIN;
+    rte->jointype = join->jointype = type;
+    rte->eref = makeAlias("unnamed_join", NIL);
+    rte->inFromCl = true;
+    query->rtable = lappend(query->rtable, rte);
+    join->larg = left;
+    join->rarg = right;
+    join->quals = quals;
+    join->rtindex = list_length(query->rtable);
+    rte->joinleftcols = add_join_columns(query, rte, left);
+    rte->joinrightcols = add_join_columns(query, rte, right);
+    return (Node *)join;
 }
 
 void add_output(Query *select, Expr *expr, const char *name)

@@ -24,6 +24,13 @@ inline Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
 // SELECT FROM source WHERE quals: a query over one range table entry, without a target list yet.
 Query *make_select_from(RangeTblEntry *source, Node *quals);
 
+// A reference to an entry of a range table, for FROM.
+Node *make_reference(int varno);
+
+// Joins two parts of FROM (references or joins) of the query, to which an entry for the join is
+// added.
+Node *make_join(Query *query, JoinType type, Node *left, Node *right, Node *quals);
+
 // Adds a column to a SELECT's output.
 void add_output(Query *select, Expr *expr, const char *name);
 

@@ -16,6 +16,11 @@ extern "C" {
 namespace shardwise
 {
 
+bool is_marked(const RangeTblEntry *rte)
+{
+    return rte->rtekind == RTE_RELATION && rte->enrname != nullptr;
+}
+
 namespace
 {
 
@@ -27,11 +32,6 @@ constexpr char place_mark = 'p';
 void mark(RangeTblEntry *rte, char kind, LockClauseStrength strength, LockWaitPolicy policy)
 {
     rte->enrname = psprintf("%c%c%c", kind, '0' + (int)strength, '0' + (int)policy);
-}
-
-bool is_marked(const RangeTblEntry *rte)
-{
-    return rte->rtekind == RTE_RELATION && rte->enrname != nullptr;
 }
 
 bool is_marked_target(const RangeTblEntry *rte)

@@ -31,6 +31,9 @@ constexpr int places_param_id = shard_param_id + 9;
 constexpr AttrNumber shard_attribute = MinCommandIdAttributeNumber;
 constexpr AttrNumber remote_table_attribute = MaxCommandIdAttributeNumber;
 
+// True for a table whose rows are to be locked, or to tell their places.
+bool is_marked(const RangeTblEntry *rte);
+
 // Marks the target of a write.
 void mark_target(RangeTblEntry *target, LockClauseStrength strength);
 

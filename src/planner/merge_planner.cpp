@@ -23,37 +23,12 @@ namespace
 
 // ---- the join ----------------------------------------------------------------------------------
 
-Node *reference_to(int varno)
-{
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = varno;
-    return (Node *)reference;
-}
-
-// Adds the columns of one side to a join's entry; returns their numbers in that side.
-List *add_join_columns(Query *query, RangeTblEntry *join, Node *side)
-{
-    int varno =
-        IsA(side, RangeTblRef) ? ((RangeTblRef *)side)->rtindex : ((JoinExpr *)side)->rtindex;
-    List *names, *vars;
-    List *numbers = NIL;
-    ListCell *cell;
-    expandRTE(rt_fetch(varno, query->rtable), varno, 0, -1, false, &names, &vars);
-    foreach (cell, vars)
-        numbers = lappend_int(numbers, ((Var *)lfirst(cell))->varattno);
-    join->eref->colnames = list_concat(join->eref->colnames, names);
-    join->joinaliasvars = list_concat(join->joinaliasvars, vars);
-    return numbers;
-}
-
 // SELECT FROM source [LEFT] JOIN target ON condition, without a target list yet.
 Query *join_source(Maker *maker)
 {
     const Query *merge = maker->write.query;
     Query *join = copy_node(merge);
     RangeTblEntry *target = rt_fetch(maker->write.target, join->rtable);
-    JoinExpr *expr = makeNode(JoinExpr);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
 
     join->commandType = CMD_SELECT;
     join->resultRelation = 0;
@@ -75,18 +50,10 @@ Query *join_source(Maker *maker)
     sub->inFromCl = true;
     lfirst(list_nth_cell(join->rtable, maker->write.target - 1)) = sub;
 
-    rte->rtekind = RTE_JOIN;
-    rte->jointype = expr->jointype = merge->mergeUseOuterJoin ? JOIN_LEFT : JOIN_INNER;
-    rte->eref = makeAlias("*MERGE*", NIL);
-    rte->inFromCl = true;
-    join->rtable = lappend(join->rtable, rte);
-    expr->larg = (Node *)linitial(join->jointree->fromlist);
-    expr->rarg = reference_to(maker->write.target);
-    expr->quals = join->jointree->quals;
-    expr->rtindex = list_length(join->rtable);
-    rte->joinleftcols = add_join_columns(join, rte, expr->larg);
-    rte->joinrightcols = add_join_columns(join, rte, expr->rarg);
-    join->jointree = makeFromExpr(list_make1(expr), nullptr);
+    Node *from = make_join(join, merge->mergeUseOuterJoin ? JOIN_LEFT : JOIN_INNER,
+                           (Node *)linitial(join->jointree->fromlist),
+                           make_reference(maker->write.target), join->jointree->quals);
+    join->jointree = makeFromExpr(list_make1(from), nullptr);
     return join;
 }
 

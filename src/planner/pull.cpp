@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "planner/key_filter.hpp"
+#include "planner/remote_join.hpp"
 #include "planner/shard_rows.hpp"
 #include "planner/table_scan.hpp"
 #include "planner/table_size.hpp"
@@ -176,6 +177,7 @@ void init_pull()
     previous_rel_pathlist = set_rel_pathlist_hook;
     set_rel_pathlist_hook = shardwise_rel_pathlist;
     init_table_scans();
+    init_remote_joins();
     init_key_filters();
 }
 

@@ -15,7 +15,7 @@ enum class Tier {
     FastPath,    // one table, key given
     SingleShard, // several tables, all pinned to one key
     Scatter,     // the same statement on all shards, whose rows add up to the answer
-    Pull         // one table's rows for a plan on the router
+    Pull         // rows of a table, or of several that the shards join, for a plan on the router
 };
 
 // A column by which every shard sorts its rows, so that they can be merged.

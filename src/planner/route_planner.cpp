@@ -232,19 +232,6 @@ PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
     return statement;
 }
 
-// True unless several keys, whose values decide, can be meant.
-bool has_one_key(const KeyAnalysis *analysis)
-{
-    if (list_length(analysis->keys) > 1)
-        return false;
-    KeyExpression *key =
-        analysis->keys != NIL ? (KeyExpression *)linitial(analysis->keys) : nullptr;
-    for (int i = 0; key != nullptr && i < key->keyspace->nkeys; i++)
-        if (key->is_array[i])
-            return false;
-    return true;
-}
-
 // Where a query runs that need not be pulled apart; nullptr or why it has to be.
 Refusal choose_tier(Query *sent, bool simple, const KeyAnalysis *analysis, Tier *tier)
 {

@@ -25,8 +25,10 @@ namespace
 
 // What a path of a table stands for; lives in its custom_private.
 struct TableScan {
-    List *clauses;        // bare, those that the shards apply
-    double rows;          // that these leave
+    const RemoteSource *source;
+    List *local;          // bare conditions on the rows of a join that the router applies
+    bool is_whole;        // it applies none
+    double rows;          // that the shards' conditions leave
     KeyFilter *filter;    // nullptr: all rows
     const OpExpr *lookup; // column = value that changes with each run; nullptr: there is none
     bool column_is_left;
@@ -56,11 +58,9 @@ bool has_executor_param(Node *node, void *context)
 // could tell of rows which a security condition still hides.
 bool clause_ships(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *info)
 {
-    Node *clause = (Node *)info->clause;
     if (info->security_level > rel->baserestrict_min_security && !info->leakproof)
         return false;
-    return !info->pseudoconstant && !has_executor_param(clause, nullptr) &&
-           !contain_volatile_functions(clause) && expression_ships(root->parse, clause);
+    return !info->pseudoconstant && condition_ships(root, (Node *)info->clause);
 }
 
 List *shipped_infos(PlannerInfo *root, RelOptInfo *rel)
@@ -73,30 +73,10 @@ List *shipped_infos(PlannerInfo *root, RelOptInfo *rel)
     return infos;
 }
 
-// SELECT columns FROM table WHERE clauses, as a query tree of its own.
-Query *make_scan_query(RangeTblEntry *rte, int rti, List *columns, List *clauses)
-{
-    RangeTblEntry *table = copy_node(rte);
-    table->securityQuals = NIL; // they are among the clauses
-    table->inFromCl = true;
-    table->lateral = false;
-
-    Query *query = make_select_from(table, make_conjunction((List *)copy_node(clauses)));
-    ListCell *cell;
-    foreach (cell, columns) {
-        int number = foreach_current_index(cell) + 1;
-        query->targetList =
-            lappend(query->targetList, makeTargetEntry((Expr *)copy_node((Node *)lfirst(cell)),
-                                                       number, psprintf("c%d", number), false));
-    }
-    ChangeVarNodes((Node *)query, rti, 1, 0);
-    return query;
-}
-
-// The table's columns that the plan node's output and its own conditions need. The planner may
-// still replace the output by another one made of the relation's target. Columns of other tables
-// (LATERAL) are parameters by then.
-List *needed_columns(RelOptInfo *rel, List *tlist, List *local_clauses)
+// The columns of the relation's tables that the plan node's output and its own conditions need. The
+// planner may still replace the output by another one made of the relation's target. Columns of
+// other tables (LATERAL) are parameters by then.
+List *needed_columns(const RelOptInfo *rel, List *tlist, List *local_clauses)
 {
     List *columns = NIL;
     int flags = PVC_RECURSE_PLACEHOLDERS | PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS;
@@ -105,7 +85,7 @@ List *needed_columns(RelOptInfo *rel, List *tlist, List *local_clauses)
     vars = list_concat(vars, pull_var_clause((Node *)local_clauses, flags));
     ListCell *cell;
     foreach (cell, vars)
-        if ((Index)((Var *)lfirst(cell))->varno == rel->relid)
+        if (bms_is_member(((Var *)lfirst(cell))->varno, rel->relids))
             columns = list_append_unique(columns, lfirst(cell));
     return columns;
 }
@@ -121,7 +101,7 @@ List *make_scan_tlist(List *columns)
 }
 
 // Conditions that the shard does not apply; `clauses` are bare once the plan is made.
-List *remaining_clauses(PlannerInfo *root, List *infos, List *shipped)
+List *remaining_clauses(List *infos, List *shipped)
 {
     List *remaining = NIL;
     ListCell *cell;
@@ -248,13 +228,12 @@ int choose_max_lookups(const TableScan *scan)
 
 // ---- the plan node -----------------------------------------------------------------------------
 
-// Makes the statement that reads the columns of the rows that satisfy the clauses. *values receives
-// the expressions of the plan node's custom_exprs.
-Route *make_scan_route(PlannerInfo *root, RelOptInfo *rel, double rows, List *columns,
+// Makes the statement that reads the columns of the rows that satisfy these clauses, too. *values
+// receives the expressions of the plan node's custom_exprs.
+Route *make_scan_route(PlannerInfo *root, const TableScan *scan, double rows, List *columns,
                        List *clauses, List **values)
 {
-    Query *query =
-        make_scan_query(planner_rt_fetch(rel->relid, root), rel->relid, columns, clauses);
+    Query *query = make_source_query(root, scan->source, columns, clauses);
     Shipping shipping = {};
     ship_query(query, &shipping);
     if (shipping.refusal != nullptr)
@@ -321,7 +300,9 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
                                  List *clauses, List *)
 {
     const TableScan *table = (const TableScan *)linitial(path->custom_private);
-    List *local = remaining_clauses(root, clauses, table->clauses);
+    bool is_join = IS_JOIN_REL(rel);
+    List *local = is_join ? (List *)copy_node(table->local)
+                          : remaining_clauses(clauses, table->source->clauses);
     List *columns = needed_columns(rel, tlist, local);
 
     CustomScan *scan = makeNode(CustomScan);
@@ -329,20 +310,19 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
     scan->scan.plan.qual = local;
     scan->flags = path->flags;
     scan->custom_scan_tlist = make_scan_tlist(columns);
-    scan->custom_relids = bms_make_singleton(rel->relid);
+    scan->custom_relids = bms_copy(rel->relids);
     scan->methods = GetCustomScanMethods(route_scan_name, false);
-    Route *route =
-        make_scan_route(root, rel, table->rows, columns, table->clauses, &scan->custom_exprs);
+    Route *route = make_scan_route(root, table, table->rows, columns, NIL, &scan->custom_exprs);
     scan->custom_private = list_make1(route);
     if (table->filter != nullptr) {
-        List *reduced = lappend(list_copy(table->clauses), make_filter_clause(table->filter));
+        List *reduced = list_make1(make_filter_clause(table->filter));
         List *values = NIL;
-        route = make_scan_route(root, rel, path->path.rows, columns, reduced, &values);
+        route = make_scan_route(root, table, path->path.rows, columns, reduced, &values);
         filter_route(root, scan, route, values, table->filter);
     } else if (table->lookup != nullptr) {
         List *values = NIL;
-        List *single = lappend(list_copy(table->clauses), make_lookup_clause(table));
-        route = make_scan_route(root, rel, rel->rows, columns, single, &values);
+        List *single = list_make1(make_lookup_clause(table));
+        route = make_scan_route(root, table, rel->rows, columns, single, &values);
         add_lookup_route(table, scan, route, values);
         note_route(route); // it reads more than once
     }
@@ -376,9 +356,12 @@ CustomPath *make_table_path(PlannerInfo *root, RelOptInfo *rel)
     TableScan *scan = (TableScan *)palloc0(sizeof(TableScan));
     List *infos = shipped_infos(root, rel);
     double share = clauselist_selectivity(root, infos, 0, JOIN_INNER, nullptr);
-    scan->clauses = extract_actual_clauses(infos, false);
+    RemoteSource *source = make_table_source(rel, infos);
+    source->is_distributed = !find_table(planner_rt_fetch(rel->relid, root)->relid)->is_reference;
+    scan->source = source;
+    scan->is_whole = list_length(infos) == list_length(rel->baserestrictinfo);
     scan->rows = Max(clamp_row_est(rel->tuples * share), rel->rows);
-    if (list_length(infos) < list_length(rel->baserestrictinfo))
+    if (!scan->is_whole)
         find_lookup(root, rel, scan);
     CustomPath *path = make_remote_path(root, rel, &table_scan_methods, scan);
     if (scan->lookup == nullptr)
@@ -398,12 +381,60 @@ CustomPath *make_filtered_path(const CustomPath *path, KeyFilter *filter, double
     return filtered;
 }
 
+// What the columns of two sides weigh together, with a header for each row.
+static double transferred_bytes(const RelOptInfo *rel)
+{
+    return rel->rows * rel->reltarget->width;
+}
+
+void add_join_scan(PlannerInfo *root, RelOptInfo *joinrel, const RelOptInfo *left,
+                   const RelOptInfo *right, const RemoteSource *source, List *local)
+{
+    TableScan *scan = (TableScan *)palloc0(sizeof(TableScan));
+    scan->source = source;
+    scan->local = local;
+    scan->is_whole = local == NIL;
+    scan->rows = joinrel->rows;
+    CustomPath *path = make_remote_path(root, joinrel, &table_scan_methods, scan);
+    // The shards look at the rows of both sides. A row of the one that has many partners is sent
+    // with each of them.
+    double repeated =
+        transferred_bytes(joinrel) - transferred_bytes(left) - transferred_bytes(right);
+    path->path.total_cost +=
+        cpu_operator_cost * (left->rows + right->rows) + cost_of_byte * Max(repeated, 0);
+    // The planner frees a path once it has a better one; joins above can still use this.
+    CustomPath *kept = makeNode(CustomPath);
+    *kept = *path;
+    joinrel->fdw_private = kept;
+    add_path(joinrel, &path->path);
+}
+
 CustomPath *find_table_path(const RelOptInfo *rel)
 {
-    if (list_length(rel->pathlist) != 1)
+    CustomPath *path = nullptr;
+    // Of joins without foreign tables nobody else uses that field.
+    if (rel->reloptkind == RELOPT_JOINREL && rel->fdwroutine == nullptr)
+        path = (CustomPath *)rel->fdw_private;
+    else if (list_length(rel->pathlist) == 1)
+        path = (CustomPath *)linitial(rel->pathlist);
+    return path != nullptr && IsA(path, CustomPath) && path->methods == &table_scan_methods
+               ? path
+               : nullptr;
+}
+
+const RemoteSource *find_source(const RelOptInfo *rel)
+{
+    const CustomPath *path = find_table_path(rel);
+    if (path == nullptr || path->path.param_info != nullptr)
         return nullptr;
-    CustomPath *path = (CustomPath *)linitial(rel->pathlist);
-    return IsA(path, CustomPath) && path->methods == &table_scan_methods ? path : nullptr;
+    const TableScan *scan = (const TableScan *)linitial(path->custom_private);
+    return scan->is_whole ? scan->source : nullptr;
+}
+
+bool condition_ships(PlannerInfo *root, Node *clause)
+{
+    return !has_executor_param(clause, nullptr) && !contain_volatile_functions(clause) &&
+           expression_ships(root->parse, clause);
 }
 
 bool filter_ships(PlannerInfo *root, const KeyFilter *filter)
@@ -419,8 +450,7 @@ bool filter_ships(PlannerInfo *root, const KeyFilter *filter)
     if (OidIsValid(filter->collation) && !get_collation_isdeterministic(filter->collation))
         return false;
     Node *clause = (Node *)make_filter_clause(filter);
-    return !has_executor_param(clause, nullptr) && !contain_volatile_functions(clause) &&
-           expression_ships(root->parse, clause);
+    return condition_ships(root, clause);
 }
 
 void init_table_scans()

@@ -1,13 +1,14 @@
-// The scan of a table whose rows are on the shards, in a plan that PostgreSQL's planner makes: one
-// statement that carries the columns needed and all conditions that a shard may apply.
+// The scan of a table whose rows are on the shards, or of several that the shards can join, in a
+// plan that PostgreSQL's planner makes: one statement that carries the columns needed and all
+// conditions that a shard may apply.
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/remote_source.hpp"
 #include "planner/route.hpp"
 
 extern "C" {
 #include "nodes/extensible.h"
-#include "nodes/pathnodes.h"
 }
 
 namespace shardwise
@@ -22,6 +23,7 @@ constexpr int lookup_param_id = (1 << 23) + 2;
 // What a round trip, a row and a key on the wire cost, in the planner's units.
 constexpr double cost_of_start = 100;
 constexpr double cost_of_row = 0.05;
+constexpr double cost_of_byte = 0.0005;
 constexpr double cost_of_filter = 25; // the statement is another one each time
 constexpr double cost_of_key = 0.15;  // shards read it, plan with it and look rows up by it
 
@@ -49,8 +51,21 @@ CustomPath *make_table_path(PlannerInfo *root, RelOptInfo *rel);
 // The same, reduced to the rows that a filter leaves.
 CustomPath *make_filtered_path(const CustomPath *path, KeyFilter *filter, double rows);
 
-// The relation's path if it is a scan of a table on its shards; nullptr for all other relations.
+// Adds the path that scans a join which the shards can compute; `local` are conditions on its rows
+// that the router applies.
+void add_join_scan(PlannerInfo *root, RelOptInfo *joinrel, const RelOptInfo *left,
+                   const RelOptInfo *right, const RemoteSource *source, List *local);
+
+// The path that scans a relation on the shards: of a table, or of a join that has one besides
+// others; nullptr if there is none.
 CustomPath *find_table_path(const RelOptInfo *rel);
+
+// What the shards read for such a relation, if that is all of it: no condition is left to the
+// router.
+const RemoteSource *find_source(const RelOptInfo *rel);
+
+// True if a shard can apply a condition: it is the same in all parts of the plan.
+bool condition_ships(PlannerInfo *root, Node *clause);
 
 // True if the shards can apply the filter, so that it drops no row which `op` finds equal to a key.
 bool filter_ships(PlannerInfo *root, const KeyFilter *filter);

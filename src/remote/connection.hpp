@@ -51,7 +51,7 @@ struct RemoteStatement {
     // May raise another error in place of the shard's. nullptr: none stands for another.
     void (*translate_error)(const void *argument, int sqlstate, const char *message) = nullptr;
     const void *argument = nullptr;
-    bool few_rows = false;   // come as one result, all in memory
+    bool few_rows = false; // come as one result, all in memory
     Workers workers = Workers::Any;
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;

@@ -432,4 +432,16 @@ KeyAnalysis analyze_keys(Query *query)
     return out;
 }
 
+bool has_one_key(const KeyAnalysis *analysis)
+{
+    if (list_length(analysis->keys) > 1)
+        return false;
+    KeyExpression *key =
+        analysis->keys != NIL ? (KeyExpression *)linitial(analysis->keys) : nullptr;
+    for (int i = 0; key != nullptr && i < key->keyspace->nkeys; i++)
+        if (key->is_array[i])
+            return false;
+    return true;
+}
+
 } // namespace shardwise

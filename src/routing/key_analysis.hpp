@@ -32,4 +32,7 @@ struct KeyAnalysis {
 // are not considered.
 KeyAnalysis analyze_keys(Query *query);
 
+// True unless several keys, whose values decide, can be meant.
+bool has_one_key(const KeyAnalysis *analysis);
+
 } // namespace shardwise
