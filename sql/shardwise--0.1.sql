@@ -95,6 +95,14 @@ CREATE TABLE shardwise.shipped_collation (
 CREATE TABLE shardwise.shipped_operator (
     object regoperator PRIMARY KEY
 );
+-- Not dumped, for these have no names that a dump could keep: the next table that needs them brings the
+-- row back.
+CREATE TABLE shardwise.shipped_operator_class (
+    object oid PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_operator_family (
+    object oid PRIMARY KEY
+);
 CREATE TABLE shardwise.shipped_dictionary (
     object regdictionary PRIMARY KEY
 );
@@ -918,6 +926,7 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
                 shardwise.shipped_type, shardwise.shipped_schema, shardwise.shipped_extension,
                 shardwise.shipped_collation, shardwise.shipped_operator,
+                shardwise.shipped_operator_class, shardwise.shipped_operator_family,
                 shardwise.shipped_dictionary, shardwise.shipped_configuration,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification,

@@ -7,7 +7,9 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
@@ -348,6 +350,10 @@ static const char *shipped_table(Oid class_id)
         return "shipped_collation";
     case OperatorRelationId:
         return "shipped_operator";
+    case OperatorClassRelationId:
+        return "shipped_operator_class";
+    case OperatorFamilyRelationId:
+        return "shipped_operator_family";
     case TSDictionaryRelationId:
         return "shipped_dictionary";
     case TSConfigRelationId:

@@ -16,7 +16,9 @@ extern "C" {
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
@@ -57,6 +59,14 @@ SELECT 'pg_constraint'::regclass::oid, oid FROM pg_constraint WHERE contypid = $
 static const char *const references_query = R"(
 SELECT DISTINCT refclassid::oid, refobjid FROM pg_depend
 WHERE classid = $1 AND objid = $2 AND deptype IN ('n', 'a', 'i', 'P', 'S') AND refobjid >= 16384
+ORDER BY 1, 2)";
+
+// What an operator class or family consists of.
+static const char *const members_query = R"(
+SELECT DISTINCT m.refclassid::oid, m.refobjid FROM pg_depend d
+JOIN pg_depend m ON m.classid = d.classid AND m.objid = d.objid
+WHERE d.refclassid = $1 AND d.refobjid = $2 AND d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass)
+AND m.refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass) AND m.refobjid >= 16384
 ORDER BY 1, 2)";
 
 static const char *const generic_query = R"(
@@ -236,7 +246,7 @@ static void visit_other(Search *search, Oid class_id, Oid object_id)
         class_id == TriggerRelationId || class_id == PolicyRelationId ||
         class_id == StatisticExtRelationId)
         return;
-    // Operator classes, casts, text search parsers and the like must be there already.
+    // Casts, text search parsers and the like must be there already.
     const Oid arguments[] = {class_id, object_id};
     SqlRows rows = query_router(generic_query, 2, arguments);
     add_object(search, class_id, object_id, rows.values[0][0], nullptr);
@@ -252,6 +262,17 @@ static void visit_routine(Search *search, Oid function)
         add_described(search, ProcedureRelationId, function, function_state, name, "");
 }
 
+static void visit_operator_class(Search *search, Oid class_id, Oid object_id)
+{
+    const Oid arguments[] = {class_id, object_id};
+    visit_all(search, query_router(members_query, 2, arguments));
+    bool is_class = class_id == OperatorClassRelationId;
+    add_described(search, class_id, object_id,
+                  is_class ? operator_class_state : operator_family_state,
+                  object_identity(class_id, object_id),
+                  is_class ? "CREATE OPERATOR CLASS " : "CREATE OPERATOR FAMILY ");
+}
+
 static void visit_described(Search *search, Oid class_id, Oid object_id)
 {
     char *name;
@@ -265,6 +286,9 @@ static void visit_described(Search *search, Oid class_id, Oid object_id)
     case OperatorRelationId:
         return add_described(search, class_id, object_id, operator_state,
                              object_identity(class_id, object_id), "CREATE OPERATOR ");
+    case OperatorClassRelationId:
+    case OperatorFamilyRelationId:
+        return visit_operator_class(search, class_id, object_id);
     case TSDictionaryRelationId:
         return add_described(search, class_id, object_id, text_search_dictionary_state,
                              object_identity(class_id, object_id),

@@ -19,7 +19,9 @@ extern "C" {
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
@@ -82,7 +84,8 @@ static bool catalog_is_whole()
     for (const char *name :
          {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function",
           "shipped_type", "shipped_schema", "shipped_extension", "shipped_collation",
-          "shipped_operator", "shipped_dictionary", "shipped_configuration"})
+          "shipped_operator", "shipped_operator_class", "shipped_operator_family",
+          "shipped_dictionary", "shipped_configuration"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
@@ -121,6 +124,8 @@ static bool is_followed(Oid class_id)
     case StatisticExtRelationId:
     case CollationRelationId:
     case OperatorRelationId:
+    case OperatorClassRelationId:
+    case OperatorFamilyRelationId:
     case TSDictionaryRelationId:
     case TSConfigRelationId:
         return true;

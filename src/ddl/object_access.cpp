@@ -8,7 +8,9 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
@@ -31,6 +33,10 @@ WITH object AS (
     SELECT collowner, NULL, false FROM pg_collation WHERE $1 = 'pg_collation'::regclass AND oid = $2
     UNION ALL
     SELECT oprowner, NULL, false FROM pg_operator WHERE $1 = 'pg_operator'::regclass AND oid = $2
+    UNION ALL
+    SELECT opcowner, NULL, false FROM pg_opclass WHERE $1 = 'pg_opclass'::regclass AND oid = $2
+    UNION ALL
+    SELECT opfowner, NULL, false FROM pg_opfamily WHERE $1 = 'pg_opfamily'::regclass AND oid = $2
     UNION ALL
     SELECT dictowner, NULL, false FROM pg_ts_dict WHERE $1 = 'pg_ts_dict'::regclass AND oid = $2
     UNION ALL
@@ -70,6 +76,10 @@ static const char *kind_of(Oid class_id)
         return "COLLATION";
     case OperatorRelationId:
         return "OPERATOR";
+    case OperatorClassRelationId:
+        return "OPERATOR CLASS";
+    case OperatorFamilyRelationId:
+        return "OPERATOR FAMILY";
     case TSDictionaryRelationId:
         return "TEXT SEARCH DICTIONARY";
     case TSConfigRelationId:
@@ -132,8 +142,8 @@ void give_object_to_owner(const List *targets, Oid class_id, Oid object_id)
 
 ShippedObject named_object(ObjectType kind, Node *name)
 {
-    if (kind != OBJECT_COLLATION && kind != OBJECT_OPERATOR && kind != OBJECT_TSDICTIONARY &&
-        kind != OBJECT_TSCONFIGURATION)
+    if (kind != OBJECT_COLLATION && kind != OBJECT_OPERATOR && kind != OBJECT_OPCLASS &&
+        kind != OBJECT_OPFAMILY && kind != OBJECT_TSDICTIONARY && kind != OBJECT_TSCONFIGURATION)
         return {};
     Relation rel = nullptr;
     ObjectAddress address = get_object_address(kind, name, &rel, AccessShareLock, true);
@@ -150,6 +160,8 @@ UNION ALL SELECT 'pg_type'::regclass::oid, type::oid FROM shardwise.shipped_type
 UNION ALL SELECT 'pg_proc'::regclass::oid, function::oid FROM shardwise.shipped_function
 UNION ALL SELECT 'pg_collation'::regclass::oid, object::oid FROM shardwise.shipped_collation
 UNION ALL SELECT 'pg_operator'::regclass::oid, object::oid FROM shardwise.shipped_operator
+UNION ALL SELECT 'pg_opfamily'::regclass::oid, object FROM shardwise.shipped_operator_family
+UNION ALL SELECT 'pg_opclass'::regclass::oid, object FROM shardwise.shipped_operator_class
 UNION ALL SELECT 'pg_ts_dict'::regclass::oid, object::oid FROM shardwise.shipped_dictionary
 UNION ALL SELECT 'pg_ts_config'::regclass::oid, object::oid FROM shardwise.shipped_configuration)");
     List *objects = NIL;

@@ -92,8 +92,9 @@ SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT format('%%I.%%I(%%s) (SFUNC = 
     FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE a.aggfnoid = to_regprocedure(%1$s)))";
 
+// Of an operator that is only known as another one's commutator or negator, there is no function.
 const char *const operator_state = R"(
-SELECT to_regoperator(%1$s) IS NOT NULL, (SELECT format('%%I.%%s (FUNCTION = %%s', n.nspname, o.oprname, o.oprcode)
+SELECT EXISTS (SELECT FROM pg_operator WHERE oid = to_regoperator(%1$s) AND oprcode <> 0), (SELECT format('%%I.%%s (FUNCTION = %%s', n.nspname, o.oprname, o.oprcode)
     || CASE WHEN oprleft <> 0 THEN ', LEFTARG = ' || format_type(oprleft, NULL) ELSE '' END
     || ', RIGHTARG = ' || format_type(oprright, NULL)
     || coalesce((SELECT format(', COMMUTATOR = OPERATOR(%%I.%%s)', cn.nspname, c.oprname) FROM pg_operator c
@@ -134,5 +135,46 @@ SELECT EXISTS (SELECT FROM configuration), (SELECT format('%%s (PARSER = %%I.%%I
              GROUP BY maptokentype) m
        JOIN ts_token_type(cfgparser) t ON t.tokid = m.maptokentype), '')
     FROM configuration JOIN pg_ts_parser p ON p.oid = cfgparser JOIN pg_namespace pn ON pn.oid = prsnamespace))";
+
+// Behind WITH owner AS (...): the members of a class, or those of a family that are in no class.
+#define OPERATOR_MEMBERS                                                                           \
+    ", members AS ("                                                                               \
+    "SELECT 1 AS kind, amopstrategy AS number, amoplefttype AS l, amoprighttype AS r, "            \
+    "format('OPERATOR %%s %%I.%%s (%%s, %%s)', amopstrategy, nspname, oprname, "                   \
+    "format_type(amoplefttype, NULL), format_type(amoprighttype, NULL)) "                          \
+    "|| coalesce((SELECT format(' FOR ORDER BY %%I.%%I', nspname, opfname) FROM pg_opfamily f "    \
+    "JOIN pg_namespace fn ON fn.oid = opfnamespace WHERE f.oid = amopsortfamily), '') AS member "  \
+    "FROM owner JOIN pg_depend d ON d.refclassid = owner_kind AND d.refobjid = owner.oid "         \
+    "JOIN pg_amop m ON d.classid = 'pg_amop'::regclass AND m.oid = d.objid "                       \
+    "JOIN pg_operator o ON o.oid = amopopr JOIN pg_namespace n ON n.oid = oprnamespace "           \
+    "UNION ALL SELECT 2, amprocnum, amproclefttype, amprocrighttype, "                             \
+    "format('FUNCTION %%s (%%s, %%s) %%s', amprocnum, format_type(amproclefttype, NULL), "         \
+    "format_type(amprocrighttype, NULL), amproc::regprocedure) "                                   \
+    "FROM owner JOIN pg_depend d ON d.refclassid = owner_kind AND d.refobjid = owner.oid "         \
+    "JOIN pg_amproc m ON d.classid = 'pg_amproc'::regclass AND m.oid = d.objid), "                 \
+    "list AS (SELECT string_agg(member, ', ' ORDER BY kind, number, format_type(l, NULL), "        \
+    "format_type(r, NULL)) AS list FROM members) "
+
+const char *const operator_class_state = R"(
+WITH owner AS (
+    SELECT c.*, 'pg_opclass'::regclass AS owner_kind, nspname AS schema, amname FROM pg_opclass c
+    JOIN pg_namespace n ON n.oid = opcnamespace JOIN pg_am am ON am.oid = opcmethod
+    WHERE format('%%I.%%I USING %%I', nspname, opcname, amname) = %1$s
+))" OPERATOR_MEMBERS R"(
+SELECT EXISTS (SELECT FROM owner), (SELECT format('%%I.%%I %%s FOR TYPE %%s USING %%I FAMILY %%I.%%I AS %%s', schema,
+    opcname, CASE WHEN opcdefault THEN 'DEFAULT' END, format_type(opcintype, NULL), amname, nspname, opfname,
+    concat_ws(', ', list, CASE WHEN opckeytype <> 0 OR list IS NULL
+        THEN 'STORAGE ' || format_type(coalesce(nullif(opckeytype, 0), opcintype), NULL) END))
+    FROM owner JOIN list ON true JOIN pg_opfamily f ON f.oid = opcfamily JOIN pg_namespace n ON n.oid = opfnamespace))";
+
+// Several statements: a family is made empty.
+const char *const operator_family_state = R"(
+WITH owner AS (
+    SELECT f.*, 'pg_opfamily'::regclass AS owner_kind, format('%%I.%%I USING %%I', nspname, opfname, amname) AS name
+    FROM pg_opfamily f JOIN pg_namespace n ON n.oid = opfnamespace JOIN pg_am am ON am.oid = opfmethod
+    WHERE format('%%I.%%I USING %%I', nspname, opfname, amname) = %1$s
+))" OPERATOR_MEMBERS R"(
+SELECT EXISTS (SELECT FROM owner), (SELECT concat(name, '; ALTER OPERATOR FAMILY ' || name || ' ADD ' || list)
+    FROM owner JOIN list ON true))";
 
 } // namespace shardwise

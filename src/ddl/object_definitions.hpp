@@ -18,6 +18,8 @@ extern const char *const function_state;
 extern const char *const extension_state;
 extern const char *const aggregate_state;
 extern const char *const operator_state;
+extern const char *const operator_class_state;
+extern const char *const operator_family_state;
 extern const char *const text_search_dictionary_state;
 extern const char *const text_search_configuration_state;
 

@@ -59,8 +59,43 @@ ALTER TABLE o_table ADD COLUMN again boolean DEFAULT 1 |+| 2;
 SELECT DISTINCT again FROM o_table;
 -- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 
+-- Operator classes, whose operators and functions come along.
+CREATE FUNCTION o_abs_less(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT abs($1) < abs($2)';
+CREATE FUNCTION o_abs_more(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT abs($1) > abs($2)';
+CREATE FUNCTION o_abs_equal(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT abs($1) = abs($2)';
+CREATE FUNCTION o_abs_compare(int, int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT sign(abs($1) - abs($2))::int';
+CREATE OPERATOR |<| (FUNCTION = o_abs_less, LEFTARG = int, RIGHTARG = int, COMMUTATOR = |>|);
+CREATE OPERATOR |>| (FUNCTION = o_abs_more, LEFTARG = int, RIGHTARG = int, COMMUTATOR = |<|);
+CREATE OPERATOR |=| (FUNCTION = o_abs_equal, LEFTARG = int, RIGHTARG = int, COMMUTATOR = |=|);
+CREATE OPERATOR CLASS o_abs FOR TYPE int USING btree AS OPERATOR 1 |<|, OPERATOR 3 |=|, OPERATOR 5 |>|, FUNCTION 1 o_abs_compare(int, int);
+CREATE OPERATOR FAMILY o_hashed USING hash;
+ALTER OPERATOR FAMILY o_hashed USING hash ADD OPERATOR 1 =(int8, int8), FUNCTION 1 hashint8(int8);
+CREATE OPERATOR CLASS o_hash FOR TYPE int USING hash FAMILY o_hashed AS OPERATOR 1 =, FUNCTION 1 hashint4(int);
+CREATE UNIQUE INDEX o_table_abs ON o_table (id, a o_abs);
+CREATE INDEX o_table_hash ON o_table USING hash (a o_hash);
+INSERT INTO o_table (id, a) VALUES (40, 5);
+INSERT INTO o_table (id, a) VALUES (40, -5);
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
+CREATE SCHEMA o_other;
+ALTER OPERATOR CLASS o_abs USING btree RENAME TO o_absolute;
+ALTER OPERATOR CLASS o_absolute USING btree SET SCHEMA o_other;
+ALTER OPERATOR FAMILY o_hashed USING hash RENAME TO o_hashes;
+COMMENT ON OPERATOR CLASS o_other.o_absolute USING btree IS 'without sign';
+CREATE INDEX o_table_again ON o_table (a o_other.o_absolute);
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
+DROP OPERATOR CLASS o_other.o_absolute USING btree;
+DROP OPERATOR CLASS o_other.o_absolute USING btree CASCADE;
+DROP OPERATOR FAMILY o_hashes USING hash CASCADE;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.run_on_shards('SELECT count(*) FROM pg_opclass WHERE opcname IN (''o_abs'', ''o_absolute'', ''o_hash'')') WHERE result <> '0') THEN RAISE 'operator classes are left on the shards'; END IF; END $$
+
 -- teardown
 DROP TABLE o_table;
+DROP SCHEMA o_other CASCADE;
+DROP OPERATOR FAMILY o_abs USING btree;
+DROP OPERATOR |<| (int, int);
+DROP OPERATOR |>| (int, int);
+DROP OPERATOR |=| (int, int);
+DROP FUNCTION o_abs_less, o_abs_more, o_abs_equal, o_abs_compare;
 DROP OPERATOR |+| (int, int);
 DROP OPERATOR IF EXISTS |>> (int, int);
 DROP FUNCTION o_less, o_add CASCADE;
