@@ -85,6 +85,10 @@ void raise_row_check(const void *argument, int sqlstate, const char *message)
     const WithCheckOption *check = (const WithCheckOption *)list_nth(route->checks, number);
     if (check->kind == WCO_VIEW_CHECK)
         raise_view_violation(check, read_row_text(marker));
+    if (check->kind == view_conflict_check)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("conflicting row is not visible through view \"%s\"", check->relname)));
     raise_policy_violation(check);
 }
 

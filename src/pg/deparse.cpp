@@ -3,6 +3,7 @@
 #include "pg/collations.hpp"
 
 extern "C" {
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/float.h"
 #include "utils/ruleutils.h"
@@ -214,6 +215,43 @@ static void name_target_apart(Query *query)
     }
 }
 
+static bool drop_using_walker(Node *node, void *context)
+{
+    const List *rtable = (const List *)context;
+    if (node == nullptr || IsA(node, Query))
+        return false;
+    if (IsA(node, JoinExpr) && ((JoinExpr *)node)->alias == nullptr) {
+        JoinExpr *join = (JoinExpr *)node;
+        RangeTblEntry *rte = rt_fetch(join->rtindex, rtable);
+        rte->joinrightcols = list_copy_tail(rte->joinrightcols, rte->joinmergedcols);
+        rte->joinmergedcols = 0;
+        join->usingClause = NIL;
+    }
+    return expression_tree_walker(node, (bool (*)())drop_using_walker, context);
+}
+
+// For the sake of a column that USING has merged, the deparser gives the target's column of that
+// name another one, which nothing declares: the target of UPDATE and DELETE shows no such names.
+static void drop_using(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        drop_using((Query *)((CommonTableExpr *)lfirst(cell))->ctequery);
+    bool merges = false;
+    foreach (cell, query->rtable) {
+        const RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_JOIN && rte->alias != nullptr)
+            return; // used as a row: its name hides those of its tables
+        merges |= rte->joinmergedcols > 0;
+    }
+    if (!merges || (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE))
+        return;
+    query->jointree = (FromExpr *)flatten_join_alias_vars(query, (Node *)query->jointree);
+    query->targetList = (List *)flatten_join_alias_vars(query, (Node *)query->targetList);
+    query->returningList = (List *)flatten_join_alias_vars(query, (Node *)query->returningList);
+    drop_using_walker((Node *)query->jointree, query->rtable);
+}
+
 // Of a set operation, the first query's names count.
 static void name_outputs(Query *query, const List *names)
 {
@@ -258,6 +296,7 @@ char *deparse_query(Query *query)
     name_output_apart(query);
     name_excluded_apart(query);
     unname_joins((Node *)query, nullptr);
+    drop_using(query);
     name_by_table((Node *)query, nullptr);
     show_collations(query);
 

@@ -214,6 +214,10 @@ Node *remap_mutator(Node *node, void *context)
     }
     if (remapping->depth > 0)
         IncrementVarSublevelsUp((Node *)value, remapping->depth, 0);
+    // Not printed: an array's elements have no modifier, but the client is to see the column's.
+    if (exprTypmod((Node *)value) != var->vartypmod)
+        value = (Expr *)makeRelabelType(value, var->vartype, var->vartypmod, var->varcollid,
+                                        COERCE_IMPLICIT_CAST);
     return (Node *)value;
 }
 

@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "pg/names.hpp"
 #include "pg/query_tree.hpp"
+#include "planner/nullable_locks.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -352,6 +353,7 @@ void mark_target(RangeTblEntry *target, LockClauseStrength strength)
 
 void mark_locking_clauses(Query *query)
 {
+    check_nullable_locks(query);
     List *kept = NIL;
     ListCell *cell;
     foreach (cell, query->rowMarks) {

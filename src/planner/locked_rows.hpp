@@ -55,6 +55,7 @@ void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current);
 bool uses_places(Node *node, int varno);
 
 // Replaces FOR UPDATE and its like on distributed and reference tables, at any level, by marks.
+// Errors: 0A000 on the nullable side of an outer join, as PostgreSQL's.
 void mark_locking_clauses(Query *query);
 
 // What the marks of a statement ask for.

@@ -345,7 +345,8 @@ void place_in_statement(Placer *placer)
 {
     Query *query = placer->query;
     List *inserts = checks_of_kind(query, WCO_RLS_INSERT_CHECK);
-    List *conflicts = checks_of_kind(query, WCO_RLS_CONFLICT_CHECK);
+    List *conflicts = list_concat(checks_of_kind(query, WCO_RLS_CONFLICT_CHECK),
+                                  checks_of_kind(query, view_conflict_check));
     List *updates = checks_of_kind(query, WCO_RLS_UPDATE_CHECK);
     List *views = checks_of_kind(query, WCO_VIEW_CHECK);
     query->withCheckOptions = NIL;

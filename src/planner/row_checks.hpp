@@ -12,6 +12,10 @@ namespace shardwise
 // be shown.
 constexpr const char *row_check_marker = "shardwise row check ";
 
+// The conditions of a view on a row that ON CONFLICT DO UPDATE finds through it. WCOKind has a name
+// for it since a late release of PostgreSQL 15.
+constexpr WCOKind view_conflict_check = (WCOKind)(WCO_RLS_MERGE_DELETE_CHECK + 1);
+
 // True of an INSERT whose checks can be placed in a statement for one row only: ON CONFLICT DO
 // NOTHING, where a trigger may change the row first, is checked in the place of DO UPDATE.
 bool must_be_one_row(Query *query);

@@ -66,6 +66,14 @@ SELECT * FROM c_rows ORDER BY id;
 INSERT INTO c_view VALUES ('by view', 12, 3) ON CONFLICT (number) DO UPDATE SET number = 6012, words = excluded.words || c_view.words RETURNING *;
 INSERT INTO c_view VALUES ('by view', 13, 3) ON CONFLICT (number) DO UPDATE SET number = 6013, n = 2000;
 INSERT INTO c_view VALUES ('by view', 7001, 3000) ON CONFLICT (number) DO UPDATE SET number = 6013;
+-- A row that the view does not show.
+UPDATE c_rows SET n = 5000 WHERE id = 25;
+INSERT INTO c_view VALUES ('by view', 25, 3) ON CONFLICT (number) DO UPDATE SET words = 'u';
+INSERT INTO c_view VALUES ('by view', 25, 3) ON CONFLICT (number) DO UPDATE SET words = 'u' WHERE false;
+INSERT INTO c_view VALUES ('by view', 25, 3) ON CONFLICT (number) DO UPDATE SET number = 6025;
+INSERT INTO c_view VALUES ('by view', 25, 3) ON CONFLICT (number) DO NOTHING;
+INSERT INTO c_view SELECT 'by view', i, 3 FROM generate_series(24, 26) i ON CONFLICT (number) DO UPDATE SET words = 'u';
+INSERT INTO c_view VALUES ('by view', 26, 3) ON CONFLICT (number) DO UPDATE SET words = 'u' RETURNING *;
 INSERT INTO c_watched VALUES (1, 'x'), (2, 'y'), (50, 'z') ON CONFLICT (id) DO UPDATE SET id = excluded.id + 100, body = excluded.body RETURNING *;
 WITH moved AS (INSERT INTO c_watched VALUES (3, 'x'), (60, 'w') ON CONFLICT (id) DO UPDATE SET id = 300 RETURNING id) SELECT * FROM moved, c_reference r WHERE moved.id = r.id * 60 ORDER BY 1;
 -- ---- subqueries

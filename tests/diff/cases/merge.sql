@@ -57,4 +57,5 @@ MERGE INTO items i USING (VALUES (1)) v (id) ON false WHEN NOT MATCHED THEN INSE
 MERGE INTO items i USING customers c ON i.item_id = c.region WHEN MATCHED THEN UPDATE SET price = price + 1;
 MERGE INTO items i USING customers c ON i.item_id = c.region AND c.customer_id IN (1, 2, 3, 6) WHEN MATCHED THEN DELETE;
 UPDATE items SET price = price + 1 FROM customers c WHERE item_id = c.region;
+-- compare: sqlstate
 DELETE FROM items USING customers c WHERE item_id = c.region AND c.customer_id < 20 RETURNING item_id;

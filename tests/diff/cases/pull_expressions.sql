@@ -77,6 +77,15 @@ UPDATE local_notes SET note = o.s FROM (SELECT item_id, max(status) AS s FROM or
 SELECT count(*), max(note) FROM local_notes;
 SELECT l.note FROM local_notes l WHERE l.id IN (SELECT item_id FROM orders) ORDER BY 1 FOR UPDATE OF l;
 SELECT l.note, c.name FROM local_notes l JOIN customers c ON c.customer_id = l.id ORDER BY l.id FOR UPDATE OF l;
+-- Rows that an outer join may replace by NULLs cannot be locked, unless conditions make the join an inner one.
+SELECT * FROM customers c LEFT JOIN orders o USING (customer_id) ORDER BY 1 FOR UPDATE;
+SELECT * FROM customers c LEFT JOIN orders o ON o.item_id = c.region ORDER BY 1 FOR SHARE OF o;
+SELECT c.customer_id, o.order_id FROM customers c LEFT JOIN orders o ON o.item_id = c.region AND o.order_id < 9 ORDER BY 1, 2 FOR NO KEY UPDATE OF c;
+SELECT c.customer_id FROM customers c FULL JOIN by_number n ON n.n = c.region ORDER BY 1 FOR KEY SHARE OF c;
+SELECT c.customer_id FROM customers c LEFT JOIN by_number n ON n.n = c.region WHERE n.word > 'a' ORDER BY 1 FOR UPDATE OF n;
+SELECT c.customer_id FROM customers c RIGHT JOIN (SELECT * FROM by_number WHERE n > 30) n ON n.n = c.region ORDER BY 1 FOR UPDATE;
+SELECT c.customer_id FROM customers c LEFT JOIN (SELECT * FROM by_number WHERE n > 30 FOR UPDATE) n ON n.n = c.region WHERE c.customer_id < 4 ORDER BY 1;
+SELECT count(*) FROM (SELECT * FROM customers c LEFT JOIN by_number n ON n.n = c.region FOR UPDATE OF n) x;
 TABLE customers ORDER BY customer_id LIMIT 2;
 VALUES ((SELECT count(*) FROM orders)), (2);
 SELECT (VALUES ((SELECT count(*) FROM orders)));

@@ -45,6 +45,11 @@ UPDATE local_notes SET note = 'x' WHERE id = 1 RETURNING *;
 UPDATE local_notes SET note = name FROM customers c WHERE c.customer_id = 12 AND local_notes.id = 2 RETURNING note;
 
 DELETE FROM orders WHERE customer_id = 12 AND order_id = 11 RETURNING *;
+-- A column that USING merges has the name of one of the target's.
+UPDATE customers SET name = o.status FROM orders o FULL JOIN by_number n ON n.n = o.item_id FULL JOIN (SELECT customer_id, region FROM customers) r USING (customer_id) WHERE customers.customer_id = 15 AND o.customer_id = 15 AND o.order_id = 14 RETURNING customers.*, r.*, o.order_id;
+UPDATE customers SET balance = customer_id FROM (SELECT customer_id FROM orders WHERE item_id = 3) o FULL JOIN (SELECT customer_id FROM customers WHERE region = 2) r USING (customer_id) WHERE customers.customer_id = r.customer_id AND customers.region = 2;
+UPDATE customers SET balance = merged FROM (orders o FULL JOIN (SELECT customer_id, region FROM customers) r USING (customer_id)) j (merged) WHERE customers.customer_id = 15 AND merged = 15 AND j.order_id = 14 RETURNING customers.*, merged, j.region;
+DELETE FROM orders USING customers c FULL JOIN (SELECT customer_id::int, region FROM customers) r USING (customer_id) WHERE orders.customer_id = 16 AND c.customer_id = 16 RETURNING orders.*, c.*, r.*;
 -- params: 12
 DELETE FROM orders WHERE customer_id = $1 AND status = 'paid' RETURNING order_id;
 DELETE FROM orders WHERE customer_id = 12;
