@@ -159,6 +159,8 @@ CREATE TABLE shardwise.move (
     swapped_at timestamptz,
     leftovers boolean NOT NULL DEFAULT false, -- shards have objects or rows of it
     snapshot text,                            -- on the source, that is copied under
+    source_server text,                       -- system identifier and timeline when the copy began:
+    target_server text,                       -- after a failover it is another one
     retries int NOT NULL DEFAULT 0,
     swap_attempts int NOT NULL DEFAULT 0,
     workers int NOT NULL DEFAULT 0,           -- sessions that copy or verify at this moment
@@ -166,6 +168,7 @@ CREATE TABLE shardwise.move (
     lag_bytes bigint,
     verified_rows bigint,
     write_block_ms float8,                    -- writers of the moving keys waited, at the swap
+    swap_lsn pg_lsn,                          -- on the target; what comes after it goes back
     UNIQUE (plan_id, position)
 );
 

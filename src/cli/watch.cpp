@@ -35,9 +35,10 @@ bool needs_operator(const std::string &state, const std::string &wanted, double 
     return false;
 }
 
-Exit exit_of(const std::string &state)
+// A plan with an error has failed, or could not be rolled back.
+Exit exit_of(const std::string &state, bool has_error)
 {
-    return state == "failed" ? Exit::Findings : Exit::Success;
+    return state == "failed" || (state == "swapped" && has_error) ? Exit::Findings : Exit::Success;
 }
 
 // A live picture: each frame is drawn over the last one.
@@ -173,9 +174,10 @@ Exit watch_plan(Context &context, int plan, const WatchOptions &options)
         last_state = state;
         std::chrono::duration<double> unchanged = Clock::now() - since;
         if (needs_operator(state, found.value(0, "wanted").value_or(""), unchanged.count())) {
-            if (std::optional<std::string> error = found.value(0, "error"); error && !context.json)
+            std::optional<std::string> error = found.value(0, "error");
+            if (error && !context.json)
                 std::cerr << "plan " << plan << ": " << *error << '\n';
-            return exit_of(state);
+            return exit_of(state, error.has_value());
         }
         std::chrono::duration<double> spent = Clock::now() - start;
         if (options.timeout > 0 && spent.count() >= options.timeout)

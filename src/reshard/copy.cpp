@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/copy_streams.hpp"
+#include "reshard/failover.hpp"
 #include "reshard/fresh_target.hpp"
 #include "reshard/move_tables.hpp"
 #include "reshard/replication.hpp"
@@ -30,6 +31,19 @@ bool wish_changed(const RunningMove *move)
     Rows rows = catalogf("SELECT 1 FROM shardwise.plan WHERE plan_id = %d AND wanted = 'run'",
                          move->plan_id);
     return rows.count == 0;
+}
+
+// Without its slot a copy is of no use. Asked often.
+bool must_stop(const RunningMove *move)
+{
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "shardwise wish", ALLOCSET_SMALL_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(scratch);
+    Flow flow = forward_flow(move);
+    bool stop = wish_changed(move) || slot_is_lost(&flow);
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(scratch);
+    return stop;
 }
 
 // Leaves a session on the source that keeps the snapshot (and blocks TRUNCATE and VACUUM FULL,
@@ -164,6 +178,7 @@ char *prepare(RunningMove *move)
 {
     Flow flow = forward_flow(move);
     uint64 deleted = 0;
+    catalogf("UPDATE shardwise.move SET snapshot = NULL WHERE move_id = %d", move->id);
     release_snapshot(move);
     drop_subscription(&flow);
     drop_slot(&flow);
@@ -180,6 +195,7 @@ char *prepare(RunningMove *move)
                   psprintf(UINT64_FORMAT " rows of the moving keys were on the "
                                          "target already and have been deleted",
                            deleted));
+    note_servers(move);
     set_identities(move, move->at_source);
     create_publication(&flow);
 
@@ -277,7 +293,7 @@ bool copy_rows(RunningMove *move)
             return false;
     }
     List *chunks = chunks_to_copy(move);
-    if (chunks != NIL && !copy_chunks(move, snapshot, chunks, wish_changed))
+    if (chunks != NIL && !copy_chunks(move, snapshot, chunks, must_stop))
         return false;
     restore_indexes(move, move->at_target);
     // An ordinary commit flushes what is before it. Had the target crashed since the chunks, this

@@ -12,8 +12,8 @@
 namespace shardwise
 {
 
-// Prepares both shards and copies. Returns false where the operator's wish changed meanwhile; what
-// is done stays done.
+// Prepares both shards and copies. Returns false where the operator's wish changed meanwhile, or
+// the slot was lost; what is done stays done.
 bool copy_rows(RunningMove *);
 
 // Deletes the moving keys' rows on a shard that does not own them, past triggers and foreign keys,

@@ -228,7 +228,7 @@ void wait_for_streams(Copy *copy, long timeout)
 } // namespace
 
 bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
-                 bool (*wish_changed)(const RunningMove *))
+                 bool (*must_stop)(const RunningMove *))
 {
     Copy copy = {move, std::min(move_copy_streams, list_length(chunks)), nullptr, nullptr};
     Throttle throttle = begin_throttle(move);
@@ -250,7 +250,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
         // Chunks under way come to their end even where a standby hangs: somebody waits for them.
         long pause = stopped ? 0 : throttle_pause(&throttle);
         if (pause > 0 && throttle.looked)
-            stopped = wish_changed(move);
+            stopped = must_stop(move);
         for (int i = 0; i < copy.n; i++) {
             Stream *stream = &copy.streams[i];
             if (stream->chunk == nullptr) {
@@ -266,7 +266,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                 end_chunk(&copy, stream);
                 busy--;
                 moved = true;
-                stopped = stopped || wish_changed(move);
+                stopped = stopped || must_stop(move);
             }
         }
         if (busy == 0 && (stopped || position >= list_length(chunks)))

@@ -16,9 +16,9 @@ struct Chunk {
     bool is_last; // the rest of the table, whatever came
 };
 
-// Copies chunks under an exported snapshot. `wish_changed` is asked after each chunk: then no more
+// Copies chunks under an exported snapshot. `must_stop` is asked after each chunk: then no more
 // are begun and false is returned.
 bool copy_chunks(const RunningMove *, const char *snapshot, List *chunks,
-                 bool (*wish_changed)(const RunningMove *));
+                 bool (*must_stop)(const RunningMove *));
 
 } // namespace shardwise

@@ -270,6 +270,7 @@ SHARDWISE_FUNCTION(shardwise_rollback_plan)
         refuse(plan, "roll back",
                is(plan.state, "planned") ? "It has not been started: use shardwise.cancel_plan()."
                                          : "Make a new plan that moves the rows back.");
+    catalogf("UPDATE shardwise.plan SET error = NULL WHERE plan_id = %d", plan.id);
     want(plan, "rollback");
     PG_RETURN_VOID();
 }

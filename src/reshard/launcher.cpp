@@ -213,7 +213,7 @@ WITH seen AS (
 )
 UPDATE shardwise.plan p
    SET state = s.state, wanted = s.wanted,
-       error = CASE WHEN s.state = 'failed' THEN s.error END,
+       error = CASE s.state WHEN 'failed' THEN s.error WHEN 'swapped' THEN p.error END,
        finished_at = CASE WHEN s.state IN ('done', 'cancelled', 'rolled_back')
                           THEN clock_timestamp() END
   FROM settled s

@@ -44,6 +44,7 @@ struct RunningMove {
     List *tables;       // of MoveTable *
     List *relations;    // of Oid: the tables on the router with their partitions
     ShardSession *at_source, *at_target; // opened by the driver
+    bool source_changed, target_changed; // has failed over since the copy began
     int64 apply_errors; // of the forward subscription, when first seen; -1: not yet
     Latency *latencies; // of source and target (throttle.hpp)
 };

@@ -3,6 +3,7 @@
 #include "catalog/map_change.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
+#include "reshard/failover.hpp"
 #include "reshard/fence.hpp"
 #include "reshard/move_tables.hpp"
 #include "reshard/settings.hpp"
@@ -48,9 +49,27 @@ char *describe(const Verification &found)
 
 // ---- the steps ---------------------------------------------------------------------------------
 
-// Changes since the copy are lost with the slot: all of it begins anew. A limit that is too low
-// for this copy would bring it here again and again.
-Next copy_again(RunningMove *move)
+// Why the copy is of no use any more, as far as it has begun; nullptr: it is.
+const char *reason_to_copy_again(const RunningMove *move)
+{
+    if (move->state < MoveState::Copying || move->state > MoveState::Swapping)
+        return nullptr;
+    if (move->source_changed || move->target_changed)
+        return psprintf(
+            "Shard \"%s\" has failed over since the copy began.",
+            NameStr((move->source_changed ? move->at_source : move->at_target)->shard_name));
+    Flow flow = forward_flow(move);
+    if (catalogf("SELECT 1 FROM shardwise.move WHERE move_id = %d AND snapshot IS NOT NULL",
+                 move->id)
+                .count > 0 &&
+        slot_is_lost(&flow))
+        return "The replication slot on the source was lost.";
+    return nullptr;
+}
+
+// Changes since the copy are lost: all of it begins anew. A limit that is too low for this copy
+// would bring it here again and again.
+Next copy_again(RunningMove *move, const char *reason)
 {
     constexpr int most_copies = 3;
     Rows rows = catalogf("SELECT 1 FROM shardwise.move_event WHERE move_id = %d AND event = "
@@ -58,19 +77,17 @@ Next copy_again(RunningMove *move)
                          move->id);
     if (rows.count >= most_copies)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the replication slot of the move was lost again and again"),
+                        errmsg("the copy of the move has begun anew again and again"),
+                        errdetail_internal("%s", reason),
                         errhint("Raise max_slot_wal_keep_size of shard \"%s\".",
                                 NameStr(move->at_source->shard_name))));
+    if (move->state == MoveState::Swapping) {
+        remove_gate(move);
+        set_state(move, MoveState::Verified, "swap put off");
+    }
     end_replication(move);
-    set_state(move, MoveState::Planned, "The replication slot on the source was lost.");
+    set_state(move, MoveState::Planned, reason);
     return Next::Continue;
-}
-
-bool has_lost_slot(const RunningMove *move)
-{
-    Flow flow = forward_flow(move);
-    return move->state >= MoveState::CatchingUp && move->state <= MoveState::Verified &&
-           slot_is_lost(&flow);
 }
 
 // From here on DDL on the tables is refused; what is under way holds the other side of the lock.
@@ -82,8 +99,12 @@ Next begin(RunningMove *move)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("the source does not own any more what the move takes"),
                             errhint("Make a new plan.")));
+        catalogf("UPDATE shardwise.move SET snapshot = NULL, source_server = NULL, "
+                 "target_server = NULL WHERE move_id = %d",
+                 move->id);
         set_state(move, MoveState::Copying);
     });
+    move->source_changed = move->target_changed = false;
     load_move_tables(move);
     return Next::Continue;
 }
@@ -119,7 +140,8 @@ Next catch_up(RunningMove *move)
 Verification compare(RunningMove *move, const Flow *flow)
 {
     catalogf("UPDATE shardwise.move SET workers = 2 WHERE move_id = %d", move->id);
-    Verification found = verify_flow(flow, wants(move, "sampled"));
+    Verification found =
+        verify_flow(flow, strcmp(move->verification, "sampled") == 0 && !move->source_changed);
     catalogf("UPDATE shardwise.move SET workers = 0, verified_rows = " INT64_FORMAT
              " WHERE move_id = %d",
              found.rows, move->id);
@@ -210,11 +232,32 @@ Next swap(RunningMove *move)
     return Next::Continue;
 }
 
+// Changes since the swap are on the target alone and cannot be had from there in their order. The
+// plan stays as it is; what of it has not swapped yet is undone.
+Next refuse_rollback(RunningMove *move)
+{
+    const char *error =
+        quote_literal_cstr(psprintf("move %d cannot be rolled back: the replication slot on shard "
+                                    "\"%s\" that kept the changes since the swap was lost; finish "
+                                    "the plan, and move the rows back by a new one",
+                                    move->id, NameStr(move->at_target->shard_name)));
+    in_transaction([&] {
+        catalogf("UPDATE shardwise.move SET error = %s WHERE move_id = %d", error, move->id);
+        catalogf("UPDATE shardwise.plan SET error = %s, wanted = 'cancel' WHERE plan_id = %d",
+                 error, move->plan_id);
+        add_event(move, "rollback refused", "The replication slot on the target was lost.");
+    });
+    return Next::Stop;
+}
+
 Next roll_back(RunningMove *move)
 {
     Flow back = back_flow(move);
+    if (move->target_changed || slot_is_lost(&back))
+        return refuse_rollback(move);
     turn_replication(move);
-    if (strcmp(move->verification, "none") != 0) {
+    // A source that failed over may have confirmed changes that it does not have any more.
+    if (strcmp(move->verification, "none") != 0 || move->source_changed) {
         Verification found;
         if (!sides_agree(move, &back, &found))
             ereport(ERROR,
@@ -265,8 +308,8 @@ Next step(RunningMove *move)
         set_state(move, MoveState::Cancelled);
     if (wants(move, "pause") && move->state < MoveState::Swapped)
         return Next::Stop;
-    if (has_lost_slot(move))
-        return copy_again(move);
+    if (const char *reason = reason_to_copy_again(move))
+        return copy_again(move, reason);
     switch (move->state) {
     case MoveState::Planned:
         return begin(move);
@@ -357,6 +400,8 @@ Next drive(int32 move_id)
     RunningMove *move = load_move(move_id);
     move->at_source = open_shard_session(move->source);
     move->at_target = open_shard_session(move->target);
+    compare_servers(move);
+    renew_subscriptions(move);
     watch_latency(move);
     for (;;) {
         CHECK_FOR_INTERRUPTS();

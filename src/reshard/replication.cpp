@@ -219,29 +219,30 @@ void create_slot(const Flow *flow)
 
 void drop_slot(const Flow *flow)
 {
-    for (int i = 0;; i++) {
-        Rows rows =
-            runf(flow->from, "SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s",
-                 literal(flow->name));
-        if (rows.count == 0)
+    for (int i = 1;; i++) {
+        runf(flow->from,
+             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+             "WHERE slot_name = %s AND active_pid IS NULL",
+             literal(flow->name));
+        if (!slot_exists(flow))
             return;
-        if (rows.values[0][0] == nullptr)
-            break;
-        // Its walsender notices late that the subscriber has gone.
-        if (i == 20)
-            runf(flow->from, "SELECT pg_terminate_backend(%s)", rows.values[0][0]);
+        // Its walsender notices late that the subscriber has gone. One that comes again and again
+        // is not ours: a server from before a failover.
+        if (i % 20 == 0)
+            runf(flow->from,
+                 "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
+                 "WHERE slot_name = %s",
+                 literal(flow->name));
         pause_for(i < 20 ? 5 : 50);
     }
-    runf(flow->from,
-         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-         "WHERE slot_name = %s AND active_pid IS NULL",
-         literal(flow->name));
 }
 
-void advance_slot(const Flow *flow)
+char *advance_slot(const Flow *flow)
 {
-    runf(flow->from, "SELECT pg_replication_slot_advance(%s, pg_current_wal_insert_lsn())",
-         literal(flow->name));
+    return run_valuef(
+        flow->from,
+        "SELECT end_lsn FROM pg_replication_slot_advance(%s, pg_current_wal_insert_lsn())",
+        literal(flow->name));
 }
 
 static bool subscription_exists(const Flow *flow)
@@ -252,20 +253,45 @@ static bool subscription_exists(const Flow *flow)
                              literal(flow->name)));
 }
 
-void create_subscription(const Flow *flow)
+static void add_subscription(const Flow *flow, bool enabled)
 {
-    if (subscription_exists(flow))
-        return;
     bool binary = true;
     ListCell *cell;
     foreach (cell, flow->move->tables)
         binary = binary && ((const MoveTable *)lfirst(cell))->binary;
     runf(flow->to,
          "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s WITH (copy_data = false, "
-         "create_slot = false, slot_name = %s, enabled = true, binary = %s, streaming = true, "
+         "create_slot = false, slot_name = %s, enabled = %s, binary = %s, streaming = true, "
          "synchronous_commit = off)",
          flow->name, literal(shard_conninfo(flow->from_shard)), flow->name, literal(flow->name),
-         binary ? "true" : "false");
+         enabled ? "true" : "false", binary ? "true" : "false");
+}
+
+// One that is made with a start is enabled once it has that; until then it has applied nothing.
+void create_subscription(const Flow *flow, const char *start)
+{
+    if (!subscription_exists(flow))
+        add_subscription(flow, start == nullptr);
+    if (start == nullptr ||
+        exists(flow->to,
+               format_sql("SELECT 1 FROM pg_subscription WHERE subname = %s AND subenabled",
+                          literal(flow->name))))
+        return;
+    runf(flow->to,
+         "SELECT pg_replication_origin_advance('pg_' || oid, %s) FROM pg_subscription "
+         "WHERE subname = %s",
+         literal(start), literal(flow->name));
+    runf(flow->to, "ALTER SUBSCRIPTION %s ENABLE", flow->name);
+}
+
+void renew_subscription(const Flow *flow)
+{
+    const char *conninfo = literal(shard_conninfo(flow->from_shard));
+    if (subscription_exists(flow) &&
+        exists(flow->to,
+               format_sql("SELECT 1 FROM pg_subscription WHERE subname = %s AND subconninfo <> %s",
+                          literal(flow->name), conninfo)))
+        runf(flow->to, "ALTER SUBSCRIPTION %s CONNECTION %s", flow->name, conninfo);
 }
 
 void drop_subscription(const Flow *flow)

@@ -47,10 +47,18 @@ bool slot_is_lost(const Flow *);
 // Drops the slot; waits until nobody uses it.
 void drop_slot(const Flow *);
 
-// Moves a slot that nobody reads yet to the present, so that it delivers only what comes.
-void advance_slot(const Flow *);
+// Moves a slot that nobody reads yet to the present, so that it delivers only what comes; returns
+// that position, up to which the WAL is on disk. The slot's own file is not: after a crash the
+// server may deliver more, and the subscription has to know where to begin.
+char *advance_slot(const Flow *);
 
-void create_subscription(const Flow *);
+// Does nothing where it stands. `start`: the position of the publisher to begin at; nullptr: the
+// slot's.
+void create_subscription(const Flow *, const char *start = nullptr);
+
+// Lets a subscription that stands follow its publisher to the address where that is now.
+void renew_subscription(const Flow *);
+
 void drop_subscription(const Flow *);
 
 // Writes a marker, and waits until it has been applied on the other side; false when the deadline

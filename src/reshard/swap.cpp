@@ -39,8 +39,9 @@ void flush_changes(const Flow *flow)
 }
 
 // The rows that are now on the wrong side, the move's state and its gate change with the map.
+// `lsn`: of the target, from where changes are to go back; nullptr: none are.
 void change_catalog(RunningMove *move, const Flow *flow, int32 to_shard, MoveState after,
-                    double waited_ms)
+                    const char *lsn, double waited_ms)
 {
     give_ranges(read_move(move->id), flow->from_shard, to_shard);
     catalogf("UPDATE shardwise.ghost_range SET shard_id = %d WHERE move_id = %d", flow->from_shard,
@@ -48,9 +49,9 @@ void change_catalog(RunningMove *move, const Flow *flow, int32 to_shard, MoveSta
     catalogf("UPDATE shardwise.keyspace SET moved_by = pg_current_xact_id() WHERE keyspace_id = %d",
              move->keyspace_id);
     catalogf("DELETE FROM shardwise.gate WHERE move_id = %d", move->id);
-    catalogf("UPDATE shardwise.move SET write_block_ms = %f, swapped_at = clock_timestamp() "
-             "WHERE move_id = %d",
-             waited_ms, move->id);
+    catalogf("UPDATE shardwise.move SET write_block_ms = %f, swapped_at = clock_timestamp(), "
+             "swap_lsn = %s WHERE move_id = %d",
+             waited_ms, lsn != nullptr ? quote_literal_cstr(lsn) : "NULL", move->id);
     set_state(move, after);
 }
 
@@ -59,15 +60,16 @@ bool hand_over(RunningMove *move, const Flow *flow, MoveState after, TimestampTz
                TimestampTz deadline)
 {
     bool forward = flow->from_shard == move->source;
+    const char *lsn = nullptr;
     close_fence(move, flow->from, deadline);
     if (!wait_for_marker(flow, write_marker(flow), deadline))
         return false;
     flush_changes(flow);
     if (forward) {
         Flow back = back_flow(move);
-        advance_slot(&back);
+        lsn = advance_slot(&back);
     }
-    change_catalog(move, flow, forward ? move->target : move->source, after,
+    change_catalog(move, flow, forward ? move->target : move->source, after, lsn,
                    milliseconds_since(held_since));
     return true;
 }
@@ -108,8 +110,8 @@ void prepare_swap(RunningMove *move, const Flow *flow)
     create_slot(&back);
     // Advancing decodes from the slot's restart point, which only a checkpoint moves.
     (void)run(back.from, "CHECKPOINT");
-    advance_slot(&back);
-    advance_slot(&back);
+    (void)advance_slot(&back);
+    (void)advance_slot(&back);
     in_transaction([&] { cut_map_for_move(read_move(move->id)); });
 }
 
@@ -167,7 +169,8 @@ void turn_replication(const RunningMove *move)
     drop_subscription(&forward);
     drop_slot(&forward);
     drop_publication(&forward);
-    create_subscription(&back);
+    Rows rows = catalogf("SELECT swap_lsn FROM shardwise.move WHERE move_id = %d", move->id);
+    create_subscription(&back, rows.values[0][0]);
 }
 
 } // namespace shardwise

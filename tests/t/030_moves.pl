@@ -16,15 +16,30 @@ CREATE TABLE items (key bigint, id int, value bigint NOT NULL, note text DEFAULT
 CREATE TABLE details (key bigint NOT NULL, id int, value bigint, FOREIGN KEY (key, id) REFERENCES items ON DELETE CASCADE);
 INSERT INTO items SELECT k, 100, 10 FROM generate_series(1001, 3000) k;
 INSERT INTO details SELECT k, 100, 1 FROM generate_series(1001, 3000) k;
+CREATE TABLE accounts (key bigint PRIMARY KEY, value bigint NOT NULL);
+INSERT INTO accounts SELECT k, 1000 FROM generate_series(1, 200) k;
 SELECT shardwise.distribute_table('items', 'key');
 SELECT shardwise.distribute_table('details', 'key', colocate_with => 'items');
+SELECT shardwise.distribute_table('accounts', 'key', colocate_with => 'items');
 SQL
-my $frozen = "SELECT count(*), sum(value) FROM items WHERE id = 100";
+my $frozen = "SELECT count(*), sum(value) FROM items WHERE id = 100; SELECT count(*), sum(value) FROM accounts";
 my $before = $cluster->sql($frozen);
 
 my $oracle = Shardwise::Oracle->start(router => $cluster->router, clients => 3, table => 'items',
 	keys => [ 1 .. 60 ], dir => $cluster->router->basedir);
 ok($oracle->wait_for_progress, 'clients write');
+# Transfers between any two accounts, most of them on two shards.
+my $script = $cluster->router->basedir . '/transfer.sql';
+append_to_file($script, <<'SQL');
+\set a random(1, 199)
+\set b random(:a + 1, 200)
+BEGIN;
+UPDATE accounts SET value = value - 1 WHERE key = :a;
+UPDATE accounts SET value = value + 1 WHERE key = :b;
+END;
+SQL
+my $transfers = IPC::Run::start([ 'pgbench', '-n', '-c', '2', '-T', '600', '-f', $script, $cluster->router->connstr('postgres') ],
+	'>', \my $summary, '2>', \my $complaints);
 
 # Forward, back, forward again; with a reader of sums meanwhile.
 my $range = "'items', '-9223372036854775808', '-4000000000000000000', 's2'";
@@ -54,6 +69,10 @@ for my $round ('forward', 'again')
 	leftovers_ok($cluster, $round);
 	ok($oracle->wait_for_progress, "$round: and clients write on");
 }
+$transfers->signal('INT');
+$transfers->finish;
+unlike($complaints, qr/ERROR|FATAL|abort/, 'no transfer failed');
+cmp_ok($cluster->sql("SELECT sum(two_phase_transactions) FROM shardwise.stat_shards"), '>', 100, 'and many were on two shards');
 my ($statements, $problems, $expected) = $oracle->stop;
 is_deeply($problems, [], 'no client saw an error');
 note("$statements statements");
@@ -61,6 +80,7 @@ my %found = map { split /=/ } split /\n/, $cluster->sql("SELECT key || '/' || id
 is_deeply(\%found, $expected, 'every acknowledged write is there once, and nothing else');
 placed_ok($cluster, 'items', 2000 + keys %$expected, 'after the moves');
 is($cluster->sum_on_shards('SELECT count(*) FROM details'), 2000, 'the child table moved along');
+is($cluster->sum_on_shards('SELECT sum(value) FROM accounts'), 200000, 'no transfer was lost or made twice');
 is($cluster->sql("SELECT count(*) FROM shardwise.move WHERE write_block_ms > 0"), 2, 'the write block is measured');
 
 done_testing();

@@ -1,5 +1,6 @@
-# What gets in the way of moves: full disks, cut connections, lost slots, rows in the way, standbys
-# that fall behind, a slow application, transactions that last, too few workers; several plans at once.
+# What gets in the way of moves: what a validation finds, full disks, cut connections, lost slots, rows
+# in the way, differences, standbys that fall behind, failover, a slow application, transactions that
+# last, too few workers; several plans at once.
 use strict;
 use warnings;
 use lib 'lib';
@@ -40,9 +41,9 @@ sub replica { return $cluster->on_shard($_[0], "SET session_replication_role = r
 # A plan whose copy is under way, slowly.
 sub start_slowly
 {
-	my ($call) = @_;
+	my ($call, $arguments) = @_;
 	set_router(move_rate_limit => '100kB');
-	my $plan = start_plan($cluster, $call);
+	my $plan = start_plan($cluster, $call, $arguments);
 	wait_for("count(*) > 1 FROM shardwise.move_chunk JOIN shardwise.move USING (move_id)
 		WHERE plan_id = $plan AND copied_at IS NOT NULL AND state = 'copying'");
 	return $plan;
@@ -69,6 +70,43 @@ sub is_over
 }
 
 set_router(move_chunk_size => '64kB');
+
+# ---- what a validation finds ----
+sub findings_are
+{
+	my ($plan, $expected, $name) = @_;
+	is($cluster->sql("SELECT string_agg(DISTINCT severity || ' ' || check_name, ', ' ORDER BY severity || ' ' || check_name)
+		FROM shardwise.validate_plan($plan)"), $expected, $name);
+	return;
+}
+my $s4 = $cluster->shard('s4');
+my $valid = $cluster->sql("SELECT shardwise.plan_move_range('items', NULL, '-4000000000000000000', 's4')");
+findings_are($valid, 'info disk', 'a plan that can run');
+my $rival = $cluster->sql("SELECT shardwise.$range");
+findings_are($valid, 'info disk, warning overlap', 'another one that takes the same keys');
+$cluster->sql("SELECT shardwise.cancel_plan($rival)");
+$cluster->sql("CREATE TABLE loose (key bigint NOT NULL); SELECT shardwise.distribute_table('loose', 'key', colocate_with => 'items')");
+$cluster->on_shard('s4', 'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+	CREATE TRIGGER fires BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION nothing(); ALTER TABLE items ENABLE REPLICA TRIGGER fires');
+$cluster->on_shard('s1', "ALTER TABLE loose SET UNLOGGED; BEGIN; CREATE TABLE prepared (); PREPARE TRANSACTION 'stray'");
+findings_are($valid, 'error publication, info disk, warning prepared_transactions, warning primary_key, warning triggers', 'what is wrong with the tables');
+$cluster->on_shard('s1', "ROLLBACK PREPARED 'stray'; ALTER TABLE loose SET LOGGED");
+$cluster->on_shard('s4', 'DROP FUNCTION nothing() CASCADE; DROP TABLE loose; CREATE ROLE plain LOGIN');
+$cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user 'plain')");
+findings_are($valid, 'error connectivity, error privileges, error schema, info disk, warning primary_key', 'and with the role');
+$cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user '" . ($ENV{USER} // getpwuid($<)) . "')");
+$cluster->on_shard('s4', 'CREATE TABLE loose (key bigint NOT NULL); DROP ROLE plain');
+$s4->stop('fast');
+findings_are($valid, 'error reachable, warning primary_key', 'a shard that is down');
+is_deeply(($cluster->errors("SELECT shardwise.start_plan($valid)"))[1], ['55000'], 'is a reason not to start');
+like($cluster->last_error, qr/reachable: Shard "s4" does not answer/, 'which is given');
+$s4->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 0\nmax_replication_slots = 0\nmax_logical_replication_workers = 0");
+$s4->start;
+findings_are($valid, 'error connectivity, error replication_slots, error replication_workers, error wal_level, error wal_senders, '
+	. 'info disk, warning primary_key', 'settings that do not do');
+$s4->append_conf('postgresql.conf', "wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20\nmax_logical_replication_workers = 12");
+$s4->restart;
+$cluster->sql("SELECT shardwise.cancel_plan($valid); DROP TABLE loose");
 
 # ---- a shard without keys gets its indexes when it has its rows ----
 my $indexes = "SELECT indexdef || coalesce(obj_description(indexname::regclass, 'pg_class'), '') FROM pg_indexes WHERE tablename = 'items' ORDER BY 1";
@@ -112,10 +150,14 @@ CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 CREATE TRIGGER full_disk BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION full_disk();
 ALTER TABLE items ENABLE ALWAYS TRIGGER full_disk;
 SQL
-$plan = start_plan($cluster, $range);
+$plan = start_plan($cluster, $range, ", 'sampled'");
 ok(wait_for("retries > 1 AND error LIKE '%No space left%' AND state = 'copying' FROM shardwise.moves WHERE plan_id = $plan"), 'disk full: it is tried again');
 $cluster->on_shard('s2', 'DROP FUNCTION full_disk() CASCADE');
 ends_well($plan, 'disk full');
+my $moving = 'hashint8extended(key, 0) < -4000000000000000000';
+my $sample = '(hash_record_extended(ROW(key, id), 0) & 1023) < 64';
+is($cluster->sql("SELECT verified_rows FROM shardwise.moves WHERE plan_id = $plan"),
+	$cluster->on_shard('s1', "SELECT count(*) FROM items WHERE $moving AND $sample"), 'a sixteenth of the rows was verified, as asked');
 
 $plan = start_slowly($range);
 $cluster->on_shard('s1', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
@@ -144,6 +186,65 @@ leftovers_ok($cluster, 'failed');
 $cluster->sql("DELETE FROM items WHERE key = $new");
 $cluster->sql("SELECT shardwise.cancel_plan($plan)");
 is_over($plan, 'cancelled', 'given up');
+
+# ---- the way back is lost, then the WAL of a slot, then the publisher at the wrong moment ----
+$plan = start_plan($cluster, $range, ", 'none'");
+wait_plan_ok($cluster, $plan, 'swapped', 'a plan swaps');
+like(history($cluster, $plan), qr/verified\|not verified, as the operator asked/, 'without verification');
+my $back = $cluster->on_shard('s1', 'SELECT subname FROM pg_subscription');
+$cluster->on_shard('s1', "ALTER SUBSCRIPTION $back DISABLE");
+ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT NOT active FROM pg_replication_slots WHERE slot_name = '$back'"), 'its replication stops');
+$cluster->on_shard('s2', "SELECT pg_drop_replication_slot('$back')");
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+wait_plan_ok($cluster, $plan, 'swapped', 'without its slot there is no way back');
+like($cluster->sql("SELECT error FROM shardwise.plans WHERE plan_id = $plan"), qr/cannot be rolled back: the replication slot on shard "s2".* was lost/, 'the operator is told');
+$cluster->sql("SELECT shardwise.finish_plan($plan)");
+is_over($plan, 'done', 'finished instead');
+
+$plan = start_slowly("plan_move_range('items', NULL, '-4000000000000000000', 's1')");
+$cluster->sql("SELECT shardwise.pause_plan($plan)");
+wait_plan_ok($cluster, $plan, 'paused', 'a new plan brings the rows back, and is paused');
+$cluster->on_shard('s2', "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+$cluster->shard('s2')->reload;
+$cluster->on_shard('s2', "SELECT pg_logical_emit_message(false, 'x', repeat('x', 100)), pg_switch_wal()") for 1 .. 3;
+$cluster->on_shard('s2', 'CHECKPOINT');
+is($cluster->on_shard('s2', 'SELECT wal_status FROM pg_replication_slots'), 'lost', 'max_slot_wal_keep_size takes its slot');
+$cluster->on_shard('s2', 'ALTER SYSTEM RESET max_slot_wal_keep_size');
+$cluster->shard('s2')->reload;
+$cluster->sql("SELECT shardwise.resume_plan($plan)");
+ok(wait_for("EXISTS (SELECT FROM shardwise.move_events e WHERE e.plan_id = $plan AND event = 'planned') AND state = 'copying'
+	AND snapshot IS NOT NULL FROM shardwise.move WHERE plan_id = $plan"), 'the copy begins anew');
+my $catalog = $cluster->shard('s2')->background_psql('postgres');
+$catalog->query_safe('BEGIN');
+$catalog->query_safe('LOCK TABLE pg_publication IN ACCESS EXCLUSIVE MODE');
+set_router(move_rate_limit => 0);
+ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE backend_type = 'walsender' AND wait_event_type = 'Lock'"), 'the source ends the session that subscribes');
+$catalog->query_safe('COMMIT');
+$catalog->quit;
+wait_plan_ok($cluster, $plan, 'swapped', 'the plan goes on');
+like(history($cluster, $plan), qr/planned\|The replication slot on the source was lost.*retry\|could not receive list of publications/s, 'and tells what happened');
+$cluster->sql("SELECT shardwise.finish_plan($plan)");
+is_over($plan, 'done', 'brought back');
+
+# ---- differences that a sample shows; an operator may insist ----
+$plan = start_slowly($range, ", 'sampled'");
+ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT bool_or($sample) AND NOT bool_and($sample) FROM items WHERE $moving"), 'rows arrive');
+$cluster->sql("SELECT shardwise.pause_plan($plan)");
+wait_plan_ok($cluster, $plan, 'paused', 'it is paused');
+replica('s2', "UPDATE items SET value = 0 WHERE key IN (SELECT min(key) FROM items WHERE $moving GROUP BY $sample)");
+set_router(move_rate_limit => 0);
+$cluster->sql("SELECT shardwise.resume_plan($plan)");
+wait_plan_ok($cluster, $plan, 'failed', 'a difference in the sample');
+is($cluster->sql("SELECT mismatched, missing, extra FROM shardwise.move_verification JOIN shardwise.move USING (move_id) WHERE plan_id = $plan"),
+	'2|0|0', 'has all rows compared');
+like(history($cluster, $plan), qr/verification widened/, 'and says so');
+$cluster->sql("SELECT shardwise.resume_plan($plan, 'force')");
+wait_plan_ok($cluster, $plan, 'swapped', 'the operator may swap all the same');
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+ok(wait_for("error LIKE '%not rolled back%' FROM shardwise.moves WHERE plan_id = $plan"), 'the way back is verified too');
+$cluster->sql("SELECT shardwise.resume_plan($plan, 'force')");
+is_over($plan, 'rolled_back', 'insisted');
 
 # ---- transactions that last ----
 my $writer = $router->background_psql('postgres');
@@ -193,11 +294,18 @@ $cluster->sql("SELECT shardwise.rollback_plan($plan)");
 is_over($plan, 'rolled_back', 'two plans');
 
 # ---- a standby falls behind ----
-$cluster->shard('s2')->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($cluster->shard('s2'), 'base', has_streaming => 1);
-$standby->start;
-ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"), 's2 has a standby');
+sub make_standby
+{
+	my ($shard, $name) = @_;
+	my $primary = $cluster->shard($shard);
+	$primary->backup('base');
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init_from_backup($primary, 'base', has_streaming => 1);
+	$node->start;
+	ok($primary->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"), "$shard has a standby");
+	return $node;
+}
+my $standby = make_standby('s2', 'standby');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
 $cluster->on_shard('s2', "SELECT count(pg_logical_emit_message(false, 'x', repeat('x', 1000000))) FROM generate_series(1, 3)");
 set_router(move_max_replica_lag => '1MB');
@@ -211,7 +319,30 @@ ok(wait_for("throttled_by = 'replica lag' FROM shardwise.moves WHERE plan_id = $
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 ends_well($plan, 'standby');
 set_router(move_max_replica_lag => -1);
-$standby->stop('immediate');
+
+# ---- failover: of the target while rows are copied, of the source before a rollback ----
+sub fail_over
+{
+	my ($shard, $node) = @_;
+	$cluster->shard($shard)->stop('immediate');
+	$node->promote;
+	$cluster->{shards}{$shard} = $node;
+	$cluster->sql("SELECT shardwise.update_shard('$shard', '" . $cluster->shard_conninfo($shard) . "')");
+	return;
+}
+my $other_standby = make_standby('s1', 'other_standby');
+$plan = start_slowly($range);
+fail_over('s2', $standby);
+set_router(move_rate_limit => 0);
+wait_plan_ok($cluster, $plan, 'swapped', 'the target fails over: the plan goes on');
+like(history($cluster, $plan), qr/planned\|Shard "s2" has failed over since the copy began/, 'with a new copy');
+my $written = "UPDATE items SET value = value + %d WHERE shardwise.key_hash('items', key) < -4000000000000000000 AND key < 100";
+$cluster->sql(sprintf $written, 1);
+$cluster->shard('s1')->wait_for_catchup('other_standby');
+fail_over('s1', $other_standby);
+$cluster->sql(sprintf $written, -1);
+$cluster->sql("SELECT shardwise.rollback_plan($plan)");
+is_over($plan, 'rolled_back', 'the source fails over');
 
 # ---- the application is slow: the move goes more slowly ----
 my $probe = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.locate('items', key) = 's1' AND key <> $last");
