@@ -282,11 +282,6 @@ List *table_tree(Oid relid, LOCKMODE lock)
     return find_all_inheritors(relid, lock, nullptr);
 }
 
-Oid topmost_table(Oid relid)
-{
-    return get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : relid;
-}
-
 static List *append_statements(List *statements, const SqlRows &rows)
 {
     for (int i = 0; i < rows.count; i++)

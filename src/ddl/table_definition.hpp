@@ -14,15 +14,13 @@
 
 #include "pg/pg.hpp"
 #include "pg/names.hpp"
+#include "pg/names.hpp"
 
 namespace shardwise
 {
 
 // Lists a table and its partitions of all levels, parents first, and locks them.
 List *table_tree(Oid relid, LOCKMODE lock);
-
-// The table itself, or the whole partitioned table of which it is a partition.
-Oid topmost_table(Oid relid);
 
 // The tables with columns and validated checks, partitions attached: all that rows need.
 List *table_creation_sql(Oid relid);

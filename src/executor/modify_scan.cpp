@@ -5,6 +5,7 @@
 #include "executor/check_options.hpp"
 #include "executor/route_scan.hpp"
 #include "executor/row_stream.hpp"
+#include "executor/row_triggers.hpp"
 #include "monitor/monitor.hpp"
 #include "planner/modify_plan.hpp"
 #include "routing/shard_choice.hpp"
@@ -36,10 +37,9 @@ struct ModifyState {
     RowStream *stream;     // in place of them
     BatchOutcome outcome;
     TupleTableSlot *kept_slot; // reads its rows
-    BatchOutcome fired;        // rows that triggers have changed on the shard that they leave
-    TupleTableSlot *fired_slot;
-    uint64 uncounted; // of its rows: moves, which count once
-    HTAB *seen;       // places of rows that have been changed
+    RowTriggers *triggers;     // of rows that move
+    uint64 uncounted;          // of its rows: moves, which count once
+    HTAB *seen;                // places of rows that have been changed
     MemoryContext row_context;
     uint64 lines;
     bool is_done;
@@ -85,18 +85,6 @@ extern "C" void begin_modify(CustomScanState *node, EState *estate, int eflags)
 
 // ---- setting out -------------------------------------------------------------------------------
 
-// Room for rows that come back before they move.
-void prepare_firing(ModifyState *state, TupleDesc source)
-{
-    const ModifyPlan *plan = state->plan;
-    TupleDesc columns = CreateTemplateTupleDesc(plan->nfired);
-    for (int i = 0; i < plan->nfired; i++)
-        TupleDescCopyEntry(columns, i + 1, source, plan->first_fired + i + 1);
-    state->fired.slot = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-    state->fired.rows = tuplestore_begin_heap(false, false, work_mem);
-    state->fired_slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-}
-
 void start_statements(ModifyState *state)
 {
     const ModifyPlan *plan = state->plan;
@@ -104,8 +92,6 @@ void start_statements(ModifyState *state)
     Oid *types = (Oid *)palloc(sizeof(Oid) * (columns->natts + 1));
     for (int i = 0; i < columns->natts; i++)
         types[i] = TupleDescAttr(columns, i)->atttypid;
-    if (plan->fire >= 0)
-        prepare_firing(state, columns);
     for (int i = 0; i < state->nvalues; i++)
         state->values[i] =
             ExecEvalExpr(state->value_states[i], state->css.ss.ps.ps_ExprContext, &state->nulls[i]);
@@ -113,10 +99,9 @@ void start_statements(ModifyState *state)
     for (int i = 0; i < plan->nstatements; i++) {
         const BatchStatement *statement = &plan->statements[i];
         int first = statement->first_value;
-        BatchOutcome *outcome = i == plan->fire ? &state->fired : &state->outcome;
         state->runners[i] =
             make_batch_runner(statement, state->value_types + first, state->values + first,
-                              state->nulls + first, types, outcome);
+                              state->nulls + first, types, &state->outcome);
     }
 }
 
@@ -145,6 +130,27 @@ void start(ModifyState *state)
 }
 
 // ---- rows --------------------------------------------------------------------------------------
+
+// Fills a slot of the table's from columns of the source; from those in `otherwise` where there are
+// none.
+void fill_row(const int *columns, const int *otherwise, const TupleTableSlot *row,
+              TupleTableSlot *slot)
+{
+    ExecClearTuple(slot);
+    for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++) {
+        int column = columns[i] >= 0 || otherwise == nullptr ? columns[i] : otherwise[i];
+        slot->tts_values[i] = column >= 0 ? row->tts_values[column] : (Datum)0;
+        slot->tts_isnull[i] = column < 0 || row->tts_isnull[column];
+    }
+    ExecStoreVirtualTuple(slot);
+}
+
+// The partition that a row is in; 0 where the table has none.
+Oid partition_of(const MovePlan *move, const TupleTableSlot *row)
+{
+    return move->table_column >= 0 ? DatumGetObjectId(row->tts_values[move->table_column])
+                                   : InvalidOid;
+}
 
 // The shard that a new row belongs to; one that refuses the row if its key is NULL.
 int32 find_destination(const KeyPin *key, TupleTableSlot *row)
@@ -210,46 +216,104 @@ void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
         send_batches(runner);
 }
 
-// The row is updated on the shard that it leaves, for the sake of the triggers, before it is
-// deleted there and inserted as they have left it, where its key then belongs.
-void fire_and_move(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)
+void finish_statements(ModifyState *state);
+
+// Shows a row to its BEFORE triggers, and takes it as they leave it. False if one keeps it as it
+// is.
+bool fire_before(ModifyState *state, const ModifyAction *action, TupleTableSlot *row)
 {
-    const ModifyPlan *plan = state->plan;
-    BatchRunner *fire = state->runners[plan->fire];
-    BatchRunner *remove = state->runners[action->remove];
-    tuplestore_clear(state->fired.rows);
-    (void)add_to_batch(fire, from, row->tts_values, row->tts_isnull);
-    send_batches(fire);
-    finish_batches(fire, false);
-    if (!tuplestore_gettupleslot(state->fired.rows, true, false, state->fired_slot))
-        return; // a trigger has kept it as it was
-    slot_getallattrs(state->fired_slot);
-    memcpy(row->tts_values + plan->first_fired, state->fired_slot->tts_values,
-           sizeof(Datum) * plan->nfired);
-    memcpy(row->tts_isnull + plan->first_fired, state->fired_slot->tts_isnull,
-           sizeof(bool) * plan->nfired);
-    (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull);
-    send_batches(remove);
-    finish_batches(remove, true);
-    add(state, action->place, find_destination(&plan->fired_key, row), row);
-    state->uncounted++;
+    const MovePlan *move = &state->plan->move;
+    if (move->shows_earlier && !move->refers_to_itself)
+        finish_statements(state);
+    if (state->triggers == nullptr) {
+        MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+        state->triggers = open_row_triggers(state->plan);
+        MemoryContextSwitchTo(saved);
+    }
+    fill_row(action->old_columns, nullptr, row, old_row_slot(state->triggers));
+    fill_row(action->new_columns, action->old_columns, row, new_row_slot(state->triggers));
+    if (!fire_before_update(state->triggers, partition_of(move, row)))
+        return false;
+    TupleTableSlot *fired = new_row_slot(state->triggers);
+    slot_getallattrs(fired);
+    for (int i = 0; i < move->nattributes; i++) {
+        int column = action->fired_columns[i];
+        if (column < 0)
+            continue;
+        row->tts_values[column] = fired->tts_values[i];
+        row->tts_isnull[column] = fired->tts_isnull[i];
+    }
+    return true;
 }
 
 // The row leaves its shard before it arrives: at most the latter may be in the way of others.
+void send_move(ModifyState *state, const ModifyAction *action)
+{
+    BatchRunner *remove = state->runners[action->remove];
+    send_batches(remove);
+    finish_batches(remove, true);
+    send_batches(state->runners[action->place]);
+}
+
+// False if a BEFORE trigger on the shard keeps the row from leaving it, or from arriving.
+bool move_alone(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
+                TupleTableSlot *row)
+{
+    BatchRunner *remove = state->runners[action->remove];
+    BatchRunner *place = state->runners[action->place];
+    uint64 before = state->outcome.changed;
+    (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull);
+    send_batches(remove);
+    finish_batches(remove, false);
+    if (state->outcome.changed == before)
+        return false;
+    state->uncounted++;
+    (void)add_to_batch(place, to, row->tts_values, row->tts_isnull);
+    send_batches(place);
+    finish_batches(place, false);
+    return state->outcome.changed - before == 2;
+}
+
 void move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
               TupleTableSlot *row)
 {
-    if (state->plan->stays != nullptr)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot move a row to another shard"),
-                        errdetail("%s", state->plan->stays)));
-    add(state, action->remove, from, row);
-    if (add_to_batch(state->runners[action->place], to, row->tts_values, row->tts_isnull)) {
-        send_batches(state->runners[action->remove]);
-        finish_batches(state->runners[action->remove], true);
-        send_batches(state->runners[action->place]);
+    const MovePlan *move = &state->plan->move;
+    if (move->is_referred_to) {
+        add(state, action->place, to, row);
+        (void)add_to_batch(state->runners[action->remove], from, row->tts_values, row->tts_isnull);
+        state->uncounted++;
+    } else if (move->is_one_by_one && !move->refers_to_itself) {
+        if (!move_alone(state, action, from, to, row))
+            return;
+    } else {
+        add(state, action->remove, from, row);
+        if (add_to_batch(state->runners[action->place], to, row->tts_values, row->tts_isnull))
+            send_move(state, action);
+        state->uncounted++;
     }
-    state->uncounted++;
+    if (move->fires)
+        keep_updated_row(state->triggers, partition_of(move, row));
+}
+
+// An UPDATE of the key.
+void update_key(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)
+{
+    const MovePlan *move = &state->plan->move;
+    int32 to = find_destination(&action->key, row);
+    if (to == from && (!move->fires_for_all || move->stays != nullptr)) {
+        add(state, action->statement, from, row);
+        return;
+    }
+    if (move->stays != nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot move a row to another shard"), errdetail("%s", move->stays)));
+    if (move->fires) {
+        if (!fire_before(state, action, row))
+            return;
+        to = find_destination(&action->fired_key, row);
+    }
+    move_row(state, action, from, to, row);
 }
 
 void write_row(ModifyState *state, TupleTableSlot *row)
@@ -274,18 +338,15 @@ void write_row(ModifyState *state, TupleTableSlot *row)
         add(state, action->statement, 0, row);
         return;
     }
-    int32 shard = action->command != CMD_INSERT
-                      ? (int32)DatumGetCommandId(row->tts_values[plan->shard_column])
-                      : 0;
-    if (plan->fire >= 0) {
-        fire_and_move(state, action, shard, row);
+    if (action->command == CMD_INSERT) {
+        add(state, action->statement, find_destination(&action->key, row), row);
         return;
     }
-    int32 destination = action->key.nkeys > 0 ? find_destination(&action->key, row) : shard;
-    if (action->command == CMD_INSERT || destination == shard)
-        add(state, action->statement, destination, row);
+    int32 shard = (int32)DatumGetCommandId(row->tts_values[plan->shard_column]);
+    if (action->place >= 0)
+        update_key(state, action, shard, row);
     else
-        move_row(state, action, shard, destination, row);
+        add(state, action->statement, shard, row);
 }
 
 void take_row(ModifyState *state, TupleTableSlot *row)
@@ -340,7 +401,7 @@ void finish_statements(ModifyState *state)
             if (action->command != command || action->statement < 0)
                 continue;
             send_batches(state->runners[action->statement]);
-            if (action->remove >= 0)
+            if (action->remove >= 0 && !plan->move.is_referred_to)
                 send_batches(state->runners[action->remove]);
         }
         for (int i = 0; i < plan->nactions; i++) {
@@ -350,10 +411,24 @@ void finish_statements(ModifyState *state)
             finish_batches(state->runners[action->statement], false);
             if (action->remove < 0)
                 continue;
-            finish_batches(state->runners[action->remove], true);
+            if (!plan->move.is_referred_to)
+                finish_batches(state->runners[action->remove], true);
             send_batches(state->runners[action->place]);
             finish_batches(state->runners[action->place], false);
         }
+    }
+}
+
+// Rows have arrived at other shards. Those that refer to them follow, then they can leave.
+void finish_references(ModifyState *state)
+{
+    const ModifyPlan *plan = state->plan;
+    follow_updated_rows(state->triggers);
+    for (int i = 0; i < plan->nactions; i++) {
+        if (plan->actions[i].remove < 0)
+            continue;
+        send_batches(state->runners[plan->actions[i].remove]);
+        finish_batches(state->runners[plan->actions[i].remove], true);
     }
 }
 
@@ -379,6 +454,10 @@ void write_all(ModifyState *state)
         state->outcome.changed = close_row_stream(state->stream);
     else
         finish_statements(state);
+    if (state->triggers != nullptr && state->plan->move.is_referred_to)
+        finish_references(state);
+    if (state->triggers != nullptr)
+        fire_after_update(state->triggers);
     state->css.ss.ps.state->es_processed += state->outcome.changed - state->uncounted;
     MemoryContextSwitchTo(saved);
 }
@@ -418,9 +497,7 @@ extern "C" void end_modify(CustomScanState *node)
     ModifyState *state = (ModifyState *)node;
     if (state->outcome.rows != nullptr)
         tuplestore_end(state->outcome.rows);
-    if (state->fired.rows != nullptr)
-        tuplestore_end(state->fired.rows);
-    state->outcome.rows = state->fired.rows = nullptr;
+    state->outcome.rows = nullptr;
     ExecEndNode(state->source);
 }
 

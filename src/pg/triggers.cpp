@@ -1,6 +1,8 @@
 #include "pg/triggers.hpp"
 
 extern "C" {
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "utils/fmgroids.h"
 }
 
@@ -20,6 +22,19 @@ bool acts_for_foreign_key(const Trigger *trigger)
     default:
         return false;
     }
+}
+
+const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 none)
+{
+    const TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const Trigger *trigger = &triggers->triggers[i];
+        if (!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
+            (trigger->tgtype & all) == all && (trigger->tgtype & any) != 0 &&
+            (trigger->tgtype & none) == 0)
+            return trigger;
+    }
+    return nullptr;
 }
 
 } // namespace shardwise

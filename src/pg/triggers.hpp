@@ -4,6 +4,7 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "utils/rel.h"
 #include "utils/reltrigger.h"
 }
 
@@ -13,5 +14,10 @@ namespace shardwise
 // True for PostgreSQL's own trigger of a foreign key that refers to the table, if it changes the
 // rows that refer (CASCADE, SET NULL, SET DEFAULT).
 bool acts_for_foreign_key(const Trigger *trigger);
+
+// Finds an enabled trigger of the user's whose type (TRIGGER_TYPE_ROW and so on, of
+// catalog/pg_trigger.h) has all bits of `all`, one of `any` and none of `none`. AFTER and STATEMENT
+// have no bits. nullptr if there is none.
+const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 none);
 
 } // namespace shardwise

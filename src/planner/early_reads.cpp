@@ -1,13 +1,13 @@
 #include "planner/early_reads.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/names.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
 #include "planner/row_security.hpp"
 #include "planner/subquery_outputs.hpp"
 
 extern "C" {
-#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "optimizer/clauses.h"
@@ -23,12 +23,6 @@ namespace
 {
 
 // ---- who writes what ---------------------------------------------------------------------------
-
-Oid topmost(Oid relid)
-{
-    List *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
-    return ancestors != NIL ? llast_oid(ancestors) : relid;
-}
 
 // A trigger of the user's, or of a foreign key that refers to the table and changes what does.
 bool writes_elsewhere(const Trigger *trigger)
@@ -50,7 +44,7 @@ bool has_writing_trigger(Oid relid)
 bool is_written(const EarlyReads *reads, Oid relid)
 {
     return find_table(relid) != nullptr &&
-           (reads->writes_any || list_member_oid(reads->written, topmost(relid)));
+           (reads->writes_any || list_member_oid(reads->written, topmost_table(relid)));
 }
 
 // ---- what a query reads ------------------------------------------------------------------------
@@ -260,7 +254,7 @@ void note_write(EarlyReads *reads, const Query *write)
 {
     Oid target = rt_fetch(write->resultRelation, write->rtable)->relid;
     ListCell *cell;
-    reads->written = list_append_unique_oid(reads->written, topmost(target));
+    reads->written = list_append_unique_oid(reads->written, topmost_table(target));
     foreach (cell, find_all_inheritors(target, AccessShareLock, nullptr))
         reads->writes_any |= has_writing_trigger(lfirst_oid(cell));
 }
@@ -279,7 +273,7 @@ Refusal read_early(Query *query, EarlyReads *reads)
 {
     if (query->resultRelation > 0 && query->commandType != CMD_INSERT) {
         Oid target = rt_fetch(query->resultRelation, query->rtable)->relid;
-        if (find_table(target) != nullptr && list_member_oid(reads->written, topmost(target)))
+        if (find_table(target) != nullptr && list_member_oid(reads->written, topmost_table(target)))
             return psprintf("Table \"%s\" is changed by several parts of the statement.",
                             get_rel_name(target));
     }

@@ -208,6 +208,10 @@ void show_hidden_columns_of(Maker *maker)
     Query *merge = maker->write.query;
     HiddenColumns hidden = {maker, 0};
     ListCell *cell;
+    if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
+        maker->partition = partition_var(maker);
+        show_hidden_columns((Node *)maker->partition, &hidden);
+    }
     show_hidden_columns(merge->jointree->quals, &hidden);
     foreach (cell, merge->mergeActionList) {
         MergeAction *action = (MergeAction *)lfirst(cell);

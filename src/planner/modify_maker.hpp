@@ -24,9 +24,10 @@ struct Maker {
     bool is_conflict;
     Node *condition; // of the rows that it changes among those that it meets; nullptr: all
     // MERGE:
-    Query *source; // what finds the rows
-    List *hidden;  // Var *: whole rows and system columns of the target
-    List *junk;    // Expr *: columns of the source that others refer to
+    Query *source;  // what finds the rows
+    List *hidden;   // Var *: whole rows and system columns of the target
+    Var *partition; // tableoid among them, where the target is partitioned
+    List *junk;     // Expr *: columns of the source that others refer to
 };
 
 Assignment *assign(AttrNumber attribute, int column);
@@ -53,8 +54,10 @@ Expr *seen_by_source(Maker *maker, Expr *expr);
 // Makes an action UPDATE; rows may move if it sets the key.
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
 
-// A row that moves to another shard is deleted and inserted there with all its columns; where
-// triggers act on UPDATE, after it was updated where it is.
+// The partition of a row of the target, as an Oid of the router.
+Var *partition_var(const Maker *maker);
+
+// A row that moves to another shard is deleted and inserted there with all its columns.
 void make_move(Maker *maker, ModifyAction *action, List *assignments);
 
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);

@@ -15,8 +15,17 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     to->node = header;
     to->attributes = list_copy(from->attributes);
     to->checks = (List *)copy_node((Node *)from->checks);
-    to->stays = from->stays != nullptr ? pstrdup(from->stays) : nullptr;
+    to->move.stays = from->move.stays != nullptr ? pstrdup(from->move.stays) : nullptr;
+    to->move.updated = bms_copy(from->move.updated);
     to->actions = copy_array(from->actions, from->nactions);
+    for (int i = 0; i < to->nactions && to->move.fires; i++) {
+        ModifyAction *action = &to->actions[i];
+        if (action->place < 0)
+            continue;
+        action->old_columns = copy_array(action->old_columns, to->move.nattributes);
+        action->new_columns = copy_array(action->new_columns, to->move.nattributes);
+        action->fired_columns = copy_array(action->fired_columns, to->move.nattributes);
+    }
     to->statements = copy_array(from->statements, from->nstatements);
     for (int i = 0; i < to->nstatements; i++) {
         BatchStatement *statement = &to->statements[i];
@@ -51,7 +60,7 @@ ModifyPlan *make_modify_plan()
     ModifyPlan *plan = (ModifyPlan *)palloc0(sizeof(ModifyPlan));
     plan->node.type = T_ExtensibleNode;
     plan->node.extnodename = node_name;
-    plan->shard_column = plan->action_column = plan->fire = -1;
+    plan->shard_column = plan->action_column = plan->move.table_column = -1;
     return plan;
 }
 

@@ -24,6 +24,26 @@ struct ModifyAction {
     int remove, place;
     // Where a new row goes: the source's columns that hold its key; nkeys 0: it stays.
     KeyPin key;
+    // Where triggers act on such a row: the source's columns, one an attribute of the table (-1:
+    // none), that hold it as it is and as it is to become, those that take it as the triggers leave
+    // it, and where that one goes.
+    int *old_columns, *new_columns, *fired_columns;
+    KeyPin fired_key;
+};
+
+// What has to be heeded when rows move to other shards.
+struct MovePlan {
+    const char *stays;   // why none may move; nullptr if rows may
+    bool fires;          // the router fires the triggers on UPDATE for them
+    bool fires_for_all;  // and for rows that stay: BEFORE triggers may change their keys
+    bool fires_after;    // AFTER triggers, too: no others stand for them on the shards
+    bool shows_earlier;  // functions of BEFORE triggers may look at what was changed before
+    bool is_one_by_one;  // BEFORE triggers on INSERT or DELETE may keep a row from moving
+    bool is_referred_to; // by foreign keys whose actions are the router's: the new row comes first
+    bool refers_to_itself; // rows go together
+    int nattributes;       // of the table
+    int table_column;      // of the source: the row's partition (Oid); -1: none
+    Bitmapset *updated;    // columns, numbered as in a range table's entry
 };
 
 // Lives in the plan node's custom_private; the source is its only child.
@@ -43,12 +63,7 @@ struct ModifyPlan {
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.
     const char *once;
-    const char *stays; // why no row may move to another shard; nullptr if rows may
-    // Of an UPDATE whose triggers act on a row before it moves: the statement that changes the row
-    // on its own shard (-1: none), the source's first column (from 0) and number of columns that
-    // take the row that it returns, its ctid last, and where that one belongs.
-    int fire, first_fired, nfired;
-    KeyPin fired_key;
+    MovePlan move;
     int nactions;
     ModifyAction *actions;
     int nstatements;

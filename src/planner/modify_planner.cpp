@@ -52,6 +52,13 @@ Var *target_var(const Maker *maker, AttrNumber attribute)
     }
 }
 
+Var *partition_var(const Maker *maker)
+{
+    if (maker->partition != nullptr)
+        return copy_node(maker->partition);
+    return makeVar(maker->write.target, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0);
+}
+
 // Compiles a statement into the plan; -1 where that is not possible.
 int add_statement(Maker *maker, Query *sent)
 {

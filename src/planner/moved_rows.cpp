@@ -1,14 +1,18 @@
-// UPDATE of the key: rows that belong to another shard after it.
+// UPDATE of the key: rows that belong to another shard after it. Such a row is deleted and
+// inserted. The router fires the triggers on UPDATE for it, as it sees the rows of all keys that
+// they may read and write. Those on DELETE and INSERT fire on the shards, and cannot be kept from
+// it: where there are any after these, they stand for the ones after the UPDATE, as PostgreSQL has
+// it for rows that move to another partition.
+#include "pg/names.hpp"
 #include "pg/triggers.hpp"
 #include "planner/modify_maker.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
-#include "access/transam.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "utils/relcache.h"
+#include "parser/parsetree.h"
 }
 
 namespace shardwise
@@ -17,88 +21,84 @@ namespace shardwise
 namespace
 {
 
-// ---- why rows stay -----------------------------------------------------------------------------
+// ---- triggers ----------------------------------------------------------------------------------
 
-const Trigger *find_trigger(Relation relation, bool (*is_meant)(const Trigger *))
+constexpr int16 update_bit = TRIGGER_TYPE_UPDATE;
+constexpr int16 insert_or_delete = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_DELETE;
+
+// PostgreSQL's own trigger of a foreign key of a distributed table, which refers to this one.
+bool is_referred_to_by(const Trigger *trigger)
+{
+    const Table *table = RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK
+                             ? find_table(trigger->tgconstrrelid)
+                             : nullptr;
+    return table != nullptr && !table->is_reference;
+}
+
+void survey_reference(Relation relation, const Trigger *trigger, MovePlan *move)
+{
+    bool is_own =
+        topmost_table(trigger->tgconstrrelid) == topmost_table(RelationGetRelid(relation));
+    move->refers_to_itself |= is_own;
+    if (!acts_for_foreign_key(trigger))
+        return;
+    move->is_referred_to = true;
+    if (is_own)
+        move->stays = psprintf("A foreign key of table \"%s\" refers to the table itself, and acts "
+                               "on UPDATE or DELETE.",
+                               RelationGetRelationName(relation));
+}
+
+// What is known of a table and its partitions.
+struct Survey {
+    bool is_referred_to;
+    bool has_before, has_others; // for rows, on UPDATE; on INSERT or DELETE
+};
+
+void survey_table(Relation relation, MovePlan *move, Survey *survey)
 {
     const TriggerDesc *triggers = relation->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
-        if (is_meant(&triggers->triggers[i]))
-            return &triggers->triggers[i];
-    return nullptr;
-}
-
-bool acts_on_update(const Trigger *trigger)
-{
-    return !trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype);
-}
-
-bool acts_on_insert_or_delete(const Trigger *trigger)
-{
-    return !trigger->tgisinternal &&
-           (TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_DELETE(trigger->tgtype));
-}
-
-// What it writes would be on the shard that the row leaves, or it looks at the row when it is gone.
-bool acts_elsewhere(const Trigger *trigger)
-{
-    return acts_on_update(trigger) &&
-           (trigger->tgdeferrable || func_volatile(trigger->tgfoid) == PROVOLATILE_VOLATILE) &&
-           trigger->tgfoid >= FirstNormalObjectId;
-}
-
-bool checks_references(const Trigger *trigger)
-{
-    return RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK;
-}
-
-bool refers_inside_keyspace(Relation relation)
-{
-    ListCell *cell;
-    foreach (cell, RelationGetFKeyList(relation)) {
-        const Table *referenced = find_table(((ForeignKeyCacheInfo *)lfirst(cell))->confrelid);
-        if (referenced == nullptr || !referenced->is_reference)
-            return true;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const Trigger *trigger = &triggers->triggers[i];
+        if (is_referred_to_by(trigger)) {
+            survey->is_referred_to = true;
+            survey_reference(relation, trigger, move);
+        }
+        if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+                                 TRIGGER_TYPE_UPDATE))
+            move->shows_earlier |= func_volatile(trigger->tgfoid) == PROVOLATILE_VOLATILE;
+        if (TRIGGER_FOR_UPDATE(trigger->tgtype) && trigger->tgdeferrable && !trigger->tgisinternal)
+            move->stays =
+                psprintf("Trigger \"%s\" acts on UPDATE, and is deferrable.", trigger->tgname);
     }
-    return false;
+    move->fires |= find_user_trigger(relation, 0, update_bit, 0) != nullptr;
+    if (find_user_trigger(relation, TRIGGER_TYPE_ROW, insert_or_delete, TRIGGER_TYPE_BEFORE))
+        move->fires_after = false;
+    if (find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE, insert_or_delete, 0))
+        move->is_one_by_one = true;
+    survey->has_before |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE,
+                                            update_bit, 0) != nullptr;
+    survey->has_others |=
+        find_user_trigger(relation, TRIGGER_TYPE_ROW, insert_or_delete, 0) != nullptr;
 }
 
-// Why a row cannot be updated on the shard that it leaves, for the sake of the triggers.
-const char *find_reason_not_to_fire(const Maker *maker)
+void survey_triggers(const Maker *maker, MovePlan *move)
 {
-    Relation relation = maker->relation;
-    const char *name = find_trigger(relation, acts_on_update)->tgname;
-    if (maker->plan->command != CMD_UPDATE)
-        return psprintf("Trigger \"%s\" acts on UPDATE.", name);
-    if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        return psprintf("Trigger \"%s\" acts on UPDATE of a partitioned table.", name);
-    if (const Trigger *other = find_trigger(relation, acts_on_insert_or_delete))
-        return psprintf("Trigger \"%s\" acts on UPDATE, and trigger \"%s\" on INSERT or DELETE.",
-                        name, other->tgname);
-    if (const Trigger *writer = find_trigger(relation, acts_elsewhere))
-        return writer->tgdeferrable
-                   ? psprintf("Trigger \"%s\" acts on UPDATE, and is deferrable.", writer->tgname)
-                   : psprintf(
-                         "Trigger \"%s\" acts on UPDATE, and its function is VOLATILE: it might "
-                         "write rows, which belong to another shard. One that writes none can "
-                         "be STABLE.",
-                         writer->tgname);
-    if (refers_inside_keyspace(relation) || find_trigger(relation, checks_references) != nullptr)
-        return psprintf("Trigger \"%s\" acts on UPDATE, and the table has foreign keys.", name);
-    return nullptr;
+    Survey survey = {};
+    move->fires_after = true;
+    move->nattributes = RelationGetDescr(maker->relation)->natts;
+    ListCell *cell;
+    foreach (cell,
+             find_all_inheritors(RelationGetRelid(maker->relation), AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        survey_table(relation, move, &survey);
+        table_close(relation, NoLock);
+    }
+    move->fires |= move->is_referred_to; // which wants to know the rows, too
+    move->fires_for_all = survey.has_before && !survey.has_others && !survey.is_referred_to;
 }
 
-// What would act on a deleted and an inserted row, though it was updated.
-const char *find_reason_to_stay(const Maker *maker)
-{
-    if (find_trigger(maker->relation, acts_for_foreign_key) != nullptr)
-        return "A foreign key that refers to the table acts on DELETE or UPDATE.";
-    if (find_trigger(maker->relation, acts_on_update) != nullptr)
-        return find_reason_not_to_fire(maker);
-    return nullptr;
-}
-
-// ---- statements --------------------------------------------------------------------------------
+// ---- columns of the source ---------------------------------------------------------------------
 
 List *live_attributes(Relation relation)
 {
@@ -111,39 +111,10 @@ List *live_attributes(Relation relation)
     return attributes;
 }
 
-// The UPDATE on the row's own shard, and columns of the source for the row that it returns. Returns
-// them as assignments; the ctid is behind them.
-List *make_fired_update(Maker *maker, List *assignments)
+int old_column(Maker *maker, AttrNumber attribute)
 {
-    ModifyPlan *plan = maker->plan;
-    BatchWrite *write = &maker->write;
-    List *attributes =
-        lappend_int(live_attributes(maker->relation), SelfItemPointerAttributeNumber);
-    Query *sent = build_batch_update(write, assignments, false);
-    List *fired = NIL;
-    ListCell *cell;
-    plan->first_fired = list_length(write->source.columns);
-    plan->nfired = list_length(attributes);
-    foreach (cell, attributes) {
-        Var *var = target_var(maker, lfirst_int(cell));
-        int32 typmod = var->vartypmod; // a domain may not take NULL
-        Oid type = getBaseTypeAndTypmod(var->vartype, &typmod);
-        Node *empty = (Node *)makeNullConst(type, typmod, var->varcollid);
-        fired = lappend(fired, assign(var->varattno, add_column(maker, (Expr *)empty)));
-        var->varno = var->varnosyn = sent->resultRelation;
-        int number = list_length(fired);
-        sent->returningList =
-            lappend(sent->returningList,
-                    makeTargetEntry((Expr *)var, number, psprintf("c%d", number), false));
-    }
-    BatchStatement *statement = (BatchStatement *)palloc0(sizeof(BatchStatement));
-    Projection projection;
-    if (compile_batch(write, sent, statement, &maker->values, &projection)) {
-        statement->max_rows = 1;
-        plan->fire = list_length(maker->statements);
-        maker->statements = lappend(maker->statements, statement);
-    }
-    return fired;
+    return find_source_column(&maker->write.source,
+                              seen_by_source(maker, (Expr *)target_var(maker, attribute)));
 }
 
 // The row as a new one with all its columns.
@@ -159,11 +130,52 @@ List *assign_all(Maker *maker, List *assignments)
             if (((Assignment *)lfirst(set))->attribute == attribute)
                 column = ((Assignment *)lfirst(set))->column;
         if (column < 0)
-            column = find_source_column(
-                &maker->write.source, seen_by_source(maker, (Expr *)target_var(maker, attribute)));
+            column = old_column(maker, attribute);
         all = lappend(all, assign(attribute, column));
     }
     return all;
+}
+
+int *make_columns(int n)
+{
+    int *columns = (int *)palloc(sizeof(int) * n);
+    for (int i = 0; i < n; i++)
+        columns[i] = -1;
+    return columns;
+}
+
+// Adds columns for the row as triggers leave it, and returns them as assignments.
+List *add_fired_columns(Maker *maker, ModifyAction *action, List *all)
+{
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    List *fired = NIL;
+    ListCell *cell;
+    action->old_columns = make_columns(columns->natts);
+    action->new_columns = make_columns(columns->natts);
+    action->fired_columns = make_columns(columns->natts);
+    for (int i = 0; i < columns->natts; i++)
+        if (!TupleDescAttr(columns, i)->attisdropped)
+            action->old_columns[i] = old_column(maker, i + 1);
+    foreach (cell, all) {
+        const Assignment *set = (const Assignment *)lfirst(cell);
+        Var *var = target_var(maker, set->attribute);
+        int32 typmod = var->vartypmod; // a domain may not take NULL
+        Oid type = getBaseTypeAndTypmod(var->vartype, &typmod);
+        int column = add_column(maker, (Expr *)makeNullConst(type, typmod, var->varcollid));
+        action->new_columns[set->attribute - 1] = set->column;
+        action->fired_columns[set->attribute - 1] = column;
+        fired = lappend(fired, assign(set->attribute, column));
+    }
+    return fired;
+}
+
+void plan_firing(Maker *maker)
+{
+    MovePlan *move = &maker->plan->move;
+    const RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
+    move->updated = bms_union(target->updatedCols, target->extraUpdatedCols);
+    if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && move->table_column < 0)
+        move->table_column = add_column(maker, seen_by_source(maker, (Expr *)partition_var(maker)));
 }
 
 } // namespace
@@ -171,26 +183,32 @@ List *assign_all(Maker *maker, List *assignments)
 void make_move(Maker *maker, ModifyAction *action, List *assignments)
 {
     ModifyPlan *plan = maker->plan;
-    List *identity = maker->write.identity;
+    MovePlan *move = &plan->move;
     List *all = assign_all(maker, assignments);
     set_key(maker, action, all);
-    plan->nplace = 1 + list_length(identity);
-    plan->stays = find_reason_to_stay(maker);
-    bool fires = plan->stays == nullptr && find_trigger(maker->relation, acts_on_update) != nullptr;
-    if (fires) {
-        ModifyAction moved = {};
-        all = make_fired_update(maker, assignments);
-        maker->write.identity = list_make1(llast(all));
-        all = list_truncate(all, list_length(all) - 1);
-        set_key(maker, &moved, all);
-        plan->fired_key = moved.key;
+    plan->nplace = 1 + list_length(maker->write.identity);
+    if (move->nattributes == 0)
+        survey_triggers(maker, move);
+    if (move->fires) {
+        plan_firing(maker);
+        all = add_fired_columns(maker, action, all);
+        ModifyAction fired = {};
+        set_key(maker, &fired, all);
+        action->fired_key = fired.key;
     }
     action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
     action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
+    if (maker->write.refusal != nullptr)
+        return;
+    BatchStatement *remove = (BatchStatement *)list_nth(maker->statements, action->remove);
+    BatchStatement *place = (BatchStatement *)list_nth(maker->statements, action->place);
+    if (move->is_referred_to || move->refers_to_itself)
+        remove->max_rows = PG_INT32_MAX;
+    if (move->refers_to_itself)
+        place->max_rows = PG_INT32_MAX;
     // RETURNING may want columns of the source, which an INSERT shows for one row only.
-    if (maker->write.refusal == nullptr && (fires || maker->write.query->returningList != NIL))
-        ((BatchStatement *)llast(maker->statements))->max_rows = 1;
-    maker->write.identity = identity;
+    if (maker->write.query->returningList != NIL)
+        place->max_rows = 1;
 }
 
 } // namespace shardwise

@@ -47,8 +47,6 @@ UPDATE accounts SET id = id + 1000;
 UPDATE customers SET customer_id = 1001 WHERE customer_id = 3;
 UPDATE orders SET customer_id = customer_id + 1 WHERE order_id = 200 RETURNING *;
 UPDATE invoices SET customer_id = 777 WHERE customer_id = 3;
--- expect-refused: acts on UPDATE
-UPDATE watched SET id = id + 200;
 UPDATE everything SET id = id + 7 RETURNING *;
 -- Rows of nothing but defaults.
 MERGE INTO invoices i USING (VALUES (1)) v (id) ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES;

@@ -1,4 +1,4 @@
--- UPDATE that moves rows to other shards, and triggers that act on it: none of them writes elsewhere.
+-- UPDATE that moves rows to other shards, and triggers that act on it without writing.
 -- setup
 CREATE ROLE diff_mover;
 GRANT USAGE ON SCHEMA public TO diff_mover;
@@ -42,6 +42,8 @@ GRANT SELECT, UPDATE ON moving TO diff_mover;
 
 CREATE TABLE moving_writer (tenant int, id int, PRIMARY KEY (tenant, id));
 CREATE TRIGGER touch BEFORE UPDATE ON moving_writer FOR EACH ROW EXECUTE FUNCTION touch_and_write();
+CREATE TABLE moving_late (tenant int, id int, PRIMARY KEY (tenant, id));
+CREATE CONSTRAINT TRIGGER look AFTER UPDATE ON moving_late DEFERRABLE FOR EACH ROW EXECUTE FUNCTION touch_and_write();
 CREATE TABLE moving_both (tenant int, id int, body text, changes int, PRIMARY KEY (tenant, id));
 CREATE TRIGGER touch BEFORE UPDATE ON moving_both FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE TRIGGER look AFTER INSERT ON moving_both FOR EACH ROW EXECUTE FUNCTION look();
@@ -51,10 +53,11 @@ CREATE TABLE moving_parts (tenant int, id int, body text, changes int, PRIMARY K
 CREATE TABLE moving_part PARTITION OF moving_parts FOR VALUES FROM (0) TO (100);
 CREATE TRIGGER touch BEFORE UPDATE ON moving_parts FOR EACH ROW EXECUTE FUNCTION touch();
 INSERT INTO moving_writer SELECT i, i FROM generate_series(1, 9) i;
+INSERT INTO moving_late SELECT i, i FROM generate_series(1, 9) i;
 INSERT INTO moving_both SELECT i + j, i, 'x', 0 FROM generate_series(1, 9) i, unnest(ARRAY[0, 10]) j;
 INSERT INTO moving_child SELECT i, i, 'x', 0 FROM generate_series(1, 9) i;
 INSERT INTO moving_parts SELECT i, i, 'x', 0 FROM generate_series(1, 9) i;
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{moving,moving_writer,moving_both,moving_parts}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{moving,moving_writer,moving_late,moving_both,moving_parts}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('moving_child', 'tenant', colocate_with => 'moving_both')
 
 -- test
@@ -98,20 +101,17 @@ UPDATE moving SET tenant = 7, body = 'this becomes longer than forty' WHERE id =
 UPDATE moving SET tenant = 8 WHERE tenant > 20 RETURNING *;
 RESET ROLE;
 
--- expect-refused: its function is VOLATILE
 UPDATE moving_writer SET tenant = tenant + 10;
--- expect-refused: and trigger "look" on INSERT or DELETE
+-- expect-refused: and is deferrable
+UPDATE moving_late SET tenant = tenant + 10;
 UPDATE moving_both SET tenant = tenant + 10 WHERE tenant > 10;
--- expect-refused: and the table has foreign keys
 UPDATE moving_child SET tenant = tenant + 10;
--- expect-refused: acts on UPDATE of a partitioned table
 UPDATE moving_parts SET tenant = tenant + 10;
--- expect-refused: acts on UPDATE
 MERGE INTO moving m USING generate_series(1, 19) v (id) ON m.id = v.id WHEN MATCHED THEN UPDATE SET tenant = m.tenant + 50;
 SELECT * FROM moving ORDER BY id, tenant;
 
 -- teardown
-DROP TABLE moving, moving_writer, moving_child, moving_both, moving_parts;
+DROP TABLE moving, moving_writer, moving_late, moving_child, moving_both, moving_parts;
 DROP FUNCTION touch(), look(), touch_and_write();
 DROP DOMAIN moving_rank;
 DROP TYPE moving_pair;

@@ -1,0 +1,171 @@
+-- UPDATE that moves rows to other shards, and triggers that write. What fires for a row that moves is
+-- compared with a plain table, and where triggers act on INSERT and DELETE, too, with a partitioned one.
+-- setup
+CREATE TABLE trig_log (
+    tenant int NOT NULL, name text, place text, told text, old_row text, new_row text, depth int, rows bigint
+);
+CREATE TABLE trig_total (tenant int PRIMARY KEY, rows int, value int);
+CREATE FUNCTION log_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trig_log VALUES (
+        CASE WHEN TG_OP = 'DELETE' OR TG_ARGV[0] = 'old' THEN OLD.tenant ELSE NEW.tenant END, TG_NAME, TG_TABLE_NAME,
+        concat_ws(' ', TG_OP, TG_WHEN, TG_LEVEL, TG_NARGS, TG_ARGV[0]),
+        CASE WHEN TG_OP <> 'INSERT' THEN OLD::text END, CASE WHEN TG_OP <> 'DELETE' THEN NEW::text END,
+        pg_trigger_depth());
+    IF TG_WHEN = 'AFTER' THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN CASE WHEN OLD.body NOT LIKE 'stays%' THEN OLD END;
+    ELSIF TG_OP = 'INSERT' THEN
+        RETURN CASE WHEN NEW.body NOT LIKE 'vanishes%' THEN NEW END;
+    END IF;
+    IF NEW.body LIKE 'jumps%' THEN
+        NEW.tenant := NEW.tenant + 1;
+    END IF;
+    NEW.body := NEW.body || '+';
+    RETURN NEW;
+END $$;
+CREATE FUNCTION keep_totals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE trig_total SET rows = rows - 1, value = value - OLD.value WHERE tenant = OLD.tenant;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        UPDATE trig_total SET rows = rows + 1, value = value + NEW.value WHERE tenant = NEW.tenant;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION see_earlier() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.seen := (SELECT count(*) FROM trig_seen WHERE tenant > 100);
+    RETURN NEW;
+END $$;
+CREATE FUNCTION see_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trig_log (tenant, name, place, told, old_row, new_row, depth, rows)
+    SELECT n.tenant, TG_NAME, TG_TABLE_NAME, concat_ws(' ', TG_OP, TG_WHEN, TG_LEVEL), o::text, n::text, pg_trigger_depth(), n.value - o.value
+    FROM old_rows o JOIN new_rows n USING (id);
+    RETURN NULL;
+END $$;
+CREATE TABLE trig (tenant int, id int, body text, value int, length int GENERATED ALWAYS AS (length(body)) STORED, PRIMARY KEY (tenant, id));
+CREATE TRIGGER b_log BEFORE UPDATE ON trig FOR EACH ROW EXECUTE FUNCTION log_row('old');
+CREATE TRIGGER a_log AFTER UPDATE OF tenant, value ON trig FOR EACH ROW WHEN (OLD.value < 30) EXECUTE FUNCTION log_row('new');
+CREATE TRIGGER b_totals AFTER UPDATE ON trig FOR EACH ROW EXECUTE FUNCTION keep_totals();
+CREATE TRIGGER c_changes AFTER UPDATE ON trig REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION see_changes();
+CREATE TRIGGER d_off AFTER UPDATE ON trig FOR EACH ROW EXECUTE FUNCTION log_row('off');
+ALTER TABLE trig DISABLE TRIGGER d_off;
+INSERT INTO trig SELECT i % 6, i, 'row ' || i, i FROM generate_series(1, 40) i;
+CREATE TABLE trig_seen (tenant int NOT NULL, id int, seen int);
+CREATE TRIGGER see BEFORE UPDATE OF tenant ON trig_seen FOR EACH ROW WHEN (OLD.tenant IS DISTINCT FROM NEW.tenant) EXECUTE FUNCTION see_earlier();
+INSERT INTO trig_seen SELECT i, i, 0 FROM generate_series(1, 9) i;
+INSERT INTO trig_total SELECT i, count(id), coalesce(sum(value), 0) FROM generate_series(0, 120) i LEFT JOIN trig ON tenant = i GROUP BY i;
+
+-- Partitions by something else than the key, one with its columns in another order.
+CREATE TABLE trig_parts (tenant int, id int, body text, value int, part int, PRIMARY KEY (tenant, id, part)) PARTITION BY LIST (part);
+CREATE TABLE trig_part_1 PARTITION OF trig_parts FOR VALUES IN (1);
+CREATE TABLE trig_part_2 (part int NOT NULL, gone int, value int, body text, id int NOT NULL, tenant int NOT NULL, PRIMARY KEY (tenant, id, part));
+ALTER TABLE trig_part_2 DROP COLUMN gone;
+ALTER TABLE trig_parts ATTACH PARTITION trig_part_2 FOR VALUES IN (2);
+CREATE TRIGGER b_log BEFORE UPDATE ON trig_parts FOR EACH ROW EXECUTE FUNCTION log_row('old');
+CREATE TRIGGER a_log AFTER UPDATE ON trig_parts FOR EACH ROW EXECUTE FUNCTION log_row('new');
+CREATE TRIGGER own_log AFTER UPDATE ON trig_part_2 FOR EACH ROW WHEN (NEW.value > OLD.part) EXECUTE FUNCTION log_row('part');
+INSERT INTO trig_parts SELECT i, i, 'row', i, 1 + i % 2 FROM generate_series(1, 20) i;
+
+-- Triggers for everything: each shard is a partition of the plain server's table.
+-- router: CREATE TABLE trig_all (tenant int, id int, body text, value int, PRIMARY KEY (tenant, id));
+-- plain: CREATE TABLE trig_all (tenant int, id int, body text, value int, PRIMARY KEY (tenant, id)) PARTITION BY RANGE (tenant);
+-- plain: CREATE TABLE trig_all_1 PARTITION OF trig_all FOR VALUES FROM (MINVALUE) TO (10);
+-- plain: CREATE TABLE trig_all_2 PARTITION OF trig_all FOR VALUES FROM (10) TO (20);
+-- plain: CREATE TABLE trig_all_3 PARTITION OF trig_all FOR VALUES FROM (20) TO (MAXVALUE);
+CREATE TABLE trig_all_log (tenant int NOT NULL, told text, old_row text, new_row text);
+CREATE TABLE trig_all_total (tenant int PRIMARY KEY, rows int, value int);
+CREATE FUNCTION log_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_LEVEL = 'STATEMENT' THEN
+        INSERT INTO trig_all_log SELECT tenant, 'statement', NULL, id::text FROM new_rows;
+        RETURN NULL;
+    END IF;
+    INSERT INTO trig_all_log VALUES (
+        CASE WHEN TG_OP = 'DELETE' OR TG_OP || TG_WHEN = 'UPDATEBEFORE' THEN OLD.tenant ELSE NEW.tenant END, concat_ws(' ', TG_NAME, TG_OP, TG_WHEN),
+        CASE WHEN TG_OP <> 'INSERT' THEN OLD::text END, CASE WHEN TG_OP <> 'DELETE' THEN NEW::text END);
+    IF TG_OP = 'DELETE' THEN
+        RETURN CASE WHEN OLD.body NOT LIKE '%sticks%' THEN OLD END;
+    ELSIF TG_OP = 'INSERT' AND NEW.body LIKE '%vanishes%' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_WHEN = 'BEFORE' THEN
+        NEW.body := NEW.body || '/' || lower(left(TG_OP, 1));
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION all_totals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE trig_all_total SET rows = rows - 1, value = value - OLD.value WHERE tenant = OLD.tenant;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        UPDATE trig_all_total SET rows = rows + 1, value = value + NEW.value WHERE tenant = NEW.tenant;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER b_log BEFORE INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION log_all();
+CREATE TRIGGER a_log AFTER INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION log_all();
+CREATE TRIGGER a_totals AFTER INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION all_totals();
+CREATE TRIGGER c_log AFTER UPDATE ON trig_all REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_all();
+ALTER TABLE trig_all DISABLE TRIGGER USER;
+INSERT INTO trig_all SELECT i, i, CASE i WHEN 3 THEN 'sticks' WHEN 4 THEN 'vanishes' ELSE 'row' END, i FROM generate_series(1, 29) i;
+INSERT INTO trig_all_total SELECT i, count(id), coalesce(sum(value), 0) FROM generate_series(0, 60) i LEFT JOIN trig_all ON tenant = i GROUP BY i;
+ALTER TABLE trig_all ENABLE TRIGGER USER;
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{trig,trig_seen,trig_log,trig_total,trig_parts}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table('trig_all', 'tenant', 'range', splits => '{10,20}'), shardwise.distribute_table('trig_all_log', 'tenant', colocate_with => 'trig_all'), shardwise.distribute_table('trig_all_total', 'tenant', colocate_with => 'trig_all')
+
+-- test
+-- unordered
+UPDATE trig SET tenant = tenant + 100, value = value + 1 WHERE id <= 10 RETURNING tenant, id, body, value, length;
+UPDATE trig_seen SET tenant = tenant + 100;
+SELECT seen FROM trig_seen ORDER BY 1;
+UPDATE trig_seen SET seen = 0;
+SELECT * FROM trig_log ORDER BY 1, 2, 5, 6;
+SELECT t.tenant FROM trig_total t LEFT JOIN trig USING (tenant) GROUP BY 1, rows, t.value HAVING rows <> count(id) OR t.value <> coalesce(sum(trig.value), 0);
+UPDATE trig SET tenant = 50, body = 'jumps' WHERE id = 11 RETURNING *;
+UPDATE trig SET tenant = tenant + 1, body = 'jumps' WHERE id IN (14, 15, 16);
+-- params: 7, 12
+UPDATE trig SET tenant = $1 WHERE id = $2;
+UPDATE trig SET tenant = v.t FROM (VALUES (13, 60), (17, 61), (18, 62), (18, 62)) v (i, t) WHERE id = v.i RETURNING trig.*, v.*;
+WITH moved AS (UPDATE trig SET tenant = tenant + 70 WHERE id IN (19, 20) RETURNING *) SELECT m.id, m.tenant, m.body FROM moved m;
+MERGE INTO trig t USING (VALUES (21, 80), (22, 81), (23, 82), (24, 4), (999, 83)) v (id, tenant) ON t.id = v.id
+    WHEN MATCHED AND v.id = 22 THEN DELETE
+    WHEN MATCHED AND v.id = 23 THEN UPDATE SET tenant = v.tenant, value = t.value + 5
+    WHEN MATCHED THEN UPDATE SET tenant = v.tenant
+    WHEN NOT MATCHED THEN INSERT VALUES (v.tenant, v.id, 'merged', 0);
+BEGIN;
+SAVEPOINT one;
+UPDATE trig SET tenant = tenant + 90 WHERE id IN (25, 26);
+ROLLBACK TO one;
+UPDATE trig SET tenant = tenant + 91 WHERE id IN (25, 26);
+ROLLBACK;
+-- The second is where the first is to go.
+UPDATE trig SET tenant = 3, id = 27 WHERE id IN (28, 29);
+SELECT name, told, old_row, new_row, rows FROM trig_log ORDER BY 1, 2, 3, 4;
+
+UPDATE trig_parts SET tenant = tenant + 100 WHERE id <= 4 RETURNING *, tableoid::regclass;
+UPDATE trig_parts SET tenant = tenant + 100, part = 3 - part WHERE id IN (5, 6) RETURNING *, tableoid::regclass;
+UPDATE trig_part_2 SET tenant = tenant + 100 WHERE id IN (7, 8) RETURNING *;
+UPDATE trig_part_2 SET tenant = tenant + 100, part = 1 WHERE id IN (9, 10);
+MERGE INTO trig_parts t USING generate_series(11, 14) i ON t.id = i WHEN MATCHED THEN UPDATE SET tenant = t.tenant + 100, part = CASE i WHEN 11 THEN 3 - part ELSE part END;
+UPDATE trig_parts SET tenant = tenant + 100, part = 3 WHERE id = 15;
+SELECT * FROM trig_log WHERE place LIKE 'trig_part%' ORDER BY 1, 2, 5, 6;
+
+-- Statements move all their rows, or none.
+UPDATE trig_all SET tenant = tenant + 10, value = value + 1 WHERE tenant BETWEEN 1 AND 6 RETURNING *;
+UPDATE trig_all SET tenant = 8 WHERE tenant = 7 RETURNING *;
+UPDATE trig_all SET tenant = tenant + 10 WHERE tenant BETWEEN 17 AND 19 RETURNING *;
+ALTER TABLE trig_all DISABLE TRIGGER c_log; -- PostgreSQL 15 shows it no rows that MERGE moves
+MERGE INTO trig_all t USING generate_series(20, 23) i ON t.id = i WHEN MATCHED THEN UPDATE SET tenant = t.tenant - 20;
+SELECT * FROM trig_all ORDER BY id;
+SELECT told, old_row, new_row FROM trig_all_log ORDER BY 1, 2, 3;
+SELECT t.tenant FROM trig_all_total t LEFT JOIN trig_all USING (tenant) GROUP BY 1, rows, t.value HAVING rows <> count(id) OR t.value <> coalesce(sum(trig_all.value), 0);
+
+-- teardown
+DROP TABLE trig, trig_seen, trig_log, trig_total, trig_parts, trig_all, trig_all_log, trig_all_total;
+DROP FUNCTION log_row(), keep_totals(), see_earlier(), see_changes(), log_all(), all_totals();
