@@ -56,6 +56,16 @@ EXPLAIN (COSTS OFF) SELECT v.id, p.weight, s.n FROM visit v JOIN parcel p ON p.p
 EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id WHERE EXISTS (SELECT FROM stop s WHERE s.parcel = p.id AND s.place = 7) AND NOT EXISTS (SELECT FROM town t WHERE t.id = p.place);
 EXPLAIN (COSTS OFF) SELECT v.id, t.name FROM visit v LEFT JOIN (stop s JOIN town t ON t.id = s.place) ON s.n = v.id WHERE v.id < 3;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM parcel p JOIN stop s ON s.parcel = p.id JOIN stop r ON r.place = s.place WHERE p.weight < 100;
+-- The shards group one side's rows where groups are few, or as they are told.
+EXPLAIN (COSTS OFF) SELECT p.place, count(*), sum(s.n), sum(p.weight) FROM parcel p JOIN stop s ON s.place = p.place GROUP BY 1;
+EXPLAIN (COSTS OFF) SELECT v.id, count(*), avg(v.parcel), max(s.n) FROM visit v JOIN parcel p ON p.place = v.id JOIN stop s ON s.parcel = p.id WHERE p.weight > 100 GROUP BY 1;
+EXPLAIN (COSTS OFF) SELECT count(*), sum(s.n) FROM visit v JOIN stop s ON s.parcel = v.parcel;
+SET shardwise.early_aggregation = always;
+EXPLAIN (COSTS OFF) SELECT count(*), sum(s.n) FROM visit v JOIN stop s ON s.parcel = v.parcel;
+EXPLAIN (COSTS OFF) SELECT v.id, array_agg(s.n) FROM visit v JOIN stop s ON s.place = v.id GROUP BY 1;
+SET shardwise.early_aggregation = never;
+EXPLAIN (COSTS OFF) SELECT p.place, count(*), sum(s.n) FROM parcel p JOIN stop s ON s.place = p.place GROUP BY 1;
+RESET shardwise.early_aggregation;
 -- A condition that the router applies; rows that are locked.
 EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id JOIN stop s ON s.parcel = p.id AND pg_column_size(s) > p.place;
 EXPLAIN (COSTS OFF) SELECT v.id FROM visit v JOIN parcel p ON p.place = v.id JOIN stop s ON s.parcel = p.id FOR UPDATE OF s;

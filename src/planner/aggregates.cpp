@@ -270,15 +270,15 @@ Expr *null_if_zero(Expr *count, Oid type)
     return (Expr *)guarded;
 }
 
-Expr *sum_of(Var *var)
+Expr *sum_of(Expr *value)
 {
-    switch (var->vartype) {
+    switch (exprType((Node *)value)) {
     case INT8OID:
-        return (Expr *)make_aggregate(F_SUM_INT8, (Expr *)var, NUMERICOID);
+        return (Expr *)make_aggregate(F_SUM_INT8, value, NUMERICOID);
     case NUMERICOID:
-        return (Expr *)make_aggregate(F_SUM_NUMERIC, (Expr *)var, NUMERICOID);
+        return (Expr *)make_aggregate(F_SUM_NUMERIC, value, NUMERICOID);
     default:
-        return (Expr *)make_aggregate(F_SUM_FLOAT8, (Expr *)var, FLOAT8OID);
+        return (Expr *)make_aggregate(F_SUM_FLOAT8, value, FLOAT8OID);
     }
 }
 
@@ -336,9 +336,9 @@ Expr *finish_variance(const Aggref *aggregate, List *vars)
     bool is_population = strstr(name, "_pop") != nullptr;
     Expr *zero = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(0), NUMERICOID);
     Expr *one = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(1), NUMERICOID);
-    Expr *n = sum_of((Var *)linitial(vars));
-    Expr *sum = sum_of((Var *)lsecond(vars));
-    Expr *squares = sum_of((Var *)lthird(vars));
+    Expr *n = sum_of((Expr *)linitial(vars));
+    Expr *sum = sum_of((Expr *)lsecond(vars));
+    Expr *squares = sum_of((Expr *)lthird(vars));
 
     Expr *difference = numeric_call(F_NUMERIC_SUB, numeric_call(F_NUMERIC_MUL, n, squares),
                                     numeric_call(F_NUMERIC_MUL, sum, sum));
@@ -407,9 +407,9 @@ bool split_aggregate(const Aggref *aggregate, bool rows_are_ordered, SplitAggreg
     return true;
 }
 
-Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *vars)
+Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *values)
 {
-    Var *first = (Var *)linitial(vars);
+    Expr *first = (Expr *)linitial(values);
     switch (split->rule) {
     case SumOfCounts:
         return or_zero(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID));
@@ -418,33 +418,93 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
     case SumOfSums:
         return sum_of(first);
     case NumericVariance:
-        return finish_variance(aggregate, vars);
+        return finish_variance(aggregate, values);
     case FloatStatistic:
-        return finish_float_statistic(aggregate, first);
+        return finish_float_statistic(aggregate, (Var *)first);
     case NumericAverage:
         return call(
             F_NUMERIC_DIV,
-            list_make2(sum_of(first), null_if_zero(sum_of((Var *)lsecond(vars)), NUMERICOID)),
+            list_make2(sum_of(first), null_if_zero(sum_of((Expr *)lsecond(values)), NUMERICOID)),
             NUMERICOID);
     case FloatingAverage:
         return call(
             F_FLOAT8DIV,
-            list_make2(sum_of(first), null_if_zero(sum_of((Var *)lsecond(vars)), FLOAT8OID)),
+            list_make2(sum_of(first), null_if_zero(sum_of((Expr *)lsecond(values)), FLOAT8OID)),
             FLOAT8OID);
     case Collection:
-        return join_collections(aggregate, first);
+        return join_collections(aggregate, (Var *)first);
     case MergedSketch:
-        return merge_sketches(aggregate, first);
+        return merge_sketches(aggregate, (Var *)first);
     case UnionOfRanges:
-        return (Expr *)make_aggregate(F_RANGE_AGG_ANYMULTIRANGE, (Expr *)first, aggregate->aggtype);
+        return (Expr *)make_aggregate(F_RANGE_AGG_ANYMULTIRANGE, first, aggregate->aggtype);
     default:
         break;
     }
-    Aggref *again = make_aggregate(aggregate->aggfnoid, (Expr *)first, aggregate->aggtype);
+    Aggref *again = make_aggregate(aggregate->aggfnoid, first, aggregate->aggtype);
     again->aggargtypes = list_copy(aggregate->aggargtypes);
     again->aggcollid = aggregate->aggcollid;
     again->inputcollid = aggregate->inputcollid;
     return (Expr *)again;
+}
+
+bool can_be_weighed(const Aggref *partial)
+{
+    switch (partial->aggfnoid) {
+    case F_COUNT_:
+    case F_COUNT_ANY:
+    case F_SUM_INT2:
+    case F_SUM_INT4:
+    case F_SUM_INT8:
+    case F_SUM_NUMERIC:
+    case F_BOOL_AND:
+    case F_BOOL_OR:
+    case F_EVERY:
+        return true;
+    default:
+        break;
+    }
+    return is_min_or_max(partial);
+}
+
+Expr *weigh_partial(const Aggref *partial, Expr *count)
+{
+    Expr *zero = (Expr *)make_int8(0);
+    Expr *none = (Expr *)makeNullConst(partial->aggtype, -1, partial->aggcollid);
+    Expr *argument = partial->aggstar ? nullptr : ((TargetEntry *)linitial(partial->args))->expr;
+    Expr *value = argument;
+    NullTest *exists;
+    switch (partial->aggfnoid) {
+    case F_COUNT_:
+        value = count;
+        none = zero;
+        break;
+    case F_COUNT_ANY:
+        exists = makeNode(NullTest);
+        exists->arg = argument;
+        exists->nulltesttype = IS_NOT_NULL;
+        exists->location = -1;
+        value = make_case((Node *)exists, count, zero);
+        none = zero;
+        break;
+    case F_SUM_INT2:
+    case F_SUM_INT4:
+        value = call(partial->aggfnoid == F_SUM_INT2 ? F_INT8_INT2 : F_INT8_INT4,
+                     list_make1(argument), INT8OID);
+        value = call(F_INT8MUL, list_make2(value, count), INT8OID);
+        break;
+    case F_SUM_INT8:
+        value = call(F_NUMERIC_INT8, list_make1(argument), NUMERICOID);
+        [[fallthrough]];
+    case F_SUM_NUMERIC:
+        value = call(F_NUMERIC_MUL,
+                     list_make2(value, call(F_NUMERIC_INT8, list_make1(count), NUMERICOID)),
+                     NUMERICOID);
+        break;
+    default:
+        break;
+    }
+    return partial->aggfilter != nullptr ? make_case((Node *)partial->aggfilter, value, none)
+                                         : value;
 }
 
 } // namespace shardwise

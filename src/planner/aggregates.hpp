@@ -26,7 +26,13 @@ bool split_aggregate(const Aggref *aggregate, bool rows_are_ordered, SplitAggreg
 // Can the parts of an aggregate with DISTINCT be put together, if no value is on two shards?
 bool adds_up_distinct_values(const Aggref *aggregate);
 
-// The expression over the shards' values (one Var a partial) that yields the aggregate.
-Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *vars);
+// The expression over the shards' values (one a partial; a Var where it is a state) that yields the
+// aggregate.
+Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, List *values);
+
+// The value that a partial aggregate has of one row that comes `count` (int8) times, if that is
+// known exactly.
+bool can_be_weighed(const Aggref *partial);
+Expr *weigh_partial(const Aggref *partial, Expr *count);
 
 } // namespace shardwise

@@ -1,6 +1,7 @@
 #include "planner/pull.hpp"
 
 #include "catalog/catalog.hpp"
+#include "planner/early_aggregation.hpp"
 #include "planner/key_filter.hpp"
 #include "planner/remote_join.hpp"
 #include "planner/shard_rows.hpp"
@@ -140,6 +141,7 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
         rel->tuples = rows->rows;
         rel->rows = clamp_row_est(rows->rows * share);
         CustomPath *path = make_remote_path(root, rel, &rows_scan_methods, (void *)rows);
+        path->path.total_cost += 2 * cpu_operator_cost * rows->scanned;
         // Merged rows come in the order that the query above asks for.
         if (rows->is_ordered)
             path->path.pathkeys = root->sort_pathkeys;
@@ -179,6 +181,7 @@ void init_pull()
     init_table_scans();
     init_remote_joins();
     init_key_filters();
+    init_early_aggregation();
 }
 
 } // namespace shardwise

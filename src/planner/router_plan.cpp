@@ -1,6 +1,7 @@
 #include "planner/router_plan.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/early_aggregation.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/scatter.hpp"
@@ -73,6 +74,25 @@ static bool reads_shard_rows_only(const Query *query)
            find_shard_rows((RangeTblEntry *)linitial(query->rtable)) != nullptr;
 }
 
+// Plans the query, and its form in which shards aggregate early if there is one; takes the cheaper.
+static PlannedStmt *plan_cheapest(const PlannerCall &call, PlannedRoutes *routes)
+{
+    bool is_forced;
+    PlannerCall early = call;
+    early.query = aggregate_early(call.query, &is_forced);
+    PlannedStmt *whole = is_forced && early.query != nullptr ? nullptr : run_next_planner(call);
+    if (early.query == nullptr)
+        return whole;
+    PlannedRoutes early_routes = {};
+    PlannedRoutes *before = begin_routes(&early_routes); // the caller restores it after an error
+    PlannedStmt *grouped = run_next_planner(early);
+    restore_routes(before);
+    if (whole != nullptr && whole->planTree->total_cost <= grouped->planTree->total_cost)
+        return whole;
+    *routes = early_routes;
+    return grouped;
+}
+
 static PlannedStmt *plan(const PlannerCall &call, PlannedRoutes *routes, bool one_scatter_only)
 {
     bool reads_shards = !reads_values_alone(call.query);
@@ -92,7 +112,8 @@ static PlannedStmt *plan(const PlannerCall &call, PlannedRoutes *routes, bool on
             scatter_query(call.query);
         }
         if (!one_scatter_only || reads_shard_rows_only(call.query))
-            made = run_next_planner(call);
+            made = reads_shards && !one_scatter_only ? plan_cheapest(call, routes)
+                                                     : run_next_planner(call);
     }
     PG_FINALLY();
     {

@@ -121,8 +121,9 @@ bool compile_part(Query *remote, int ncolumns, Part *part)
     return true;
 }
 
-// The entry for the rows of a query that every shard runs; nullptr if it cannot be sent.
-RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
+} // namespace
+
+RangeTblEntry *send_query(Query *remote, int ncolumns, bool is_ordered)
 {
     Part part;
     if (!compile_part(remote, ncolumns, &part))
@@ -130,6 +131,9 @@ RangeTblEntry *send(Query *remote, int ncolumns, bool is_ordered)
     return make_shard_rows(part.route, part.values, part.columns, is_ordered,
                            expected_rows(remote));
 }
+
+namespace
+{
 
 // Makes `query` read from one entry, and nothing else.
 void read_from(Query *query, RangeTblEntry *rows)
@@ -344,7 +348,7 @@ bool scatter_whole(Query *query)
 
     RangeTblEntry *rows = is_cut ? send_in_two(remote, ncolumns) : nullptr;
     if (rows == nullptr)
-        rows = send(remote, ncolumns, query->sortClause != NIL);
+        rows = send_query(remote, ncolumns, query->sortClause != NIL);
     if (rows == nullptr)
         return false;
     query->targetList = list_truncate(query->targetList, ncolumns);
@@ -373,7 +377,7 @@ bool upper_part_has_sublinks(Query *query)
 // Makes the query read its remote part; false if that cannot be sent.
 bool read_split(Query *query, const SplitQuery &split)
 {
-    RangeTblEntry *rows = send(split.remote, list_length(split.remote->targetList), false);
+    RangeTblEntry *rows = send_query(split.remote, list_length(split.remote->targetList), false);
     if (rows == nullptr)
         return false;
     query->targetList = split.target_list;

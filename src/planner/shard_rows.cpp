@@ -94,6 +94,13 @@ const ShardRows *find_shard_rows(const RangeTblEntry *rte)
     return number < list_length(entries) ? (const ShardRows *)list_nth(entries, number) : nullptr;
 }
 
+void expect_rows(RangeTblEntry *rte, double expected, double scanned)
+{
+    ShardRows *rows = (ShardRows *)find_shard_rows(rte);
+    rows->rows = expected;
+    rows->scanned = scanned;
+}
+
 void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips)
 {
     ShardRows *rows = (ShardRows *)find_shard_rows(rte);

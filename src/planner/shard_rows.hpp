@@ -21,7 +21,8 @@ struct ShardRows {
     List *columns;
     bool is_ordered;
     double rows;
-    Route *locker; // nullptr: rows need no lock, or have one
+    double scanned; // rows that the shards look at for these; 0: not counted
+    Route *locker;  // nullptr: rows need no lock, or have one
     List *locker_values;
     Expr *bound; // (int8) how many rows are needed; NULL: all
     bool skips;  // rows that others have locked
@@ -29,6 +30,9 @@ struct ShardRows {
 // Makes of an entry one whose rows are locked as far as they are needed: its statement finds them
 // and tells their places in its last two columns, `route` locks those that are named.
 void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips);
+
+// Says how many rows an entry has, and how many the shards look at for them.
+void expect_rows(RangeTblEntry *rte, double rows, double scanned);
 
 const ShardRows *find_shard_rows(const RangeTblEntry *rte);
 

@@ -51,19 +51,23 @@ static bool find_largest(Node *node, void *context)
     return query_tree_walker((Query *)node, (bool (*)())find_largest, context, 0);
 }
 
+double distinct_values(Oid relid, AttrNumber column)
+{
+    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(column),
+                                      BoolGetDatum(false));
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    float4 distinct = ((Form_pg_statistic)GETSTRUCT(tuple))->stadistinct;
+    ReleaseSysCache(tuple);
+    return distinct >= 0 ? distinct : -distinct * known_size(find_table(relid)).rows;
+}
+
 // How many rows share a value of the column, on average; all rows if nothing is known.
 static double rows_of_value(Oid relid, AttrNumber column)
 {
     double rows = known_size(find_table(relid)).rows;
-    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(column),
-                                      BoolGetDatum(false));
-    if (!HeapTupleIsValid(tuple))
-        return rows;
-    float4 distinct = ((Form_pg_statistic)GETSTRUCT(tuple))->stadistinct;
-    ReleaseSysCache(tuple);
-    if (distinct == 0)
-        return rows;
-    return distinct < 0 ? -1 / distinct : rows / distinct;
+    double values = distinct_values(relid, column);
+    return values > 0 ? rows / values : rows;
 }
 
 // One table, looked up by a column whose values few rows share.

@@ -15,6 +15,9 @@ struct TableSize {
 // What ANALYZE found on the shards; without, some size is assumed.
 TableSize known_size(const Table *table);
 
+// How many values the column has, as ANALYZE found on the shards; 0 if that is not known.
+double distinct_values(Oid relid, AttrNumber column);
+
 // A rough guess at the number of rows that all shards together return for a query.
 double expected_rows(const Query *query);
 
