@@ -74,6 +74,7 @@ RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
     RemoteStatement statement = {};
     fill_in_for_shard(state, shard);
     statement.is_bulk = true;
+    statement.only_reads = only_reads(state->route);
     statement.workers = workers_for(state);
     statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
                                              route_values(state), route_nulls(state));

@@ -12,6 +12,7 @@ struct SharedParts {
 };
 
 extern "C" {
+#include "catalog/pg_proc.h"
 static void release_parts(void *argument)
 {
     SharedParts *parts = (SharedParts *)argument;
@@ -54,6 +55,15 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
         refer_to(to->shared);
     else
         copy_parts(to, from);
+}
+
+bool only_reads(const Route *route)
+{
+    ListCell *cell;
+    foreach (cell, route->functions)
+        if (func_volatile(lfirst_oid(cell)) == PROVOLATILE_VOLATILE)
+            return false;
+    return !route->writes;
 }
 
 void share_parts(Route *route)

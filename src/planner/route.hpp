@@ -77,6 +77,9 @@ inline bool goes_to_many(const Route *route)
            ((route->tier == Tier::Scatter || route->tier == Tier::Pull) && route->keyspace_id != 0);
 }
 
+// True if nothing is lost where a shard undoes the statement.
+bool only_reads(const Route *route);
+
 constexpr const char *route_scan_name = "shardwise route";
 
 // The node above two routes, of which one finds rows and the other locks them; custom_exprs holds

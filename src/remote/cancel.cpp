@@ -150,6 +150,20 @@ static bool run_quietly(Connection *c, const char *sql, double seconds)
     return drain_quietly(c, seconds_from_now(seconds)) && c->error == nullptr && !c->lost;
 }
 
+void undo_read(Connection *c)
+{
+    abandon_exchange(c);
+    // One that was over when the request arrived has released its savepoint itself.
+    if (c->lost || PQtransactionStatus(c->pg) != PQTRANS_INERROR)
+        return;
+    char sql[128];
+    snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s", read_savepoint,
+             read_savepoint);
+    if (!run_quietly(c, sql, end_seconds))
+        c->lost = true; // its transaction cannot go on
+    clear_outcome(c);
+}
+
 void rollback_to_savepoint(Connection *c, int level)
 {
     if (c->settings_in_transaction)

@@ -55,6 +55,8 @@ struct RemoteStatement {
     Workers workers = Workers::Any;
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;
+    // It changes nothing, so that within a transaction it may be ended before its last row.
+    bool only_reads = false;
 };
 
 struct RemoteValues {

@@ -220,6 +220,11 @@ bool error_ends_session(const PGresult *);
 bool request_cancel(Connection *);
 // Reads an exchange to its end, bounded in time; false when it does not end.
 bool drain_quietly(Connection *, TimestampTz deadline);
+// The savepoint around a read of many rows in a transaction.
+constexpr const char *read_savepoint = "shardwise_read";
+// Stops a read that has that savepoint; the transaction goes on. Never ereports: a connection that
+// fails is given up.
+void undo_read(Connection *);
 // Forgets the error and the notices of the last exchange.
 void clear_outcome(Connection *);
 

@@ -437,9 +437,11 @@ void end_query(RemoteQuery *q)
         return;
     c->query = nullptr;
 
-    // A cancelled statement would fail the transaction that it is part of.
+    // A cancelled statement fails the transaction that it is part of.
     if (c->scope == Scope::LoneRead)
         abandon_exchange(c);
+    else if (q->can_be_undone)
+        undo_read(c);
     else
         drain_exchange(c);
 }

@@ -39,6 +39,7 @@ struct RemoteQuery {
     QueryMeasure measure; // once it is finished
     bool finished;        // the shard has nothing more to deliver
     bool abandoned;
+    bool can_be_undone; // a savepoint of its own stands before it
     bool row_seen;
     bool sent_again;
     StoredRows *stored;

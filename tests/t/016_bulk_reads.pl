@@ -62,6 +62,23 @@ $session->query_safe('CLOSE d');
 is($session->query_safe('SELECT count(*) FROM wide WHERE k < 10'), 9, 'a cursor closed early leaves nothing behind');
 $session->query_safe('COMMIT');
 
+# What is not read to its end is stopped on the shards, and the transaction goes on.
+sub cancels
+{
+	return scalar(map { slurp_file($cluster->shard($_)->logfile) =~ /canceling statement due to user request/g } $cluster->shard_names);
+}
+my $cancels = cancels();
+$session->query_safe($_)
+  for 'BEGIN', 'UPDATE wide SET a = NULL WHERE k = 1', 'DECLARE c CURSOR FOR SELECT k, pad FROM wide', 'FETCH 5 FROM c',
+  'SAVEPOINT s', 'UPDATE wide SET a = NULL WHERE k = 2', 'DECLARE d CURSOR FOR SELECT k, pad FROM wide', 'FETCH 5 FROM d',
+  'CLOSE d', 'RELEASE s';
+cmp_ok(cancels(), '>', $cancels, 'a cursor that is closed early stops the shards');
+is($session->query_safe('SELECT count(*) FROM wide WHERE a IS NULL'), 2, 'what the transaction wrote is there');
+is($session->query_safe('SELECT a.k FROM wide a JOIN kept b ON b.k = a.k + (a.pad IS NULL)::int LIMIT 1') =~ /^\d+$/, 1, 'LIMIT');
+$session->query_safe('COMMIT');
+is($cluster->sql('SELECT count(*) FROM wide WHERE a IS NULL'), 2, 'and after COMMIT');
+$session->query_safe('UPDATE wide SET a = ARRAY[k::int, NULL] WHERE k < 3');
+
 # Values in the text: COPY takes no parameters.
 $session->query_safe("SET datestyle = 'German'; SET timezone = 'Asia/Tokyo';
 	PREPARE p (mood, timestamptz, text) AS SELECT count(*) FROM wide a JOIN wide b ON b.k = a.k + 1
