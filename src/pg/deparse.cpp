@@ -252,6 +252,37 @@ static void drop_using(Query *query)
     drop_using_walker((Node *)query->jointree, query->rtable);
 }
 
+static bool has_lateral(Node *item, const List *rtable)
+{
+    if (IsA(item, RangeTblRef))
+        return rt_fetch(((RangeTblRef *)item)->rtindex, rtable)->lateral;
+    if (!IsA(item, JoinExpr))
+        return false;
+    return has_lateral(((JoinExpr *)item)->larg, rtable) ||
+           has_lateral(((JoinExpr *)item)->rarg, rtable);
+}
+
+// A rule's subqueries may look at OLD, which stands behind them in FROM: puts what is LATERAL last.
+static bool put_laterals_last(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())put_laterals_last, nullptr);
+    Query *query = (Query *)node;
+    List *first = NIL, *last = NIL;
+    ListCell *cell;
+    if (query->jointree != nullptr) {
+        foreach (cell, query->jointree->fromlist) {
+            Node *item = (Node *)lfirst(cell);
+            List **list = has_lateral(item, query->rtable) ? &last : &first;
+            *list = lappend(*list, item);
+        }
+        query->jointree->fromlist = list_concat(first, last);
+    }
+    return query_tree_walker(query, (bool (*)())put_laterals_last, nullptr, 0);
+}
+
 // Of a set operation, the first query's names count.
 static void name_outputs(Query *query, const List *names)
 {
@@ -298,6 +329,7 @@ char *deparse_query(Query *query)
     unname_joins((Node *)query, nullptr);
     drop_using(query);
     name_by_table((Node *)query, nullptr);
+    put_laterals_last((Node *)query, nullptr);
     show_collations(query);
 
     // With pg_catalog alone in the path, every other name comes out qualified. An error in between

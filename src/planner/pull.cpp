@@ -154,6 +154,9 @@ extern "C" void shardwise_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index
     // The shards have the same partitions, and leave out what they need not read.
     if (rte->inh && rte->relkind == RELKIND_PARTITIONED_TABLE && reads_tableoid(rel))
         return;
+    // Those of the Append path that goes: its partitions would apply the conditions of LATERAL, so
+    // that it has none itself.
+    rel->ppilist = NIL;
     replace_paths(rel, make_table_path(root, rel));
 }
 

@@ -99,9 +99,11 @@ Oid type_named_by(const Node *node)
     case T_ArrayCoerceExpr:
     case T_ConvertRowtypeExpr:
     case T_CoerceToDomain:
-    case T_RowExpr:
     case T_ArrayExpr:
         return exprType(node);
+    case T_RowExpr: // printed without a type, unless it was written
+        return ((const RowExpr *)node)->row_format == COERCE_EXPLICIT_CAST ? exprType(node)
+                                                                           : InvalidOid;
     default: // that of what is below
         return InvalidOid;
     }

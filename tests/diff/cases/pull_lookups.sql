@@ -10,6 +10,13 @@ INSERT INTO inners VALUES (2001, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (200
 -- shardwise: SELECT shardwise.distribute_table('inners', 'id')
 -- shardwise: ANALYZE inners
 ANALYZE outers;
+CREATE TABLE tree (a int NOT NULL, b int, c text) PARTITION BY RANGE (a);
+CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (20);
+CREATE TABLE tree_2 PARTITION OF tree FOR VALUES FROM (20) TO (60) PARTITION BY RANGE (b);
+CREATE TABLE tree_2_1 PARTITION OF tree_2 FOR VALUES FROM (0) TO (3);
+CREATE TABLE tree_2_2 PARTITION OF tree_2 FOR VALUES FROM (3) TO (9);
+INSERT INTO tree SELECT i, i % 7, 'c' || i % 3 FROM generate_series(0, 58, 2) i;
+-- shardwise: SELECT shardwise.distribute_table('tree', 'a')
 -- test
 -- Each value is asked for.
 -- router: SET shardwise.max_lookups = 1000000
@@ -152,5 +159,14 @@ SELECT o.id, x.id FROM outers o, LATERAL (SELECT i.id FROM inners i WHERE i.a = 
 SELECT o.id, (SELECT (SELECT count(*) FROM inners i WHERE i.a = p.a AND i.b = o.b) FROM outers p WHERE p.id = o.id + 1) FROM outers o ORDER BY 1;
 SELECT count(*) FROM inners WHERE t = (SELECT max(t) FROM outers WHERE id < 40) AND b > (SELECT min(b) FROM outers);
 SELECT e.id, (SELECT max(f.at) FROM events f WHERE f.tenant = e.id % 7 AND f.at < e.at) FROM events e ORDER BY 1;
+-- Conditions of LATERAL on partitions that are partitioned.
+-- router: SET enable_partitionwise_join = on
+SELECT t.a, t.b, s.* FROM tree t LEFT JOIN LATERAL (SELECT u.a AS ua, u.c, i.id, least(t.a, u.a, i.id) FROM tree u JOIN inners i ON u.a = i.b * 3) s
+    ON t.a = s.ua AND t.c = s.c WHERE t.b < 4 ORDER BY t.a, s.id;
+SELECT t.a, s.* FROM tree t LEFT JOIN LATERAL (SELECT u.a AS ua, u.c, v.b, least(t.a, u.a, v.b) FROM tree u JOIN tree v ON u.a = v.a AND u.c = v.c) s
+    ON t.a = s.ua AND t.c = s.c WHERE t.b = 0 ORDER BY t.a;
+-- router: RESET enable_partitionwise_join
+SELECT t.a, s.* FROM tree t LEFT JOIN LATERAL (SELECT u.tableoid::regclass, u.a AS ua, u.c, i.id, least(t.a, u.a, i.id) FROM tree u JOIN inners i ON u.a = i.b * 3) s
+    ON t.a = s.ua AND t.c = s.c WHERE t.b < 4 ORDER BY t.a, s.id;
 -- teardown
-DROP TABLE outers, inners;
+DROP TABLE outers, inners, tree;

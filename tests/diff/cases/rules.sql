@@ -44,6 +44,22 @@ UPDATE large_amounts l SET amount = o.amount FROM orders o WHERE o.customer_id =
 DELETE FROM large_amounts WHERE id = 7 RETURNING *;
 DELETE FROM first_amounts USING items WHERE item_id = id AND price < 7;
 SELECT * FROM amounts ORDER BY id;
+-- Parts of rules that look at OLD and NEW from within FROM.
+CREATE RULE show_change AS ON UPDATE TO amounts DO ALSO VALUES (old.*, 'old'), (new.*, 'new');
+-- modes: simple
+UPDATE amounts SET amount = amount / 10;
+-- modes: simple
+UPDATE amounts SET amount = amount + 10 WHERE id = 5;
+DROP RULE show_change ON amounts;
+CREATE RULE log_change AS ON UPDATE TO amounts DO ALSO INSERT INTO rule_log
+    SELECT v.id, v.tag || v.amount FROM (VALUES (old.id, old.amount, 'old '), (new.id, new.amount, 'new ')) v (id, amount, tag);
+UPDATE amounts SET amount = amount + 7;
+UPDATE amounts SET amount = amount + 8 WHERE id = 5;
+SELECT * FROM rule_log ORDER BY id, was;
+DROP RULE log_change ON amounts;
+CREATE RULE shadow AS ON INSERT TO first_amounts DO ALSO INSERT INTO amounts SELECT * FROM (SELECT id + 100, amount FROM amounts WHERE id = NEW.id) t;
+INSERT INTO first_amounts VALUES (7, 70);
+SELECT * FROM amounts ORDER BY id, amount;
 -- teardown
 DROP VIEW first_amounts, large_amounts, ruled_rows;
 DROP TABLE ruled, rule_log, amounts;
