@@ -298,7 +298,9 @@ static void name_outputs(Query *query, const List *names)
         if (entry->resjunk || entry->resno > list_length(names))
             continue;
         const char *name = strVal(list_nth(names, entry->resno - 1));
-        if (name[0] != '\0') // a column that nobody reads
+        // The first is a column that nobody reads, the second what the rewriter calls those that a
+        // view has got since it was used here.
+        if (name[0] != '\0' && strcmp(name, "?column?") != 0)
             entry->resname = pstrdup(name);
     }
 }

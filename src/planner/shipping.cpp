@@ -88,9 +88,19 @@ Placement place_function(Oid function)
 
 // ---- types and other objects -----------------------------------------------------------------
 
+// A row in an output list is printed with its type.
+Oid type_of_row(const Node *node)
+{
+    return IsA(node, Var) && ((const Var *)node)->varattno == InvalidAttrNumber
+               ? ((const Var *)node)->vartype
+               : InvalidOid;
+}
+
 Oid type_named_by(const Node *node)
 {
     switch (nodeTag(node)) {
+    case T_TargetEntry:
+        return type_of_row((const Node *)((const TargetEntry *)node)->expr);
     case T_Const:
     case T_Param:
     case T_FuncExpr:
@@ -528,7 +538,7 @@ bool expression_ships(Query *query, Node *expr)
     Shipping probe = {};
     Shipper shipper = {&probe, list_make1(query), false};
     ship_mutator(replace_tableoid(expr, shipper.queries), &shipper);
-    return probe.refusal == nullptr;
+    return probe.refusal == nullptr && type_is_shipped(type_of_row(expr));
 }
 
 bool is_routers_value(Query *query, Node *expr)
