@@ -4,6 +4,7 @@ extern "C" {
 #include "access/genam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_partitioned_table.h"
 #include "utils/acl.h"
 #include "utils/rls.h"
 }
@@ -42,6 +43,18 @@ bool may_read_index(Oid relid, Oid index)
     Form_pg_index form = (Form_pg_index)GETSTRUCT(tuple);
     bool may =
         form->indrelid == relid && may_read_columns(relid, form->indnkeyatts, form->indkey.values);
+    ReleaseSysCache(tuple);
+    return may;
+}
+
+// The columns that decide a row's partition, of which there is none.
+bool may_read_partition_key(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Form_pg_partitioned_table form = (Form_pg_partitioned_table)GETSTRUCT(tuple);
+    bool may = may_read_columns(relid, form->partnatts, form->partattrs.values);
     ReleaseSysCache(tuple);
     return may;
 }
@@ -122,6 +135,11 @@ char *visible_detail(const Violation &violation)
                    : pstrdup("Key conflicts with existing key.");
     case ERRCODE_FOREIGN_KEY_VIOLATION:
         return foreign_key_detail(violation, relid);
+    case ERRCODE_CHECK_VIOLATION:
+        if (strncmp(violation.detail, "Partition key ", 14) == 0 && !has_row_security(relid) &&
+            may_read_partition_key(relid))
+            return violation.detail;
+        [[fallthrough]];
     default:
         return may_see_rows(relid) ? violation.detail : nullptr;
     }

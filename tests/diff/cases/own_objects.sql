@@ -19,6 +19,7 @@ CREATE TABLE owners (k int PRIMARY KEY);
 CREATE TABLE deeds (k int PRIMARY KEY, owner int REFERENCES owners, hidden text);
 CREATE TABLE spans (k int NOT NULL, r int4range, EXCLUDE USING gist (r WITH &&));
 CREATE VIEW few_secrets AS SELECT * FROM secrets WHERE a < 5 WITH CHECK OPTION;
+CREATE TABLE split (a int NOT NULL, b int) PARTITION BY LIST (b);
 INSERT INTO secrets VALUES (1, 1);
 INSERT INTO owners VALUES (1), (2);
 INSERT INTO deeds VALUES (1, 1, 'y');
@@ -30,12 +31,14 @@ CREATE TRIGGER custom BEFORE INSERT ON secrets FOR EACH ROW WHEN (NEW.a = 0)
 DROP ROLE IF EXISTS diff_guest;
 CREATE ROLE diff_guest;
 GRANT INSERT, UPDATE, DELETE ON secrets, owners, deeds, spans, few_secrets TO diff_guest;
+GRANT INSERT, SELECT (b) ON split TO diff_guest;
 GRANT SELECT (k) ON deeds, owners, few_secrets TO diff_guest;
 -- shardwise: SELECT shardwise.distribute_table('words', 'k')
 -- shardwise: SELECT shardwise.distribute_table('secrets', 'k')
 -- shardwise: SELECT shardwise.create_reference_table('owners')
 -- shardwise: SELECT shardwise.distribute_table('deeds', 'k')
 -- shardwise: SELECT shardwise.create_reference_table('spans')
+-- shardwise: SELECT shardwise.distribute_table('split', 'a')
 
 -- test
 SELECT s::hue FROM words WHERE s IN ('red1', 'red0', 'Blue0') ORDER BY 1;
@@ -112,6 +115,7 @@ UPDATE secrets SET a = 20;
 -- compare: sqlstate
 INSERT INTO few_secrets (k, a) VALUES (9, 7);
 INSERT INTO spans VALUES (1, '[2,4]');
+INSERT INTO split VALUES (1, 2);
 INSERT INTO deeds VALUES (1, 1, 'z');
 INSERT INTO deeds VALUES (2, 5, 'z');
 DELETE FROM owners WHERE true;
@@ -131,7 +135,7 @@ INSERT INTO deeds VALUES (2, 5, 'z');
 
 -- teardown
 DROP VIEW few_secrets, words_as_json, first_words;
-DROP TABLE words, home, secrets, deeds, owners, spans;
+DROP TABLE words, home, secrets, deeds, owners, spans, split;
 DROP TYPE hue, pair, span;
 DROP DOMAIN short;
 DROP COLLATION own_order;
