@@ -689,6 +689,8 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwis
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_configuration
     FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_dictionary
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 
 CREATE FUNCTION shardwise.key_hash(relation regclass, VARIADIC key "any") RETURNS bigint
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_key_hash';

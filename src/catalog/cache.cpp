@@ -69,6 +69,7 @@ static void drop_what_depends_on(CatalogTable table)
     case CatalogTable::ShippedType:
     case CatalogTable::ShippedCollation:
     case CatalogTable::ShippedConfiguration:
+    case CatalogTable::ShippedDictionary:
         drop_shipped_objects();
         break;
     case CatalogTable::MoveRange: // read with a gate

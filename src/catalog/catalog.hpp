@@ -85,12 +85,13 @@ int list_shards(const Shard *const **shards);
 // immutable one, or an aggregate, of an extension that they have. Cached.
 bool function_is_shipped(Oid function);
 
-// True for a type, collation or text search configuration that the shards have too: a built-in one,
-// a distributed table's row type, or one that a table there needs or an extension there has.
-// Cached.
+// True for a type, collation, text search configuration or dictionary that the shards have too: a
+// built-in one, a distributed table's row type, or one that a table there needs or an extension
+// there has. Cached.
 bool type_is_shipped(Oid type);
 bool collation_is_shipped(Oid collation);
 bool text_search_configuration_is_shipped(Oid configuration);
+bool text_search_dictionary_is_shipped(Oid dictionary);
 
 // The functions on keys below read only nkeys, key_types and key_collations of a keyspace whose
 // `map` is nullptr: fill these in by hand where the keyspace is still being made.

@@ -28,7 +28,8 @@ static constexpr const char *table_names[] = {"shard",
                                               "shipped_extension",
                                               "shipped_type",
                                               "shipped_collation",
-                                              "shipped_configuration"};
+                                              "shipped_configuration",
+                                              "shipped_dictionary"};
 static constexpr int table_count = lengthof(table_names);
 
 static struct {

@@ -20,7 +20,8 @@ enum class CatalogTable {
     ShippedExtension,
     ShippedType,
     ShippedCollation,
-    ShippedConfiguration
+    ShippedConfiguration,
+    ShippedDictionary
 };
 
 // Tells which of our tables a relation is; false for any other relation.

@@ -1,5 +1,5 @@
-// Cache of what the shards have too: functions, types, collations and text search configurations
-// that tables need, and those of extensions.
+// Cache of what the shards have too: functions, types, collations, text search
+// configurations and dictionaries that tables need, and those of extensions.
 #include "pg/pg.hpp"
 
 #include "catalog/cache.hpp"
@@ -15,6 +15,7 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/fmgroids.h"
@@ -23,7 +24,7 @@ extern "C" {
 namespace shardwise
 {
 
-enum class Kind { Function, Type, Collation, Configuration };
+enum class Kind { Function, Type, Collation, Configuration, Dictionary };
 
 // Where objects of a kind are listed, and their own catalog.
 static const struct {
@@ -32,7 +33,8 @@ static const struct {
 } kinds[] = {{CatalogTable::ShippedFunction, ProcedureRelationId},
              {CatalogTable::ShippedType, TypeRelationId},
              {CatalogTable::ShippedCollation, CollationRelationId},
-             {CatalogTable::ShippedConfiguration, TSConfigRelationId}};
+             {CatalogTable::ShippedConfiguration, TSConfigRelationId},
+             {CatalogTable::ShippedDictionary, TSDictionaryRelationId}};
 static constexpr int kind_count = lengthof(kinds);
 
 struct ShippedObjects {
@@ -162,6 +164,11 @@ bool collation_is_shipped(Oid collation)
 bool text_search_configuration_is_shipped(Oid configuration)
 {
     return configuration < FirstNormalObjectId || is_listed(Kind::Configuration, configuration);
+}
+
+bool text_search_dictionary_is_shipped(Oid dictionary)
+{
+    return dictionary < FirstNormalObjectId || is_listed(Kind::Dictionary, dictionary);
 }
 
 } // namespace shardwise

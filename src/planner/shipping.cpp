@@ -127,19 +127,40 @@ Oid collation_named_by(const Node *node)
     return names ? exprCollation(node) : InvalidOid;
 }
 
+char *routers_type(Oid type)
+{
+    return type_is_shipped(type)
+               ? nullptr
+               : psprintf("Type %s is known on the router alone.", format_type_be(type));
+}
+
+bool names_routers_text_search(const Node *node)
+{
+    const Const *constant = (const Const *)node;
+    if (!IsA(node, Const) || constant->constisnull)
+        return false;
+    Oid object = DatumGetObjectId(constant->constvalue);
+    switch (constant->consttype) {
+    case REGCONFIGOID:
+        return !text_search_configuration_is_shipped(object);
+    case REGDICTIONARYOID:
+        return !text_search_dictionary_is_shipped(object);
+    default:
+        return false;
+    }
+}
+
 // Names what an expression names and the router alone has; nullptr if the shards have it all.
 char *find_routers_object(const Node *node)
 {
-    Oid type = type_named_by(node);
-    if (!type_is_shipped(type))
-        return psprintf("Type %s is known on the router alone.", format_type_be(type));
+    if (char *type = routers_type(type_named_by(node)))
+        return type;
     Oid collation = collation_named_by(node);
     if (!collation_is_shipped(collation))
         return psprintf("Collation \"%s\" is known on the router alone.",
                         get_collation_name(collation));
-    if (IsA(node, Const) && type == REGCONFIGOID && !((const Const *)node)->constisnull &&
-        !text_search_configuration_is_shipped(DatumGetObjectId(((const Const *)node)->constvalue)))
-        return pstrdup("A text search configuration is known on the router alone.");
+    if (names_routers_text_search(node))
+        return pstrdup("An object of text search is known on the router alone.");
     return nullptr;
 }
 
@@ -405,6 +426,15 @@ Node *ship(Shipper *shipper, Node *node, bool once = false)
     return shipped;
 }
 
+// Of columns that a query gives to a function's rows.
+void ship_types(Shipper *shipper, const List *types)
+{
+    ListCell *cell;
+    foreach (cell, types)
+        if (char *type = routers_type(lfirst_oid(cell)))
+            refuse(shipper, type);
+}
+
 // A function in FROM cannot become a parameter; its arguments can.
 void ship_range_function(Shipper *shipper, RangeTblFunction *function)
 {
@@ -416,6 +446,7 @@ void ship_range_function(Shipper *shipper, RangeTblFunction *function)
         if (whole.must_be_pinned || whole.needs_router)
             refuse(shipper, pstrdup("A function in FROM has to be evaluated on the router."));
     }
+    ship_types(shipper, function->funccoltypes);
     check_functions_in_node(expr, note_function, shipper);
     function->funcexpr = expression_tree_mutator(expr, (Node * (*)()) ship_mutator, shipper);
 }
@@ -432,6 +463,7 @@ void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_i
             ship_range_function(shipper, (RangeTblFunction *)lfirst(cell));
         break;
     case RTE_TABLEFUNC:
+        ship_types(shipper, rte->tablefunc->coltypes);
         rte->tablefunc = (TableFunc *)ship(shipper, (Node *)rte->tablefunc);
         break;
     case RTE_VALUES:

@@ -14,6 +14,7 @@ CREATE VIEW words_as_json AS SELECT *, to_json(f) AS j FROM first_words f;
 CREATE OR REPLACE VIEW first_words AS SELECT k, s, 2 + k AS more FROM words WHERE k < 5;
 CREATE COLLATION own_order (provider = icu, locale = 'sv');
 CREATE TEXT SEARCH CONFIGURATION own_search (copy = simple);
+CREATE TEXT SEARCH DICTIONARY own_words (template = simple);
 CREATE TABLE secrets (k int PRIMARY KEY, a int NOT NULL CHECK (a < 10), hidden text DEFAULT 'x');
 CREATE TABLE owners (k int PRIMARY KEY);
 CREATE TABLE deeds (k int PRIMARY KEY, owner int REFERENCES owners, hidden text);
@@ -70,6 +71,11 @@ SELECT k FROM words WHERE lower(s COLLATE own_order) > 'z' ORDER BY k;
 SELECT to_tsvector('own_search', s) FROM words ORDER BY k;
 SELECT count(*) FROM words WHERE to_tsvector('own_search', s) @@ to_tsquery('own_search', 'red1');
 SELECT k, ts_headline('own_search', s, to_tsquery('own_search'::regconfig, 'red1')) FROM words ORDER BY k;
+
+SELECT k, ts_lexize('own_words', s) FROM words WHERE ts_lexize('own_words'::regdictionary, s) <> '{zoo0}' ORDER BY k;
+SELECT w.k, x.a FROM words w, xmltable('/r' PASSING xmlelement(NAME r, w.s) COLUMNS a short PATH '.') x WHERE w.k < 5 ORDER BY 1;
+SELECT w.k, x.a FROM words w, json_to_recordset(json_build_array(json_build_object('a', w.s))) AS x (a short) WHERE w.k < 5 ORDER BY 1;
+SELECT w.k, x.* FROM words w, json_populate_record(NULL::pair, json_build_object('b', w.s)) x ORDER BY 1;
 
 -- Rows of views are of a type of the router; one has got a column since it was used.
 SELECT * FROM words_as_json ORDER BY k;
@@ -140,5 +146,6 @@ DROP TYPE hue, pair, span;
 DROP DOMAIN short;
 DROP COLLATION own_order;
 DROP TEXT SEARCH CONFIGURATION own_search;
+DROP TEXT SEARCH DICTIONARY own_words;
 DROP FUNCTION custom_violation;
 DROP ROLE diff_guest;
