@@ -63,6 +63,13 @@ my @queries = (
 	'SELECT count(DISTINCT x) FROM h',
 	'SELECT a.k, b.k FROM h a JOIN h b ON a.x = b.k ORDER BY 1, 2',
 	'SELECT count(*) FROM h, l', 'SELECT k FROM h UNION SELECT v FROM l ORDER BY 1',
+	'SELECT l.c, h.k, n FROM l JOIN (h JOIN h2 USING (k)) ON l.v = h.x ORDER BY 1, 2, 3',
+	'SELECT l.c, h.k, n, h2 FROM l JOIN (h LEFT JOIN h2 ON h2.k = h.k AND n > 1) ON l.v = h.x ORDER BY 1, 2, 3',
+	'SELECT l.c, h.k, n, h, h2 FROM l LEFT JOIN (h FULL JOIN h2 ON h2.k = h.k) ON l.v = h.x OR l.v = n ORDER BY 1, 2, 3',
+	'SELECT l.c, h.k FROM l JOIN h ON l.v = h.x WHERE EXISTS (SELECT FROM h2 WHERE h2.k = h.k AND n = 2) ORDER BY 1, 2',
+	'SELECT l.c, h.k FROM l JOIN h ON l.v = h.x WHERE NOT EXISTS (SELECT FROM h2 WHERE h2.k = h.k) ORDER BY 1, 2',
+	'SET shardwise.early_aggregation = always; SELECT l.c, count(*), sum(n), sum(h.k)
+		FROM l JOIN (h JOIN h2 USING (k)) ON l.v = h.x GROUP BY 1 ORDER BY 1',
 	'SELECT count(*), min(b), max(v) FROM r', 'SELECT * FROM r WHERE a BETWEEN 5 AND 25 ORDER BY a, b',
 	'SELECT l.*, r.a FROM l LEFT JOIN r ON l.v = r.a ORDER BY 1, 3', 'SELECT sum(v), max(c) FROM l',
 	"SELECT * FROM l WHERE c IN ('a', 'b', 'c') ORDER BY 1",
