@@ -159,6 +159,11 @@ Query *make_side(const Cut *cut, Relids side, List *conditions, Renumbering *ren
         renumbering->numbers[varno] = list_length(query->rtable);
         from = lappend(from, make_reference(list_length(query->rtable)));
     }
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        rte->securityQuals = (List *)renumber((Node *)rte->securityQuals, renumbering);
+    }
     query->jointree =
         makeFromExpr(from, make_conjunction((List *)renumber((Node *)conditions, renumbering)));
     return query;

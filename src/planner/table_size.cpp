@@ -53,8 +53,9 @@ static bool find_largest(Node *node, void *context)
 
 double distinct_values(Oid relid, AttrNumber column)
 {
+    bool has_partitions = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
     HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(column),
-                                      BoolGetDatum(false));
+                                      BoolGetDatum(has_partitions));
     if (!HeapTupleIsValid(tuple))
         return 0;
     float4 distinct = ((Form_pg_statistic)GETSTRUCT(tuple))->stadistinct;

@@ -11,7 +11,13 @@ CREATE FUNCTION thrice(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'B
 CREATE AGGREGATE product (int) (SFUNC = int4mul, STYPE = int, INITCOND = '1');
 CREATE VIEW paid AS SELECT o.*, c.region FROM orders o JOIN customers c USING (customer_id) WHERE o.status = 'paid';
 -- shardwise: SELECT shardwise.distribute_table('teams', 'id')
--- shardwise: ANALYZE customers, orders, items, teams
+CREATE TABLE secrets (customer_id bigint, line int, body text, PRIMARY KEY (customer_id, line));
+INSERT INTO secrets SELECT i, l, 'note ' || i FROM generate_series(1, 60, 3) i, generate_series(1, 3) l;
+-- shardwise: SELECT shardwise.distribute_table('secrets', 'customer_id', colocate_with => 'customers')
+ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON secrets USING (line < 3 AND customer_id > 3);
+GRANT SELECT ON scores, teams, secrets TO diff_reader;
+-- shardwise: ANALYZE customers, orders, items, teams, secrets
 ANALYZE scores;
 -- test
 -- router: SET shardwise.early_aggregation = 'always'
@@ -107,8 +113,16 @@ SELECT t.name, count(*), sum(o.amount), sum(t.level) FROM orders o JOIN teams t 
 -- router: RESET shardwise.early_aggregation
 SELECT s.mark, count(*), sum(o.amount), sum(s.big) FROM orders o JOIN scores s ON s.k = o.item_id GROUP BY 1 ORDER BY 1;
 SELECT t.name, count(*), sum(o.amount), sum(t.level) FROM orders o JOIN teams t ON t.lead = o.item_id GROUP BY 1 ORDER BY 1;
+-- Rows that a policy hides are in no group.
+SET ROLE diff_reader;
+-- router: SET shardwise.early_aggregation = 'always'
+SELECT s.mark, count(*), sum(n.line), sum(s.points) FROM scores s JOIN secrets n ON n.line = s.k GROUP BY 1 ORDER BY 1;
+SELECT t.lead, count(*), max(n.body) FROM teams t, secrets n WHERE n.line = t.id AND 6 / (3 - n.line) > 0 GROUP BY 1 ORDER BY 1;
+SELECT count(*), sum(a.line), sum(b.line) FROM scores s, secrets a, secrets b WHERE a.customer_id = b.customer_id AND b.line = s.k;
+-- router: RESET shardwise.early_aggregation
+RESET ROLE;
 -- teardown
 DROP VIEW paid;
-DROP TABLE scores, teams, nothing;
+DROP TABLE scores, teams, nothing, secrets;
 DROP FUNCTION thrice(bigint);
 DROP AGGREGATE product (int);
