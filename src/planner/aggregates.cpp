@@ -303,15 +303,23 @@ Expr *numeric_call(Oid function, Expr *left, Expr *right)
     return call(function, list_make2(copy_node(left), copy_node(right)), NUMERICOID);
 }
 
-// sum(x) or sum(x * x), in numeric.
+// sum(x) or sum(x * x), exactly, as numeric. Squares of short integers fit into bigint, whose sums
+// cost the shard a fraction of those of numeric.
 Aggref *sum_of_power(const Aggref *aggregate, bool squared)
 {
-    Aggref *sum = with_function(aggregate, F_SUM_NUMERIC, NUMERICOID);
+    Oid type = linitial_oid(aggregate->aggargtypes);
+    bool is_short = type == INT2OID || type == INT4OID;
+    Aggref *sum = with_function(aggregate, is_short ? F_SUM_INT8 : F_SUM_NUMERIC, NUMERICOID);
     TargetEntry *entry = (TargetEntry *)linitial(sum->args);
-    entry->expr = as_numeric(entry->expr);
+    if (is_short)
+        entry->expr = cast_to(type == INT2OID ? F_INT8_INT2 : F_INT8_INT4, entry->expr, INT8OID);
+    else
+        entry->expr = as_numeric(entry->expr);
+    Oid summed = is_short ? INT8OID : NUMERICOID;
     if (squared)
-        entry->expr = numeric_call(F_NUMERIC_MUL, entry->expr, entry->expr);
-    sum->aggargtypes = list_make1_oid(NUMERICOID);
+        entry->expr = call(is_short ? F_INT8MUL : F_NUMERIC_MUL,
+                           list_make2(copy_node(entry->expr), copy_node(entry->expr)), summed);
+    sum->aggargtypes = list_make1_oid(summed);
     return sum;
 }
 

@@ -10,6 +10,7 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_oper.h"
+#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 }
 
@@ -85,7 +86,7 @@ struct Part {
     bool takes_values;
     Bitmapset *values; // the columns whose distinct values it takes, beyond those of the group
     SplitAggregate split;
-    int first; // the first partial's column, from 1
+    List *partials; // TargetEntry *: the columns of its partial values
 };
 
 // The remote query's columns are: the query's group keys, other distinct values, partials.
@@ -254,6 +255,64 @@ bool add_keys(Cut *cut)
     return list_length(value_sets) < 2 || add_grouping_sets(cut, value_sets);
 }
 
+bool has_outer_join(const Node *from)
+{
+    ListCell *cell;
+    if (IsA(from, FromExpr)) {
+        foreach (cell, ((const FromExpr *)from)->fromlist)
+            if (has_outer_join((const Node *)lfirst(cell)))
+                return true;
+        return false;
+    }
+    if (!IsA(from, JoinExpr))
+        return false;
+    const JoinExpr *join = (const JoinExpr *)from;
+    return join->jointype != JOIN_INNER || has_outer_join(join->larg) || has_outer_join(join->rarg);
+}
+
+// True for a column that has NULL in no row: of a table, NOT NULL, and of no outer join.
+bool is_never_null(const Query *query, const Node *expr)
+{
+    const Var *var = (const Var *)expr;
+    if (!IsA(var, Var) || var->varlevelsup != 0 || var->varattno <= 0)
+        return false;
+    const RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+    if (rte->rtekind != RTE_RELATION || has_outer_join((const Node *)query->jointree))
+        return false;
+    HeapTuple tuple =
+        SearchSysCache2(ATTNUM, ObjectIdGetDatum(rte->relid), Int16GetDatum(var->varattno));
+    bool found = HeapTupleIsValid(tuple) && ((Form_pg_attribute)GETSTRUCT(tuple))->attnotnull;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return found;
+}
+
+// count(x) costs a shard more than count(*), which is there already, often enough.
+void simplify_count(const Query *query, Node *partial)
+{
+    Aggref *count = (Aggref *)partial;
+    if (!IsA(count, Aggref) || count->aggfnoid != F_COUNT_ANY || count->aggdistinct != NIL ||
+        !is_never_null(query, (Node *)((TargetEntry *)linitial(count->args))->expr))
+        return;
+    count->aggfnoid = F_COUNT_;
+    count->aggstar = true;
+    count->args = count->aggargtypes = NIL;
+    count->inputcollid = InvalidOid;
+}
+
+// The column with a partial value; that of another aggregate may be the same.
+TargetEntry *add_partial(Cut *cut, Node *partial)
+{
+    simplify_count(cut->query, partial);
+    bool is_shared = !contain_volatile_functions(partial);
+    for (int i = cut->nkeys; is_shared && i < list_length(cut->remote->targetList); i++) {
+        TargetEntry *entry = (TargetEntry *)list_nth(cut->remote->targetList, i);
+        if (equal(entry->expr, partial))
+            return entry;
+    }
+    return add_column(cut->remote, (Expr *)partial);
+}
+
 bool add_partials(Cut *cut, bool rows_are_ordered)
 {
     ListCell *cell;
@@ -261,12 +320,11 @@ bool add_partials(Cut *cut, bool rows_are_ordered)
         Part *part = (Part *)lfirst(cell);
         if (part->takes_values)
             continue;
-        part->first = list_length(cut->remote->targetList) + 1;
         if (!split_aggregate(part->aggregate, rows_are_ordered, &part->split))
             return false;
         ListCell *partial;
         foreach (partial, part->split.partials)
-            add_column(cut->remote, (Expr *)lfirst(partial));
+            part->partials = lappend(part->partials, add_partial(cut, (Node *)lfirst(partial)));
     }
     return true;
 }
@@ -332,9 +390,9 @@ Node *cut_aggregate(Cut *cut, Aggref *aggregate)
         return of_set(cut, part->values, over_values);
     }
     List *vars = NIL;
-    for (int k = 0; k < list_length(part->split.partials); k++)
-        vars = lappend(vars, column_var((TargetEntry *)list_nth(cut->remote->targetList,
-                                                                part->first - 1 + k)));
+    ListCell *cell;
+    foreach (cell, part->partials)
+        vars = lappend(vars, column_var((TargetEntry *)lfirst(cell)));
     return of_set(cut, nullptr, (Node *)finish_aggregate(aggregate, &part->split, vars));
 }
 

@@ -164,3 +164,10 @@ SELECT item_id, count(DISTINCT 5), count(DISTINCT status) FROM orders GROUP BY 1
 -- Distinct keys of a grouping set whose groups come in several of a shard's.
 SELECT customer_id, count(DISTINCT customer_id), sum(DISTINCT customer_id) FROM orders GROUP BY ROLLUP (customer_id, item_id) ORDER BY 1, 2, 3;
 SELECT count(DISTINCT customer_id) FROM orders GROUP BY GROUPING SETS ((customer_id, status), (status), ()) ORDER BY 1;
+-- What is NOT NULL in its table may be NULL after an outer join; aggregates share partial values.
+SELECT count(*), count(o.amount), avg(o.amount), sum(o.amount), avg(o.item_id), count(c.name) FROM customers c LEFT JOIN orders o USING (customer_id);
+SELECT c.region, count(*), count(o.amount), avg(o.amount) FROM orders o RIGHT JOIN customers c ON c.customer_id = o.customer_id AND o.status = 'new' GROUP BY 1 ORDER BY 1;
+SELECT count(o.amount), count(c.name), count(*) FROM (customers c JOIN items i ON i.item_id = c.region) FULL JOIN orders o USING (customer_id);
+SELECT count(*), count(amount), count(status), count(customer_id), avg(amount), sum(amount), stddev(amount), count(DISTINCT status), avg(amount) FILTER (WHERE item_id < 5), count(item_id) FILTER (WHERE item_id < 5) FROM orders;
+SELECT status, count(amount), avg(item_id), count(DISTINCT item_id) FROM orders GROUP BY ROLLUP (status) HAVING count(amount) > 1 ORDER BY 1;
+SELECT stddev(CASE WHEN order_id % 2 = 0 THEN -2147483648 ELSE 2147483647 END), var_pop((-32768)::smallint), variance(CASE WHEN order_id % 2 = 0 THEN 9223372036854775807 ELSE -9223372036854775808 END), var_samp(item_id) FILTER (WHERE item_id < 0) FROM orders;
