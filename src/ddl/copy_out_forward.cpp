@@ -144,6 +144,7 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     foreach (cell, sources)
         shards = lappend_int(shards, static_cast<const CopySource *>(lfirst(cell))->shard);
     begin_read(shards, true);
+    open_shards(shards);
     foreach (cell, sources) { // all shards' transactions begin before the first row is sent
         int32 shard = static_cast<const CopySource *>(lfirst(cell))->shard;
         Connection *connection = join_shard(shard, Access::Read, false);
@@ -159,7 +160,8 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     foreach (cell, sources) {
         const CopySource *source = static_cast<const CopySource *>(lfirst(cell));
         send_copy_out(streams[foreach_current_index(cell)].connection,
-                      shard_command(statement, destination, source->source, false));
+                      shard_command(statement, destination, source->source, false),
+                      n > 1 ? Workers::Shared : Workers::Own);
     }
     for (int i = 0; i < n; i++)
         await_copy_out(streams[i].connection);

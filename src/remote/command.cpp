@@ -13,10 +13,10 @@ void send_simple(Connection *c, const char *sql)
     end_sending(c);
 }
 
-void send_command(Connection *c, const char *sql)
+void send_command(Connection *c, const char *sql, Workers workers)
 {
     make_available(c);
-    sync_settings(c);
+    sync_settings(c, workers);
     flush_queue(c);
     send_simple(c, sql);
 }

@@ -149,7 +149,7 @@ int read_copy_data(Connection *, const char **data);
 
 // The same from several shards at once: send to all, await each, then read what has come (0: no
 // whole row yet) and wait for more.
-void send_copy_out(Connection *, const char *sql);
+void send_copy_out(Connection *, const char *sql, Workers);
 void await_copy_out(Connection *);
 int try_read_copy_data(Connection *, const char **data);
 

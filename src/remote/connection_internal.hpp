@@ -200,7 +200,7 @@ void make_way_for_statement(Connection *);
 
 // command.cpp
 // Sends a command by the simple protocol, after what is queued.
-void send_command(Connection *, const char *sql);
+void send_command(Connection *, const char *sql, Workers = Workers::Any);
 // Sends one command by the simple protocol while nothing is under way.
 void send_simple(Connection *, const char *sql);
 

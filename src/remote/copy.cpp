@@ -130,9 +130,9 @@ void make_way_for_statement(Connection *c)
     raise_exchange_error(c);
 }
 
-void send_copy_out(Connection *c, const char *sql)
+void send_copy_out(Connection *c, const char *sql, Workers workers)
 {
-    send_command(c, sql);
+    send_command(c, sql, workers);
     start_measuring(&c->meter);
 }
 
@@ -143,7 +143,7 @@ void await_copy_out(Connection *c)
 
 void start_copy_out(Connection *c, const char *sql)
 {
-    send_copy_out(c, sql);
+    send_copy_out(c, sql, Workers::Own);
     await_copy_out(c);
 }
 
