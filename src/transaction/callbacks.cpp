@@ -30,12 +30,15 @@ static bool commits_with(const Participant *p, bool writers)
     return writers || !outlives_router(p);
 }
 
-// Commits the shards that wrote, or those that did not, all at the same time.
-static void commit_shards(bool writers)
+static void send_commits(bool writers)
 {
     for (int i = 0; i < participant_count; i++)
         if (commits_with(&participants[i], writers))
             send_commit(participants[i].connection);
+}
+
+static void finish_commits(bool writers)
+{
     for (int i = 0; i < participant_count; i++) {
         if (commits_with(&participants[i], writers)) {
             finish_commit(participants[i].connection);
@@ -45,15 +48,47 @@ static void commit_shards(bool writers)
     }
 }
 
-// Readers first: their failure (serialization, a lost connection) still undoes everything.
+static bool has_writer()
+{
+    for (int i = 0; i < participant_count; i++)
+        if (commits_with(&participants[i], true))
+            return true;
+    return false;
+}
+
+// The end of a transaction that has only read has no outcome: what is lost with a session is lost
+// to nobody.
+static void finish_readers()
+{
+    TimestampTz deadline = finish_deadline();
+    for (int i = 0; i < participant_count; i++) {
+        int sqlstate;
+        if (commits_with(&participants[i], false))
+            (void)finish_quietly(participants[i].connection, deadline, &sqlstate);
+    }
+}
+
+// Commits at most one shard that wrote, and those that did not: at the same time, but where they
+// may still fail a serializable transaction, which must be known before.
+static void commit_shards()
+{
+    bool together = has_writer() && !IsolationIsSerializable();
+    send_commits(false);
+    if (!together)
+        finish_commits(false);
+    send_commits(true);
+    finish_commits(true);
+    if (together)
+        finish_readers();
+}
+
 static void before_commit()
 {
     finish_all_statements();
     if (needs_two_phase()) {
         prepare_writers();
     } else {
-        commit_shards(false);
-        commit_shards(true);
+        commit_shards();
     }
 }
 

@@ -42,6 +42,8 @@ void require_two_phase(const Participant *);
 // First phase: prepares the writers while the others commit, then writes the decision into the
 // router's transaction. Raises errors: everything can still be undone.
 void prepare_writers();
+// How long shards may take to end what has been decided.
+TimestampTz finish_deadline();
 // Second phase, after the router's commit or rollback. Never raise errors.
 void commit_prepared();
 void rollback_prepared();

@@ -134,7 +134,7 @@ static bool follows_router(const Participant *p)
     return p->prepare_sent || (outlives_router(p) && transaction_was_sent(p->connection));
 }
 
-static TimestampTz finish_deadline()
+TimestampTz finish_deadline()
 {
     return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), finish_seconds * 1000);
 }
