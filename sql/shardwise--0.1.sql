@@ -864,7 +864,7 @@ CREATE VIEW shardwise.moves AS
            (c.bytes_done / nullif(extract(epoch FROM coalesce(c.last_at, pg_catalog.clock_timestamp())
                                                    - c.first_at), 0))::bigint AS rate,
            CASE WHEN m.state = 'copying' AND c.chunks_done > 0 THEN
-                (pg_catalog.clock_timestamp() - c.first_at) * ((c.chunks - c.chunks_done)::float8 / c.chunks_done)
+                (pg_catalog.clock_timestamp() - c.first_at) * ((c.pages - c.pages_done)::float8 / c.pages_done)
                 END AS eta,
            m.lag_bytes, m.verified_rows, m.write_block_ms, m.swap_attempts, m.retries, m.workers,
            m.throttled_by, m.leftovers, m.started_at, m.state_since, m.swapped_at, m.finished_at, m.error
@@ -873,6 +873,8 @@ CREATE VIEW shardwise.moves AS
       LEFT JOIN shardwise.shard s ON s.shard_id = m.source_shard
       LEFT JOIN shardwise.shard t ON t.shard_id = m.target_shard,
            LATERAL (SELECT count(*) AS chunks, count(copied_at) AS chunks_done,
+                           sum(upper_page - lower_page) AS pages,
+                           sum(upper_page - lower_page) FILTER (WHERE copied_at IS NOT NULL) AS pages_done,
                            coalesce(sum(rows), 0)::bigint AS rows_done,
                            coalesce(sum(bytes), 0)::bigint AS bytes_done,
                            CASE WHEN count(*) = count(copied_at) THEN max(copied_at) END AS last_at,

@@ -95,6 +95,18 @@ void add_start_and_resume(Registry &registry)
     });
 }
 
+// Shows rows of a plan; of one that does not exist there are none, which is no answer.
+Exit show_of_plan(Context &context, const RunOptions &options, const std::string &sql)
+{
+    const std::vector<Parameter> number = {std::to_string(options.plan)};
+    if (context.session()
+            .query("SELECT 1 FROM shardwise.plans WHERE plan_id = $1::int", number)
+            .rows.empty())
+        throw Stop(Exit::Failure, "plan " + std::to_string(options.plan) + " does not exist");
+    context.show(sql, number);
+    return Exit::Success;
+}
+
 // Verifications return counts of rows that are not what they should be.
 Exit verify(Context &context, const RunOptions &options)
 {
@@ -122,17 +134,16 @@ void add_looks(Registry &registry)
 
     CLI::App *moves = plan_command(registry, options, "moves", "List a plan's moves in full");
     registry.run(moves, [&context, options] {
-        context.show("SELECT * FROM shardwise.moves WHERE plan_id = $1::int ORDER BY position",
-                     {std::to_string(options->plan)});
-        return Exit::Success;
+        return show_of_plan(
+            context, *options,
+            "SELECT * FROM shardwise.moves WHERE plan_id = $1::int ORDER BY position");
     });
 
     CLI::App *events = plan_command(registry, options, "events", "List what happened to a plan");
     registry.run(events, [&context, options] {
-        context.show("SELECT * FROM shardwise.move_events WHERE plan_id = $1::int "
-                     "ORDER BY event_id",
-                     {std::to_string(options->plan)});
-        return Exit::Success;
+        return show_of_plan(
+            context, *options,
+            "SELECT * FROM shardwise.move_events WHERE plan_id = $1::int ORDER BY event_id");
     });
 
     CLI::App *verification =

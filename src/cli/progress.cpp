@@ -67,7 +67,7 @@ std::string figures(const MoveProgress &move)
     } else if (move.verified_rows > 0 && stage_of(move.state).begin == 1) {
         add(short_count(move.verified_rows) + " rows verified");
     }
-    if (move.lag_bytes > 0 && stage_of(move.state).begin < 1)
+    if (move.lag_bytes > 0 && !has_settled(move))
         add("lag " + short_bytes(move.lag_bytes));
     if (move.write_block_ms >= 0 && stage_of(move.state).begin == 1) {
         std::array<char, 48> buffer;

@@ -106,11 +106,13 @@ void plan_chunks(const RunningMove *move)
             int64 pages_a_chunk = std::max<int64>(1, move_chunk_size * int64{1024} / page);
             catalogf("INSERT INTO shardwise.move_chunk (move_id, relation, chunk, table_name, "
                      "lower_page, upper_page) "
-                     "SELECT %d, %s, i, %s, i * " INT64_FORMAT ", (i + 1) * " INT64_FORMAT
+                     "SELECT %d, %s, i, %s, i * " INT64_FORMAT ", least((i + 1) * " INT64_FORMAT
+                     ", greatest(" INT64_FORMAT ", 1))"
                      " FROM generate_series(0, greatest((" INT64_FORMAT " + " INT64_FORMAT
                      " - 1) / " INT64_FORMAT " - 1, 0)) i",
                      move->id, quote_literal_cstr(leaf), quote_literal_cstr(table->name),
-                     pages_a_chunk, pages_a_chunk, size / page, pages_a_chunk, pages_a_chunk);
+                     pages_a_chunk, pages_a_chunk, size / page, size / page, pages_a_chunk,
+                     pages_a_chunk);
         }
     }
 }

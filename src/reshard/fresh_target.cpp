@@ -4,6 +4,7 @@
 #include "catalog/key_set.hpp"
 #include "catalog/moves.hpp"
 #include "reshard/fresh_target.hpp"
+#include "reshard/settings.hpp"
 
 extern "C" {
 #include "utils/timestamp.h"
@@ -25,11 +26,11 @@ bool owns_nothing(const RunningMove *move)
     return nothing;
 }
 
-bool has_several_chunks(const RunningMove *move, const MoveTable *table)
+bool is_larger_than_a_chunk(const RunningMove *move, const MoveTable *table)
 {
     return catalogf("SELECT 1 FROM shardwise.move_chunk WHERE move_id = %d AND table_name = %s "
-                    "AND chunk > 0 LIMIT 1",
-                    move->id, quote_literal_cstr(table->name))
+                    "HAVING sum(upper_page - lower_page) * %d > %d * 1024::bigint",
+                    move->id, quote_literal_cstr(table->name), BLCKSZ, move_chunk_size)
                .count > 0;
 }
 
@@ -38,28 +39,50 @@ bool is_empty(ShardSession *s, const MoveTable *table)
     return run_valuef(s, "SELECT 1 FROM %s LIMIT 1", table->name) == nullptr;
 }
 
-// Left alone: indexes of which CREATE INDEX would not bring all back (a tablespace, CLUSTER's mark,
-// statistics targets; comments are put back), and those with functions of the user's, which may
-// rest on a search_path.
+// Names of a table and of the partitions that store its rows, as an array of SQL.
+char *storage_of(const MoveTable *table)
+{
+    StringInfoData array;
+    initStringInfo(&array);
+    appendStringInfo(&array, "ARRAY[%s", quote_literal_cstr(table->name));
+    ListCell *cell;
+    foreach (cell, table->leaves)
+        appendStringInfo(&array, ", %s", quote_literal_cstr((const char *)lfirst(cell)));
+    appendStringInfoString(&array, "]::regclass[]");
+    return array.data;
+}
+
+// Indexes with SQL that brings them back, an index of a partitioned table with those of its
+// partitions. Left alone: indexes of which CREATE INDEX would not bring all back (a tablespace,
+// CLUSTER's mark, statistics targets; comments are put back), and those with functions of the
+// user's, which may rest on a search_path.
 Rows droppable_indexes(ShardSession *s, const MoveTable *table)
 {
-    return runf(s,
-                "SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text, "
-                "pg_get_indexdef(i.indexrelid) || "
-                "coalesce(format('; COMMENT ON INDEX %%s IS %%L', i.indexrelid::regclass, "
-                "obj_description(i.indexrelid, 'pg_class')), '') "
-                "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-                "WHERE i.indrelid = %s::regclass AND i.indisvalid AND NOT i.indisunique "
-                "AND NOT i.indisexclusion AND NOT i.indisreplident AND NOT i.indisclustered "
-                "AND NOT c.relispartition AND c.relkind = 'i' AND c.reltablespace = 0 "
-                "AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid) "
-                "AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid "
-                "AND a.attstattarget >= 0) "
-                "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass "
-                "AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass) "
-                "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = "
-                "'pg_class'::regclass AND d.refobjid = c.oid) ORDER BY 1",
-                quote_literal_cstr(table->name));
+    return runf(
+        s,
+        "WITH RECURSIVE tree (root, id, parent, depth) AS ("
+        "SELECT i.indexrelid, i.indexrelid, NULL::oid, 0 FROM pg_index i "
+        "JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE i.indrelid = ANY (%s) AND NOT c.relispartition "
+        "UNION ALL SELECT root, h.inhrelid, h.inhparent, depth + 1 FROM tree "
+        "JOIN pg_inherits h ON h.inhparent = tree.id) "
+        "SELECT root::regclass::text, min(i.indrelid::regclass::text) FILTER (WHERE depth = 0), "
+        "string_agg(pg_get_indexdef(id) || coalesce(format('; COMMENT ON INDEX %%s IS %%L', "
+        "id::regclass, obj_description(id, 'pg_class')), ''), '; ' ORDER BY depth, id) || "
+        "coalesce('; ' || string_agg(format('ALTER INDEX %%s ATTACH PARTITION %%s', "
+        "parent::regclass, id::regclass), '; ' ORDER BY depth, id) FILTER (WHERE depth > 0), '') "
+        "FROM tree JOIN pg_index i ON i.indexrelid = tree.id JOIN pg_class c ON c.oid = tree.id "
+        "GROUP BY root HAVING bool_and(i.indisvalid AND NOT i.indisunique "
+        "AND NOT i.indisexclusion AND NOT i.indisreplident AND NOT i.indisclustered "
+        "AND c.reltablespace = 0 "
+        "AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid) "
+        "AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid "
+        "AND a.attstattarget >= 0) "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass "
+        "AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass) "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass "
+        "AND d.refobjid = c.oid AND d.deptype NOT IN ('P', 'S'))) ORDER BY 1",
+        storage_of(table));
 }
 
 // What moves of this router have noted down on a shard, as far as it is still wanted.
@@ -93,7 +116,7 @@ void drop_indexes(const RunningMove *move)
     ListCell *cell;
     foreach (cell, move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
-        if (table->is_partitioned || !has_several_chunks(move, table) || !is_empty(s, table))
+        if (!is_larger_than_a_chunk(move, table) || !is_empty(s, table))
             continue;
         Rows rows = droppable_indexes(s, table);
         for (int i = 0; i < rows.count; i++)

@@ -22,7 +22,6 @@ struct MoveTable {
     bool binary;                         // all columns travel in binary between servers
     const char
         *large_values; // assignments in PL/pgSQL that write values of NEW anew; nullptr: none
-    bool is_partitioned;
     List *leaves; // of char *: the tables that store its rows
 };
 

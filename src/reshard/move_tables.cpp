@@ -141,7 +141,6 @@ MoveTable *describe_table(RunningMove *move, Oid relid)
     table->filter = filter_sql(distributed, keys, "");
     table->old_filter = filter_sql(distributed, keys, "OLD.");
     table->new_filter = filter_sql(distributed, keys, "NEW.");
-    table->is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     describe_columns(table, relation);
     describe_identity(table, relation);
     ListCell *cell;

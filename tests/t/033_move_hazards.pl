@@ -109,13 +109,25 @@ $s4->restart;
 $cluster->sql("SELECT shardwise.cancel_plan($valid); DROP TABLE loose");
 
 # ---- a shard without keys gets its indexes when it has its rows ----
-my $indexes = "SELECT indexdef || coalesce(obj_description(indexname::regclass, 'pg_class'), '') FROM pg_indexes WHERE tablename = 'items' ORDER BY 1";
+$cluster->sql(<<'SQL');
+CREATE TABLE parts (key bigint, at int, note text, PRIMARY KEY (key, at)) PARTITION BY RANGE (at);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (100) PARTITION BY RANGE (at);
+CREATE TABLE parts_2a PARTITION OF parts_2 FOR VALUES FROM (10) TO (50);
+CREATE INDEX parts_note ON parts (note, at DESC);
+CREATE INDEX parts_1_at ON parts_1 (at);
+INSERT INTO parts SELECT k, k % 50, repeat('p', 100) FROM generate_series(1, 6000) k;
+SELECT shardwise.distribute_table('parts', 'key', colocate_with => 'items');
+SQL
+my $indexes = "SELECT indexdef || coalesce(obj_description(indexname::regclass, 'pg_class'), '') ||
+	coalesce((SELECT ' of ' || inhparent::regclass FROM pg_inherits WHERE inhrelid = indexname::regclass), '') || indisvalid
+	FROM pg_indexes JOIN pg_index ON indexrelid = indexname::regclass WHERE schemaname = 'public' AND tablename ~ '^items|^parts' ORDER BY 1";
 my $before = $cluster->on_shard('s1', $indexes);
 for my $end ('cancel', 'finish')
 {
 	my $plan = start_slowly("plan_move_range('items', '-9000000000000000000', '-4000000000000000000', 's3')");
-	is($cluster->on_shard('s3', "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'items'"),
-		'items_pair items_pkey', "$end: only unique indexes are there while rows are copied");
+	is($cluster->on_shard('s3', "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename ~ '^items|^parts'"),
+		'items_pair items_pkey parts_1_pkey parts_2_pkey parts_2a_pkey parts_pkey', "$end: only unique indexes are there while rows are copied");
 	is($cluster->sql('SELECT count(*) FROM shardwise.check_schema()'), 0, "$end: which is no drift");
 	crash($cluster->shard('s3')) if $end eq 'finish';
 	if ($end eq 'cancel')
@@ -133,6 +145,7 @@ for my $end ('cancel', 'finish')
 	}
 	is($cluster->on_shard('s3', $indexes), $before, "$end: all indexes are back");
 }
+$cluster->sql('DROP TABLE parts');
 
 # ---- connections that are cut, a disk that is full, a slot that is lost: the move goes on ----
 my $plan = start_slowly($range);

@@ -115,7 +115,7 @@ is($out, "s3\n", 'is isolated');
 is(ctl('moves', $plan, '--json'), 0, 'moves');
 is(json()->[0]{state}, 'done', 'shows it is done');
 is(ctl('finish', $plan, '-y'), 1, 'what is over cannot be finished');
-is(ctl('watch', 999), 1, 'watch of no plan');
+is(ctl($_, 999), 1, "$_ of no plan") for 'watch', 'moves', 'events';
 is(ctl('plan', 'move-key', 't', 's1', '7', '--json'), 0, 'the key goes on');
 $plan = json()->{plan_id};
 is(ctl('start', $plan, '-w'), 0, 'moves');
