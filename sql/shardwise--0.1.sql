@@ -154,7 +154,7 @@ CREATE TABLE shardwise.move (
     estimated_seconds float8 NOT NULL DEFAULT 0,
     started_at timestamptz,
     finished_at timestamptz,
-    error text,                               -- the last
+    error text,                               -- the last in this state
     state_since timestamptz,
     swapped_at timestamptz,
     leftovers boolean NOT NULL DEFAULT false, -- shards have objects or rows of it

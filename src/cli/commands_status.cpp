@@ -37,6 +37,7 @@ public:
         shards();
         in_doubt();
         plans();
+        moves();
         ghosts();
         return found;
     }
@@ -99,6 +100,21 @@ private:
         }
         if (rows.rows.empty())
             add("ok", "plans", "no plan waits for its operator");
+    }
+
+    // What goes wrong again and again is the last that is known of a move.
+    void moves()
+    {
+        Rows rows = session.query(
+            "SELECT m.plan_id, m.move_id, coalesce(m.error, e.detail, '') AS error "
+            "FROM shardwise.moves m, LATERAL (SELECT event, detail FROM shardwise.move_events e "
+            "WHERE e.move_id = m.move_id ORDER BY event_id DESC LIMIT 1) e "
+            "WHERE e.event IN ('retry', 'error', 'swap put off') ORDER BY m.move_id");
+        for (size_t i = 0; i < rows.rows.size(); i++)
+            add("warning", "moves",
+                "move " + rows.value(i, "move_id").value_or("?") + " of plan " +
+                    rows.value(i, "plan_id").value_or("?") +
+                    " is tried again and again: " + rows.value(i, "error").value_or(""));
     }
 
     // Ghost ranges belong to moves that are not over.

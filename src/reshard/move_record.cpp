@@ -131,15 +131,15 @@ void set_state(RunningMove *move, MoveState state, const char *detail)
     if (!may_follow(move->state, state))
         elog(ERROR, "a move cannot go from state \"%s\" to \"%s\"", from, to);
     in_transaction([&] {
-        Rows rows =
-            catalogf("UPDATE shardwise.move SET state = %s, state_since = clock_timestamp(), "
-                     "started_at = coalesce(started_at, clock_timestamp()), "
-                     "leftovers = leftovers OR %s, "
-                     "finished_at = CASE WHEN %s THEN clock_timestamp() END "
-                     "WHERE move_id = %d AND state = %s",
-                     quote_literal_cstr(to), state == MoveState::Copying ? "true" : "false",
-                     is_final(state) || state == MoveState::Failed ? "true" : "false", move->id,
-                     quote_literal_cstr(from));
+        Rows rows = catalogf(
+            "UPDATE shardwise.move SET state = %s, state_since = clock_timestamp(), "
+            "started_at = coalesce(started_at, clock_timestamp()), "
+            "leftovers = leftovers OR %s, "
+            "finished_at = CASE WHEN %s THEN clock_timestamp() END, "
+            "error = CASE WHEN %s THEN error END WHERE move_id = %d AND state = %s",
+            quote_literal_cstr(to), state == MoveState::Copying ? "true" : "false",
+            is_final(state) || state == MoveState::Failed ? "true" : "false",
+            state == MoveState::Failed ? "true" : "false", move->id, quote_literal_cstr(from));
         if (rows.affected != 1)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("move %d is no longer in state \"%s\"", move->id, from)));
