@@ -22,7 +22,7 @@ struct MoveTable {
     bool binary;                         // all columns travel in binary between servers
     const char
         *large_values; // assignments in PL/pgSQL that write values of NEW anew; nullptr: none
-    List *leaves; // of char *: the tables that store its rows
+    List *leaves;      // of char *: the tables that store its rows
 };
 
 struct Latency;

@@ -104,6 +104,20 @@ is(ctl('rollback', $plan, '--yes', '--watch', '--json'), 0, 'rollback --watch --
 is(decode_json((split /\n/, $out)[-1])->{state}, 'rolled_back', 'the last line has the outcome');
 is(ctl('events', $plan), 0, 'events');
 like($out, qr/rolled_back/, 'tell what happened');
+is(ctl('plan', 'move-range', 't', 'MINVALUE', '-4000000000000000000', 's3', '--json'), 0, 'another plan');
+$plan = json()->{plan_id};
+$cluster->on_shard('s3', q{CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+	CREATE TRIGGER full_disk BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION full_disk();
+	ALTER TABLE t ENABLE ALWAYS TRIGGER full_disk});
+is(ctl('start', $plan), 0, 'start');
+$router->poll_query_until('postgres', "SELECT retries > 0 FROM shardwise.moves WHERE plan_id = $plan");
+is(ctl('watch', $plan, '--timeout', '0.1'), 5, 'watch gives up') or diag($out);
+is(ctl('doctor'), 0, 'doctor');
+like($out, qr/move \d+ of plan $plan is tried again and again: No space left/, 'tells what goes wrong');
+$cluster->on_shard('s3', 'DROP FUNCTION full_disk() CASCADE');
+is(ctl('cancel', $plan, '-y', '-w'), 0, 'cancel');
+like($out, qr/^plan $plan: cancelled$/m, 'undoes it');
 is(ctl('plan', 'move-key', 't', 's3', '7', '--json'), 0, 'plan to isolate a key');
 $plan = json()->{plan_id};
 is(ctl('start', $plan, '-w'), 0, 'start');
