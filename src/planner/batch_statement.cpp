@@ -212,6 +212,9 @@ Node *remap_mutator(Node *node, void *context)
     } else {
         value = first_value(&write->source, column);
     }
+    if (var->vartypmod >= 0) // the array's elements have none
+        value = (Expr *)makeRelabelType(value, var->vartype, var->vartypmod, var->varcollid,
+                                        COERCE_EXPLICIT_CAST);
     if (remapping->depth > 0)
         IncrementVarSublevelsUp((Node *)value, remapping->depth, 0);
     // Not printed: an array's elements have no modifier, but the client is to see the column's.

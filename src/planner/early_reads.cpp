@@ -4,6 +4,7 @@
 #include "pg/names.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
+#include "planner/kept_target.hpp"
 #include "planner/row_security.hpp"
 #include "planner/subquery_outputs.hpp"
 
@@ -195,6 +196,20 @@ Refusal read_level(Query *query, EarlyReads *reads)
     return nullptr;
 }
 
+// What another part has changed is not to be found again.
+Refusal read_target(Query *write, EarlyReads *reads)
+{
+    List *conditions = conditions_on(write, write->resultRelation);
+    ChangeVarNodes((Node *)conditions, write->resultRelation, 1, 0);
+    Refusal refusal = nullptr;
+    Query *rows = select_target(write, conditions, &refusal);
+    if (refusal != nullptr)
+        return refusal;
+    keep(rows, reads);
+    keep_target(write, rows);
+    return nullptr;
+}
+
 struct Reading {
     EarlyReads *reads;
     Refusal refusal;
@@ -273,9 +288,12 @@ Refusal read_early(Query *query, EarlyReads *reads)
 {
     if (query->resultRelation > 0 && query->commandType != CMD_INSERT) {
         Oid target = rt_fetch(query->resultRelation, query->rtable)->relid;
-        if (find_table(target) != nullptr && list_member_oid(reads->written, topmost_table(target)))
-            return psprintf("Table \"%s\" is changed by several parts of the statement.",
-                            get_rel_name(target));
+        if (find_table(target) != nullptr &&
+            list_member_oid(reads->written, topmost_table(target))) {
+            Refusal refusal = read_target(query, reads);
+            if (refusal != nullptr)
+                return refusal;
+        }
     }
     if (!reads_written((Node *)query, reads) || run_early(query, reads))
         return nullptr;

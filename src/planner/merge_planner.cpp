@@ -40,7 +40,9 @@ Query *join_source(Maker *maker)
 
     RangeTblEntry *sub = makeNode(RangeTblEntry);
     sub->rtekind = RTE_SUBQUERY;
-    sub->subquery = select_merge_target(maker, target, merge->jointree->quals);
+    sub->subquery = maker->kept != nullptr
+                        ? copy_node(maker->kept)
+                        : select_merge_target(maker, target, merge->jointree->quals);
     sub->alias = makeAlias("target", NIL);
     sub->eref = makeAlias("target", NIL);
     ListCell *cell;
@@ -241,7 +243,8 @@ ModifyAction *make_merge_action(Maker *maker, MergeAction *merge, int number)
     return action;
 }
 
-// The strongest lock that some action needs; none where rows are only inserted.
+} // namespace
+
 LockClauseStrength lock_of_merge(Maker *maker)
 {
     LockClauseStrength strength = LCS_NONE;
@@ -264,11 +267,19 @@ LockClauseStrength lock_of_merge(Maker *maker)
     return strength;
 }
 
-} // namespace
-
 Expr *seen_by_source(Maker *maker, Expr *expr)
 {
     return maker->source != nullptr ? lift(maker, expr) : expr;
+}
+
+void flatten_merge_actions(Query *merge)
+{
+    ListCell *cell;
+    foreach (cell, merge->mergeActionList) {
+        MergeAction *action = (MergeAction *)lfirst(cell);
+        action->qual = flatten_join_alias_vars(merge, action->qual);
+        action->targetList = (List *)flatten_join_alias_vars(merge, (Node *)action->targetList);
+    }
 }
 
 List *make_merge(Maker *maker)
@@ -276,13 +287,9 @@ List *make_merge(Maker *maker)
     Query *merge = maker->write.query;
     List *actions = NIL;
     ListCell *cell;
-    foreach (cell, merge->mergeActionList) {
-        MergeAction *action = (MergeAction *)lfirst(cell);
-        action->qual = flatten_join_alias_vars(merge, action->qual);
-        action->targetList = (List *)flatten_join_alias_vars(merge, (Node *)action->targetList);
-    }
-
-    show_hidden_columns_of(maker);
+    flatten_merge_actions(merge);
+    if (maker->kept == nullptr)
+        show_hidden_columns_of(maker);
     maker->strength = lock_of_merge(maker);
     maker->source = join_source(maker);
     add_output(maker->source, choose_action(maker), "action");

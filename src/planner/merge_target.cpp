@@ -29,41 +29,6 @@ Var *inner_var(Var *var)
     return var;
 }
 
-Query *select_target(Maker *maker, RangeTblEntry *target, List *quals)
-{
-    RangeTblEntry *inner = copy_node(target);
-    inner->inFromCl = true;
-    inner->alias = nullptr;
-    if (maker->strength != LCS_NONE)
-        mark_target(inner, maker->strength);
-    Query *select = make_select_from(inner, make_conjunction(quals));
-    TupleDesc columns = RelationGetDescr(maker->relation);
-    for (int i = 0; i < columns->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(columns, i);
-        if (column->attisdropped)
-            add_output(select, (Expr *)makeNullConst(INT4OID, -1, InvalidOid),
-                       psprintf("dropped %d", i + 1));
-        else
-            add_output(select, (Expr *)inner_var(target_var(maker, i + 1)),
-                       NameStr(column->attname));
-    }
-    bool has_place = maker->strength != LCS_NONE;
-    bool has_table = has_place && maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-    Expr *unknown = (Expr *)makeNullConst(CIDOID, -1, InvalidOid);
-    add_output(select, has_place ? (Expr *)inner_var(target_var(maker, shard_attribute)) : unknown,
-               "place 1");
-    add_output(select, (Expr *)inner_var(target_var(maker, SelfItemPointerAttributeNumber)),
-               "place 2");
-    add_output(select,
-               has_table ? (Expr *)inner_var(target_var(maker, remote_table_attribute)) : unknown,
-               "place 3");
-    ListCell *cell;
-    foreach (cell, maker->hidden)
-        add_output(select, (Expr *)inner_var((Var *)copy_node((Node *)lfirst(cell))),
-                   psprintf("hidden %d", foreach_current_index(cell) + 1));
-    return select;
-}
-
 // ---- whole rows and system columns of the target -----------------------------------------------
 
 struct HiddenColumns {
@@ -212,7 +177,8 @@ void show_hidden_columns_of(Maker *maker)
         maker->partition = partition_var(maker);
         show_hidden_columns((Node *)maker->partition, &hidden);
     }
-    show_hidden_columns(merge->jointree->quals, &hidden);
+    show_hidden_columns((Node *)merge->jointree, &hidden);
+    show_hidden_columns((Node *)merge->targetList, &hidden);
     foreach (cell, merge->mergeActionList) {
         MergeAction *action = (MergeAction *)lfirst(cell);
         show_hidden_columns(action->qual, &hidden);
@@ -225,9 +191,44 @@ void show_hidden_columns_of(Maker *maker)
     }
 }
 
+Query *select_target_rows(Maker *maker, RangeTblEntry *target, List *quals)
+{
+    RangeTblEntry *inner = copy_node(target);
+    inner->inFromCl = true;
+    inner->alias = nullptr;
+    if (maker->strength != LCS_NONE)
+        mark_target(inner, maker->strength);
+    Query *select = make_select_from(inner, make_conjunction(quals));
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (column->attisdropped)
+            add_output(select, (Expr *)makeNullConst(INT4OID, -1, InvalidOid),
+                       psprintf("dropped %d", i + 1));
+        else
+            add_output(select, (Expr *)inner_var(target_var(maker, i + 1)),
+                       NameStr(column->attname));
+    }
+    bool has_place = maker->strength != LCS_NONE;
+    bool has_table = has_place && maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    Expr *unknown = (Expr *)makeNullConst(CIDOID, -1, InvalidOid);
+    add_output(select, has_place ? (Expr *)inner_var(target_var(maker, shard_attribute)) : unknown,
+               "place 1");
+    add_output(select, (Expr *)inner_var(target_var(maker, SelfItemPointerAttributeNumber)),
+               "place 2");
+    add_output(select,
+               has_table ? (Expr *)inner_var(target_var(maker, remote_table_attribute)) : unknown,
+               "place 3");
+    ListCell *cell;
+    foreach (cell, maker->hidden)
+        add_output(select, (Expr *)inner_var((Var *)copy_node((Node *)lfirst(cell))),
+                   psprintf("hidden %d", foreach_current_index(cell) + 1));
+    return select;
+}
+
 Query *select_merge_target(Maker *maker, RangeTblEntry *target, Node *condition)
 {
-    return select_target(maker, target, restrictions_of_target(maker, condition));
+    return select_target_rows(maker, target, restrictions_of_target(maker, condition));
 }
 
 } // namespace shardwise

@@ -23,6 +23,7 @@ struct Maker {
     // ON CONFLICT DO UPDATE:
     bool is_conflict;
     Node *condition; // of the rows that it changes among those that it meets; nullptr: all
+    Query *kept;     // the target's rows, where they were read before (kept_target.hpp)
     // MERGE:
     Query *source;  // what finds the rows
     List *hidden;   // Var *: whole rows and system columns of the target
@@ -62,16 +63,27 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments);
 
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 
-// MERGE: columns of the target's subquery behind those of the table.
+// Columns of the subquery that stands for the target in MERGE, or where it was read before; behind
+// those of the table.
 enum PlaceColumn { place_shard = 1, place_tuple, place_table };
 Var *place_var(const Maker *maker, PlaceColumn column);
 
-// MERGE: makes whole rows and system columns of the target columns of its subquery, too.
+// Makes whole rows and system columns of the target columns of its subquery, too.
 void show_hidden_columns_of(Maker *maker);
 
-// MERGE: SELECT all columns, place FROM target: column numbers stay what they are. The target is
-// restricted to what the join's condition lets through, where that is known beforehand.
+// SELECT all columns, place FROM target WHERE conditions (on entry 1): column numbers stay what
+// they are.
+Query *select_target_rows(Maker *maker, RangeTblEntry *target, List *conditions);
+
+// MERGE: the same, restricted to what the join's condition lets through, where that is known
+// beforehand.
 Query *select_merge_target(Maker *maker, RangeTblEntry *target, Node *condition);
+
+// MERGE: takes aliases of joins out of its actions.
+void flatten_merge_actions(Query *merge);
+
+// MERGE: the lock that its actions need, the strongest of them; none where rows are only inserted.
+LockClauseStrength lock_of_merge(Maker *maker);
 
 // MERGE: its actions (ModifyAction *), and the query that finds, for each row, the action and its
 // values.

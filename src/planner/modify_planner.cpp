@@ -4,6 +4,7 @@
 #include "pg/query_tree.hpp"
 #include "planner/batch_statement.hpp"
 #include "planner/changes.hpp"
+#include "planner/kept_target.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
 
@@ -38,6 +39,10 @@ int add_column(Maker *maker, Expr *expr)
 Var *target_var(const Maker *maker, AttrNumber attribute)
 {
     int varno = maker->write.target;
+    if (maker->kept != nullptr && attribute < 0)
+        return place_var(maker, attribute == shard_attribute          ? place_shard
+                                : attribute == remote_table_attribute ? place_table
+                                                                      : place_tuple);
     switch (attribute) {
     case SelfItemPointerAttributeNumber:
         return makeVar(varno, attribute, TIDOID, -1, InvalidOid, 0);
@@ -56,6 +61,12 @@ Var *partition_var(const Maker *maker)
 {
     if (maker->partition != nullptr)
         return copy_node(maker->partition);
+    if (maker->kept != nullptr) { // the first that was hidden
+        Var *var = place_var(maker, place_table);
+        var->varattno = ++var->varattnosyn;
+        var->vartype = OIDOID;
+        return var;
+    }
     return makeVar(maker->write.target, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0);
 }
 
@@ -210,6 +221,22 @@ namespace
 
 // ---- the source --------------------------------------------------------------------------------
 
+// The rows that were kept, in the place of the target.
+RangeTblEntry *make_kept_entry(const Maker *maker, const RangeTblEntry *target)
+{
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_SUBQUERY;
+    rte->subquery = copy_node(maker->kept);
+    rte->alias = makeAlias(target->eref->aliasname, NIL);
+    rte->eref = makeAlias(target->eref->aliasname, NIL);
+    ListCell *cell;
+    foreach (cell, rte->subquery->targetList)
+        rte->eref->colnames = lappend(rte->eref->colnames,
+                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    rte->inFromCl = true;
+    return rte;
+}
+
 // A SELECT over the write's FROM and WHERE, whose columns are the source's.
 Query *make_source_query(Maker *maker)
 {
@@ -230,6 +257,11 @@ Query *make_source_query(Maker *maker)
         rte->inFromCl = true;
         rte->alias = makeAlias("source", NIL);
         rte->eref->aliasname = pstrdup("source");
+    }
+    if (maker->kept != nullptr) {
+        select->rtable = list_copy(select->rtable);
+        lfirst(list_nth_cell(select->rtable, maker->write.target - 1)) =
+            make_kept_entry(maker, rt_fetch(maker->write.target, select->rtable));
     }
     select->commandType = CMD_SELECT;
     select->targetList = (List *)copy_node(maker->write.source.columns);
@@ -421,7 +453,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     Query *query = maker->write.query;
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
         find_cursor(query);
-    if (query->commandType != CMD_INSERT && uses_places((Node *)query, maker->write.target))
+    if (query->commandType != CMD_INSERT && maker->kept == nullptr &&
+        uses_places((Node *)query, maker->write.target))
         return pstrdup("cmin and cmax of the target are not known.");
 
     List *actions = query->commandType == CMD_INSERT   ? make_insert(maker)
@@ -435,7 +468,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     PlannedRoutes routes;
     call.query =
         query->commandType == CMD_MERGE ? make_merge_source(maker) : make_source_query(maker);
-    if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) {
+    if (maker->kept == nullptr &&
+        (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)) {
         RangeTblEntry *target = rt_fetch(maker->write.target, call.query->rtable);
         mark_target(target, maker->strength);
         target->inFromCl = true;
@@ -466,6 +500,7 @@ static PlannedStmt *plan(Maker maker, const PlannerCall &call, Refusal *refusal)
     maker.plan->returns_rows = query->returningList != NIL;
     maker.write.target = query->resultRelation;
     maker.write.query = query;
+    maker.kept = find_kept_target(query);
     query->returningList = (List *)flatten_join_alias_vars(query, (Node *)query->returningList);
 
     PlannedStmt *made = nullptr;

@@ -189,6 +189,7 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
     plan->nplace = 1 + list_length(maker->write.identity);
     if (move->nattributes == 0)
         survey_triggers(maker, move);
+    move->is_one_by_one |= maker->kept != nullptr; // it may have gone
     if (move->fires) {
         plan_firing(maker);
         all = add_fired_columns(maker, action, all);

@@ -6,6 +6,7 @@
 #include "pg/restoring.hpp"
 #include "planner/conflict_planner.hpp"
 #include "planner/cursor_plan.hpp"
+#include "planner/kept_target.hpp"
 #include "planner/modify_plan.hpp"
 #include "planner/modify_planner.hpp"
 #include "planner/pull.hpp"
@@ -142,7 +143,8 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
 PlannedStmt *plan_for_shards(const PlannerCall &call)
 {
     Refusal refusal = nullptr;
-    if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE)
+    if (is_bulk_insert(call.query) || call.query->commandType == CMD_MERGE ||
+        find_kept_target(call.query) != nullptr)
         return plan_pull(call, refusal);
     PlannedStmt *plan = plan_statement(call, &refusal);
     if (plan == nullptr)

@@ -29,8 +29,21 @@ ROLLBACK;
 WITH w AS (UPDATE watched SET value = value + 1 WHERE id > 2 RETURNING id) SELECT w.id, (SELECT count(*) FROM watched_log) FROM w;
 -- params: 1, 5
 WITH u AS (UPDATE customers SET balance = balance + $2 WHERE region = $1 RETURNING customer_id) SELECT count(*), sum(c.balance) FROM customers c WHERE c.region = $1 AND EXISTS (SELECT FROM u WHERE u.customer_id = c.customer_id);
--- expect-refused: changed by several parts
+-- Several parts change rows of one table: each by what they were before, and each row once.
 WITH a AS (UPDATE customers SET balance = 1 WHERE region = 1), b AS (UPDATE customers SET balance = 2 WHERE region = 2) SELECT 1;
+WITH a AS (UPDATE customers SET region = 2 WHERE region = 1 RETURNING customer_id) UPDATE customers SET balance = balance + 1 WHERE region = 2 RETURNING customer_id, balance;
+-- params: 7
+WITH debit AS (UPDATE customers SET balance = balance - $1 WHERE customer_id = 3 AND balance > -1000 RETURNING customer_id, balance) UPDATE customers c SET balance = c.balance + $1 FROM debit d WHERE c.customer_id = d.customer_id + 1 RETURNING c.customer_id, c.balance, d.*, c.tableoid::regclass;
+WITH debit AS (UPDATE customers SET balance = balance - 5 WHERE customer_id = 3 AND balance > 100000 RETURNING 1) UPDATE customers SET balance = balance + 5 WHERE customer_id = 4 AND EXISTS (SELECT FROM debit);
+WITH a AS (UPDATE orders SET amount = amount + 1 WHERE item_id < 5 RETURNING order_id), b AS (UPDATE orders SET amount = amount + 1 WHERE item_id > 2 RETURNING order_id), c AS (UPDATE orders SET amount = amount + 1 WHERE item_id = 3 RETURNING order_id) SELECT count(*), count(DISTINCT order_id) FROM (TABLE a UNION ALL TABLE b UNION ALL TABLE c) u;
+WITH gone AS (DELETE FROM orders WHERE item_id = 1 RETURNING order_id) DELETE FROM orders o USING (SELECT max(order_id) AS m FROM gone) g WHERE o.order_id = g.m + 1 AND o.item_id <> 1 RETURNING o.*, o, (SELECT count(*) FROM gone), (SELECT count(*) FROM orders);
+WITH m AS (UPDATE customers SET name = 'renamed' WHERE region = 3 RETURNING customer_id) MERGE INTO customers c USING (SELECT customer_id - 1 AS id FROM m) s ON c.customer_id = s.id AND c.region <> 3 WHEN MATCHED THEN UPDATE SET name = c.name || ' ' || c.region || ' merged' WHEN NOT MATCHED THEN DO NOTHING;
+WITH a AS (UPDATE events SET kind = 'first' WHERE id % 4 = 1 RETURNING id, tenant) UPDATE events e SET tenant = e.tenant + 50, kind = 'second' FROM a WHERE e.id = a.id + 1 RETURNING e.tenant, e.id, e.kind, e.tableoid::regclass, a.tenant;
+WITH a AS (UPDATE watched SET value = value + 1 WHERE id < 4 RETURNING id), b AS (UPDATE watched SET value = value + 10 WHERE id BETWEEN 4 AND 6 RETURNING id) SELECT count(*) FROM a, b;
+WITH a AS (INSERT INTO by_number VALUES (900, 'new') RETURNING n), b AS (UPDATE by_number SET word = 'seen before' WHERE n > 890 RETURNING n) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
+WITH a AS (DELETE FROM items WHERE item_id = 30) SELECT 1;
+-- expect-refused: Reference table "items" is changed by several parts
+WITH a AS (UPDATE items SET price = 1 WHERE item_id = 1), b AS (UPDATE items SET price = 2 WHERE item_id = 2) SELECT 1;
 -- params: 7
 WITH d AS (DELETE FROM orders WHERE item_id = $1 RETURNING customer_id) SELECT count(*), min(customer_id), $1::int FROM d;
 BEGIN;
