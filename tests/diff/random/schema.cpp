@@ -182,6 +182,70 @@ std::string key_array(const Table &table)
     return "ARRAY[" + names + "]";
 }
 
+std::string key_of_row(const Table &table, const std::string &row)
+{
+    std::string key;
+    for (const Column &column : table.key) {
+        key += row + "." + column.name + ", ";
+    }
+    return key;
+}
+
+// Triggers on UPDATE, which change rows, keep some as they are, and write others of the old key and
+// of the new one. Those on INSERT and DELETE would tell an UPDATE that moves a row from others.
+void add_triggers(Choices &choices, const std::string &schema, Table &table, const Table &log)
+{
+    std::string function =
+        "; CREATE FUNCTION " + table.name + "_%() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ";
+    std::string trigger = " RETURN NEW; END$$; CREATE TRIGGER a@ # UPDATE ON " + table.name +
+                          " FOR EACH ROW EXECUTE FUNCTION " + table.name + "_%()";
+    auto add = [&](const std::string &name, const std::string &time, const std::string &body) {
+        std::string text = function + body + trigger;
+        for (auto [sign, value] : {std::pair{'%', name}, {'@', name}, {'#', time}}) {
+            for (size_t at; (at = text.find(sign)) != std::string::npos;) {
+                text.replace(at, 1, value);
+            }
+        }
+        table.definition += text;
+    };
+    if (choices.chance(60)) {
+        add("before", "BEFORE",
+            "IF NEW.t = 'B' THEN RETURN NULL; END IF; NEW.n := NEW.n + 1; "
+            "NEW.t := coalesce(NEW.t, 'a');");
+    }
+    std::string insert = "INSERT INTO " + schema + "." + log.name + " VALUES (";
+    std::string values = "OLD.i, concat_ws(' ', OLD.t, NEW.i, NEW.t, NEW.n)); ";
+    if (choices.chance(60)) {
+        add("new", "AFTER", insert + key_of_row(table, "NEW") + values);
+    }
+    if (choices.chance(60)) {
+        add("old", choices.one_of({"BEFORE", "AFTER"}), insert + key_of_row(table, "OLD") + values);
+    }
+}
+
+// Gives some tables triggers, and a table of the same keyspace to write into.
+void add_logs(Choices &choices, Schema &schema)
+{
+    std::vector<Table> logs;
+    for (Table &table : schema.tables) {
+        if (table.is_reference || table.distribution.empty() || !choices.chance(25)) {
+            continue;
+        }
+        Table log;
+        log.name = table.name + "_log";
+        log.columns = log.key = table.key;
+        log.columns.push_back({"i", Type::Int});
+        log.columns.push_back({"t", Type::Text});
+        define(choices, log, Purpose::Writes);
+        log.distribution = "SELECT shardwise.distribute_table(" +
+                           quoted(schema.name + "." + log.name) + ", " + key_array(log) +
+                           ", colocate_with => " + quoted(schema.name + "." + table.name) + ")";
+        add_triggers(choices, schema.name, table, log);
+        logs.push_back(log);
+    }
+    schema.tables.insert(schema.tables.end(), logs.begin(), logs.end());
+}
+
 // Some share a keyspace, some have one of their own.
 void add_distributed(Choices &choices, Schema &schema)
 {
@@ -304,6 +368,9 @@ Schema make_schema(Choices &choices, int number, Purpose purpose)
         }
         define(choices, table, purpose);
         fill(choices, table);
+    }
+    if (purpose == Purpose::Writes) {
+        add_logs(choices, schema);
     }
     add_views(choices, schema);
     return schema;
