@@ -9,13 +9,16 @@
 #include "planner/table_size.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "catalog/pg_statistic.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/plancat.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/selfuncs.h"
 }
 
 namespace shardwise
@@ -49,6 +52,7 @@ namespace
 
 set_rel_pathlist_hook_type previous_rel_pathlist = nullptr;
 get_relation_info_hook_type previous_relation_info = nullptr;
+get_relation_stats_hook_type previous_relation_stats = nullptr;
 
 // Makes reading from the shards the only way to scan a relation.
 void replace_paths(RelOptInfo *rel, CustomPath *path)
@@ -173,10 +177,36 @@ extern "C" void shardwise_relation_info(PlannerInfo *root, Oid relid, bool is_pa
     rel->pages = size.pages;
 }
 
+// Of rows that shards send, the statistics of the column which theirs shows.
+extern "C" bool shardwise_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber column,
+                                         VariableStatData *data)
+{
+    if (previous_relation_stats != nullptr && previous_relation_stats(root, rte, column, data))
+        return true;
+    const ShardRows *rows = rte->rtekind == RTE_FUNCTION ? find_shard_rows(rte) : nullptr;
+    if (rows == nullptr || column <= 0 || column > list_length(rows->sources))
+        return false;
+    const ColumnSource *source = (const ColumnSource *)list_nth(rows->sources, column - 1);
+    HeapTuple tuple = source != nullptr ? find_statistics(source->relid, source->attno) : nullptr;
+    if (tuple == nullptr)
+        return false;
+    data->statsTuple = heap_copytuple(tuple);
+    data->freefunc = heap_freetuple;
+    data->acl_ok = false;
+    ReleaseSysCache(tuple);
+    if (source->is_grouped) {
+        Form_pg_statistic row = (Form_pg_statistic)GETSTRUCT(data->statsTuple);
+        row->stakind1 = row->stakind2 = row->stakind3 = row->stakind4 = row->stakind5 = 0;
+    }
+    return true;
+}
+
 } // namespace
 
 void init_pull()
 {
+    previous_relation_stats = get_relation_stats_hook;
+    get_relation_stats_hook = shardwise_relation_stats;
     previous_relation_info = get_relation_info_hook;
     get_relation_info_hook = shardwise_relation_info;
     previous_rel_pathlist = set_rel_pathlist_hook;

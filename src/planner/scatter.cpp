@@ -121,15 +121,34 @@ bool compile_part(Query *remote, int ncolumns, Part *part)
     return true;
 }
 
+List *find_sources(const Query *remote, int ncolumns)
+{
+    List *sources = NIL;
+    for (int i = 0; i < ncolumns; i++) {
+        const Var *var = (const Var *)((TargetEntry *)list_nth(remote->targetList, i))->expr;
+        ColumnSource *source = nullptr;
+        if (IsA(var, Var) && rt_fetch(var->varno, remote->rtable)->rtekind == RTE_RELATION) {
+            source = (ColumnSource *)palloc(sizeof(ColumnSource));
+            *source = ColumnSource{rt_fetch(var->varno, remote->rtable)->relid, var->varattno,
+                                   remote->groupClause != NIL || remote->distinctClause != NIL};
+        }
+        sources = lappend(sources, source);
+    }
+    return sources;
+}
+
 } // namespace
 
 RangeTblEntry *send_query(Query *remote, int ncolumns, bool is_ordered)
 {
     Part part;
+    List *sources = find_sources(remote, ncolumns);
     if (!compile_part(remote, ncolumns, &part))
         return nullptr;
-    return make_shard_rows(part.route, part.values, part.columns, is_ordered,
-                           expected_rows(remote));
+    RangeTblEntry *rows =
+        make_shard_rows(part.route, part.values, part.columns, is_ordered, expected_rows(remote));
+    name_sources(rows, sources);
+    return rows;
 }
 
 namespace

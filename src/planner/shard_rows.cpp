@@ -94,6 +94,11 @@ const ShardRows *find_shard_rows(const RangeTblEntry *rte)
     return number < list_length(entries) ? (const ShardRows *)list_nth(entries, number) : nullptr;
 }
 
+void name_sources(RangeTblEntry *rte, List *sources)
+{
+    ((ShardRows *)find_shard_rows(rte))->sources = sources;
+}
+
 void expect_rows(RangeTblEntry *rte, double expected, double scanned)
 {
     ShardRows *rows = (ShardRows *)find_shard_rows(rte);

@@ -14,12 +14,20 @@ namespace shardwise
 RangeTblEntry *make_shard_rows(Route *route, List *values, List *columns, bool is_ordered,
                                double rows);
 
+// The column of a table that a column of the rows shows.
+struct ColumnSource {
+    Oid relid;
+    AttrNumber attno;
+    bool is_grouped; // how often a value occurs is another matter there
+};
+
 // Finds what an entry stands for; false for all others.
 struct ShardRows {
     Route *route;
     List *values;
     List *columns;
     bool is_ordered;
+    List *sources; // ColumnSource *, for each column; nullptr: none, it is computed
     double rows;
     double scanned; // rows that the shards look at for these; 0: not counted
     Route *locker;  // nullptr: rows need no lock, or have one
@@ -30,6 +38,9 @@ struct ShardRows {
 // Makes of an entry one whose rows are locked as far as they are needed: its statement finds them
 // and tells their places in its last two columns, `route` locks those that are named.
 void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips);
+
+// Says which columns of tables the entry shows, for the planner's estimates.
+void name_sources(RangeTblEntry *rte, List *sources);
 
 // Says how many rows an entry has, and how many the shards look at for them.
 void expect_rows(RangeTblEntry *rte, double rows, double scanned);

@@ -51,11 +51,16 @@ static bool find_largest(Node *node, void *context)
     return query_tree_walker((Query *)node, (bool (*)())find_largest, context, 0);
 }
 
-double distinct_values(Oid relid, AttrNumber column)
+HeapTuple find_statistics(Oid relid, AttrNumber column)
 {
     bool has_partitions = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
-    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(column),
-                                      BoolGetDatum(has_partitions));
+    return SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(column),
+                           BoolGetDatum(has_partitions));
+}
+
+double distinct_values(Oid relid, AttrNumber column)
+{
+    HeapTuple tuple = find_statistics(relid, column);
     if (!HeapTupleIsValid(tuple))
         return 0;
     float4 distinct = ((Form_pg_statistic)GETSTRUCT(tuple))->stadistinct;

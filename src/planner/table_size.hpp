@@ -15,6 +15,9 @@ struct TableSize {
 // What ANALYZE found on the shards; without, some size is assumed.
 TableSize known_size(const Table *table);
 
+// The column's row of pg_statistic, from the syscache; nullptr if there is none.
+HeapTuple find_statistics(Oid relid, AttrNumber column);
+
 // How many values the column has, as ANALYZE found on the shards; 0 if that is not known.
 double distinct_values(Oid relid, AttrNumber column);
 
