@@ -114,17 +114,22 @@ void clear_outcome(Connection *c)
     drop_notices(c);
 }
 
+// What has been read, or has arrived, may be all there is.
+static bool has_ended(Connection *c)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    if (c->copying_in)
+        return false;
+    return drain_quietly(c, now) || (PQconsumeInput(c->pg) != 0 && drain_quietly(c, now));
+}
+
 void abandon_exchange(Connection *c)
 {
     detach_query(c);
     if (c->pg == nullptr || c->lost)
         return;
     if (c->busy) {
-        // What has been read, or has arrived, may be all there is.
-        TimestampTz now = GetCurrentTimestamp();
-        bool ended = !c->copying_in && drain_quietly(c, now);
-        if (!ended && !c->copying_in && PQconsumeInput(c->pg) != 0)
-            ended = drain_quietly(c, now);
+        bool ended = has_ended(c);
         if (!ended && !c->copying_in && !c->lost && !request_cancel(c))
             c->lost = true;
         if (!ended && !c->lost && !drain_quietly(c, seconds_from_now(drain_seconds)))
@@ -152,16 +157,20 @@ static bool run_quietly(Connection *c, const char *sql, double seconds)
 
 void undo_read(Connection *c)
 {
-    abandon_exchange(c);
-    // One that was over when the request arrived has released its savepoint itself.
-    if (c->lost || PQtransactionStatus(c->pg) != PQTRANS_INERROR)
-        return;
-    char sql[128];
-    snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s", read_savepoint,
-             read_savepoint);
-    if (!run_quietly(c, sql, end_seconds))
-        c->lost = true; // its transaction cannot go on
+    detach_query(c);
+    // A request that does not get through, or is late, leaves all rows to be read.
+    if (c->busy && !has_ended(c))
+        (void)request_cancel(c);
+    read_to_end(c);
+    if (c->lost)
+        raise_exchange_error(c);
     clear_outcome(c);
+    // One that was over when the request arrived has released its savepoint itself.
+    if (PQtransactionStatus(c->pg) != PQTRANS_INERROR)
+        return;
+    send_simple(c, psprintf("ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s", read_savepoint,
+                            read_savepoint));
+    drain_exchange(c);
 }
 
 void rollback_to_savepoint(Connection *c, int level)

@@ -170,6 +170,7 @@ void send_queue_alone(Connection *);
 // Sends the queue alone and waits.
 void flush_queue(Connection *);
 void drain_exchange(Connection *);
+void read_to_end(Connection *); // the same, but leaves an error to its caller
 void drop_queue(Connection *, int from_level);
 
 // query.cpp
@@ -222,8 +223,7 @@ bool request_cancel(Connection *);
 bool drain_quietly(Connection *, TimestampTz deadline);
 // The savepoint around a read of many rows in a transaction.
 constexpr const char *read_savepoint = "shardwise_read";
-// Stops a read that has that savepoint; the transaction goes on. Never ereports: a connection that
-// fails is given up.
+// Stops a read that has that savepoint; the transaction goes on. Serves interrupts; errors: 08xxx.
 void undo_read(Connection *);
 // Forgets the error and the notices of the last exchange.
 void clear_outcome(Connection *);

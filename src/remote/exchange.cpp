@@ -285,7 +285,7 @@ void await_first_result(Connection *c)
         (void)wait_for_result(c);
 }
 
-void drain_exchange(Connection *c)
+void read_to_end(Connection *c)
 {
     while (PGresult *result = next_result(c)) {
         bool copies = PQresultStatus(result) == PGRES_COPY_OUT;
@@ -293,6 +293,11 @@ void drain_exchange(Connection *c)
         if (copies)
             drop_copy_data(c);
     }
+}
+
+void drain_exchange(Connection *c)
+{
+    read_to_end(c);
     if (c->error != nullptr || c->lost)
         raise_exchange_error(c);
 }
