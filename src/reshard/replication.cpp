@@ -267,7 +267,8 @@ static void add_subscription(const Flow *flow, bool enabled)
          enabled ? "true" : "false", binary ? "true" : "false");
 }
 
-// One that is made with a start is enabled once it has that; until then it has applied nothing.
+// One that is made with a start is enabled once it has that. It never goes back: somebody may have
+// disabled it.
 void create_subscription(const Flow *flow, const char *start)
 {
     if (!subscription_exists(flow))
@@ -279,8 +280,9 @@ void create_subscription(const Flow *flow, const char *start)
         return;
     runf(flow->to,
          "SELECT pg_replication_origin_advance('pg_' || oid, %s) FROM pg_subscription "
-         "WHERE subname = %s",
-         literal(start), literal(flow->name));
+         "WHERE subname = %s AND "
+         "coalesce(pg_replication_origin_progress('pg_' || oid, true) < %s, true)",
+         literal(start), literal(flow->name), literal(start));
     runf(flow->to, "ALTER SUBSCRIPTION %s ENABLE", flow->name);
 }
 

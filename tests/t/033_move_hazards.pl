@@ -344,6 +344,10 @@ sub fail_over
 	return;
 }
 my $other_standby = make_standby('s1', 'other_standby');
+$valid = $cluster->sql("SELECT shardwise.$range");
+$cluster->sql(sprintf "ALTER SERVER s1 OPTIONS (SET port '%d')", $other_standby->port);
+like($cluster->sql("SELECT check_name FROM shardwise.validate_plan($valid) WHERE severity = 'error'"), qr/recovery/, 'a standby is no shard');
+$cluster->sql(sprintf "ALTER SERVER s1 OPTIONS (SET port '%d'); SELECT shardwise.cancel_plan($valid)", $cluster->shard('s1')->port);
 $plan = start_slowly($range);
 fail_over('s2', $standby);
 set_router(move_rate_limit => 0);
@@ -354,6 +358,7 @@ $cluster->sql(sprintf $written, 1);
 $cluster->shard('s1')->wait_for_catchup('other_standby');
 fail_over('s1', $other_standby);
 $cluster->sql(sprintf $written, -1);
+$cluster->on_shard('s1', "ALTER SUBSCRIPTION " . $cluster->on_shard('s1', 'SELECT subname FROM pg_subscription') . ' DISABLE');
 $cluster->sql("SELECT shardwise.rollback_plan($plan)");
 is_over($plan, 'rolled_back', 'the source fails over');
 
@@ -378,14 +383,29 @@ $cluster->sql('DELETE FROM items WHERE id = 1');
 # ---- no background worker is free: parallel queries have taken what three of the server's own left ----
 $router->safe_psql('postgres', 'ALTER SYSTEM SET max_worker_processes = 5');
 $router->restart;
-my @sleepers = map { IPC::Run::start([ 'psql', '-XqAt', '-d', $router->connstr('postgres'),
-	'-c', 'SET force_parallel_mode = on', '-c', 'SELECT pg_sleep(600)' ], '<', \undef, '>', \my $out, '2>', \my $err) } 1 .. 2;
-ok(wait_for("count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker'"), 'all workers are busy');
+my ($busy, @sleepers) = (0);
+sub wake_sleepers
+{
+	$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND backend_type = 'client backend'");
+	$_->finish for @sleepers;
+	return;
+}
+# Right after the start one of the workers may look whether there are plans.
+for my $attempt (1 .. 10)
+{
+	@sleepers = map { IPC::Run::start([ 'psql', '-XqAt', '-d', $router->connstr('postgres'),
+		'-c', 'SET force_parallel_mode = on', '-c', 'SELECT pg_sleep(600)' ], '<', \undef, '>', \my $out, '2>', \my $err) } 1 .. 2;
+	wait_for("count(*) = 2 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND wait_event = 'ExecuteGather' OR
+		backend_type = 'client backend' AND wait_event = 'PgSleep'");
+	$busy = $cluster->sql("SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker'") eq 't';
+	last if $busy;
+	wake_sleepers();
+}
+ok($busy, 'all workers are busy');
 $plan = $cluster->sql("SELECT shardwise.$range");
 my (undef, undef, $warning) = $router->psql('postgres', "SELECT shardwise.start_plan($plan)");
 like($warning, qr/no background worker is free to run plans.*goes on as soon as one is free/s, 'a plan that is started then says so');
-$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND backend_type = 'client backend'");
-$_->finish for @sleepers;
+wake_sleepers();
 ends_well($plan, 'few workers');
 
 done_testing();
