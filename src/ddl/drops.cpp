@@ -28,6 +28,7 @@ namespace shardwise
 struct Drop {
     Oid class_id; // of the whole
     Oid whole;
+    Oid referred; // of a foreign key's constraint: the table with which it goes, too
     bool is_part;
     char *sql; // of a table: its name
 };
@@ -35,16 +36,24 @@ struct Drop {
 static List *drops = NIL;
 static MemoryContext drop_context = nullptr; // nullptr: nobody collects
 
-static void add_drop(Oid class_id, Oid whole, bool is_part, const char *sql)
+static void add_drop(Oid class_id, Oid whole, bool is_part, const char *sql,
+                     Oid referred = InvalidOid)
 {
     MemoryContext saved = MemoryContextSwitchTo(drop_context);
     Drop *drop = static_cast<Drop *>(palloc(sizeof(Drop)));
-    *drop = {class_id, whole, is_part, pstrdup(sql)};
+    *drop = {class_id, whole, referred, is_part, pstrdup(sql)};
     drops = lappend(drops, drop);
     MemoryContextSwitchTo(saved);
 }
 
-// A part of a table, described by a query over its oid: the table's oid, and a statement.
+static const char *const constraint_query = R"(
+SELECT conrelid, format('ALTER TABLE %I.%I DROP CONSTRAINT IF EXISTS %I CASCADE', n.nspname, r.relname, conname),
+    confrelid
+FROM pg_constraint c JOIN pg_class r ON r.oid = conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+WHERE c.oid = $1 AND conparentid = 0 AND coninhcount = 0 AND contype <> 't')";
+
+// A part of a table, described by a query over its oid: the table's oid, a statement, and of a
+// constraint the table that it refers to.
 static void note_part(const char *query, Oid object_id)
 {
     SqlRows rows = query_router(query, 1, &object_id);
@@ -52,7 +61,8 @@ static void note_part(const char *query, Oid object_id)
         return;
     Oid relid = atooid(rows.values[0][0]);
     if (find_table(relid) != nullptr)
-        add_drop(RelationRelationId, relid, true, rows.values[0][1]);
+        add_drop(RelationRelationId, relid, true, rows.values[0][1],
+                 query == constraint_query ? atooid(rows.values[0][2]) : InvalidOid);
 }
 
 // Parts of partitions that follow their parent's are left out, as they do on the shards.
@@ -61,11 +71,6 @@ SELECT i.indrelid, format('DROP INDEX IF EXISTS %I.%I CASCADE', n.nspname, x.rel
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
 WHERE i.indexrelid = $1 AND NOT x.relispartition AND NOT EXISTS (
     SELECT FROM pg_constraint c WHERE c.conindid = $1 AND c.conrelid = i.indrelid AND c.contype <> 'f'))";
-
-static const char *const constraint_query = R"(
-SELECT conrelid, format('ALTER TABLE %I.%I DROP CONSTRAINT IF EXISTS %I CASCADE', n.nspname, r.relname, conname)
-FROM pg_constraint c JOIN pg_class r ON r.oid = conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-WHERE c.oid = $1 AND conparentid = 0 AND coninhcount = 0 AND contype <> 't')";
 
 static const char *const domain_constraint_query = R"(
 SELECT format('ALTER DOMAIN %s DROP CONSTRAINT IF EXISTS %I CASCADE', format_type(contypid, NULL), conname)
@@ -181,15 +186,22 @@ bool note_drop(Oid class_id, Oid object_id, int sub_id)
     return true;
 }
 
-static bool whole_is_dropped(const Drop *part)
+static bool is_dropped(Oid class_id, Oid whole)
 {
     ListCell *cell;
     foreach (cell, drops) {
         const Drop *drop = static_cast<Drop *>(lfirst(cell));
-        if (!drop->is_part && drop->class_id == part->class_id && drop->whole == part->whole)
+        if (!drop->is_part && drop->class_id == class_id && drop->whole == whole)
             return true;
     }
     return false;
+}
+
+// ALTER TABLE would fail where deferred triggers are pending, DROP TABLE ... CASCADE does not.
+static bool goes_with_whole(const Drop *part)
+{
+    return is_dropped(part->class_id, part->whole) ||
+           (OidIsValid(part->referred) && is_dropped(RelationRelationId, part->referred));
 }
 
 // Parts first, then tables in one statement, so that foreign keys among them do not matter, then
@@ -203,7 +215,7 @@ static void follow_drops()
     ListCell *cell;
     foreach (cell, drops) {
         const Drop *drop = static_cast<Drop *>(lfirst(cell));
-        if (drop->is_part && !whole_is_dropped(drop))
+        if (drop->is_part && !goes_with_whole(drop))
             statements = lappend(statements, drop->sql);
         else if (!drop->is_part && drop->class_id == RelationRelationId)
             appendStringInfo(&tables, "%s%s", tables.len > 0 ? ", " : "", drop->sql);
