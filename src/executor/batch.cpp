@@ -27,6 +27,7 @@ struct Batch {
     int *sent_numbers;
     int room, sent_room;
     uint64 returned; // of the rows sent
+    char *mark;      // of the rows that the first batch wrote
     MemoryContext context;
 };
 
@@ -87,6 +88,11 @@ RemoteValues write_batch(BatchRunner *runner, Batch *batch)
         runner->writer->values[i] = array->bytes.data;
         runner->writer->lengths[i] = array->bytes.len;
         runner->writer->formats[i] = 1;
+    }
+    if (int mark = runner->statement->route->mark_param; mark > 0 && batch->mark != nullptr) {
+        runner->writer->values[mark - 1] = batch->mark;
+        runner->writer->lengths[mark - 1] = strlen(batch->mark);
+        runner->writer->formats[mark - 1] = 0;
     }
     return values;
 }
@@ -160,12 +166,15 @@ bool returns_rows(const BatchRunner *runner)
 }
 
 // Takes the next row that a statement returns; false at the end.
-bool take_row(BatchRunner *runner, RemoteQuery *query, bool is_heard)
+bool take_row(BatchRunner *runner, Batch *batch, RemoteQuery *query, bool is_heard)
 {
     const PGresult *result;
     int row;
+    int mark = runner->statement->mark_column - 1;
     if (!next_row(query, &result, &row))
         return false;
+    if (mark >= 0 && batch->mark == nullptr)
+        batch->mark = MemoryContextStrdup(runner->context, PQgetvalue(result, row, mark));
     if (is_heard && returns_rows(runner))
         keep_row(runner, result, row);
     return true;
@@ -187,15 +196,15 @@ void take_rows_in_order(BatchRunner *runner)
         }
         if (next == nullptr)
             return;
-        next->returned = take_row(runner, (RemoteQuery *)linitial(next->queries), true)
+        next->returned = take_row(runner, next, (RemoteQuery *)linitial(next->queries), true)
                              ? next->returned + 1
                              : next->sent_rows;
     }
 }
 
-uint64 finish_query(BatchRunner *runner, RemoteQuery *query, bool is_heard)
+uint64 finish_query(BatchRunner *runner, Batch *batch, RemoteQuery *query, bool is_heard)
 {
-    while (take_row(runner, query, is_heard))
+    while (take_row(runner, batch, query, is_heard))
         ;
     uint64 changed = affected_rows(query);
     end_query(query);
@@ -211,7 +220,7 @@ void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all)
     ListCell *cell;
     foreach (cell, batch->queries) {
         bool is_first = foreach_current_index(cell) == 0;
-        uint64 changed = finish_query(runner, (RemoteQuery *)lfirst(cell), is_first);
+        uint64 changed = finish_query(runner, batch, (RemoteQuery *)lfirst(cell), is_first);
         if (is_first)
             first = changed;
         else if (changed != first)

@@ -72,6 +72,19 @@ void raise_policy_violation(const WithCheckOption *check)
     pg_unreachable();
 }
 
+void raise_second_change(const char *command)
+{
+    bool is_merge = strcmp(command, "MERGE") == 0;
+    ereport(ERROR,
+            (errcode(ERRCODE_CARDINALITY_VIOLATION),
+             errmsg("%s command cannot affect row a second time", command),
+             is_merge ? errhint("Ensure that not more than one source row matches any one target "
+                                "row.")
+                      : errhint("Ensure that no rows proposed for insertion within the same "
+                                "command have duplicate constrained values.")));
+    pg_unreachable();
+}
+
 void raise_row_check(const void *argument, int sqlstate, const char *message)
 {
     const Route *route = (const Route *)argument;
@@ -89,6 +102,8 @@ void raise_row_check(const void *argument, int sqlstate, const char *message)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("conflicting row is not visible through view \"%s\"", check->relname)));
+    if (check->kind == second_change_check)
+        raise_second_change("ON CONFLICT DO UPDATE");
     raise_policy_violation(check);
 }
 

@@ -9,8 +9,12 @@ namespace shardwise
 {
 
 // A translator of a statement's errors (RemoteStatement); `route` is its argument. Raises 44000 for
-// a view, 42501 for row-level security, if a check of the route (planner/row_checks.hpp) failed.
+// a view, 42501 for row-level security, 55000 for a row that a view hides, 21000 for one that is
+// changed twice, if a check of the route (planner/row_checks.hpp) failed.
 void raise_row_check(const void *route, int sqlstate, const char *message);
+
+// Raises 21000: a command must not change a row twice.
+[[noreturn]] void raise_second_change(const char *command);
 
 // Raises the violation of a check of row-level security.
 [[noreturn]] void raise_policy_violation(const WithCheckOption *check);

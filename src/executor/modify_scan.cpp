@@ -190,9 +190,8 @@ bool was_changed(ModifyState *state, TupleTableSlot *row, HASHACTION action)
 
 [[noreturn]] void refuse_second_change(const ModifyPlan *plan)
 {
-    bool is_merge = plan->command == CMD_MERGE;
     // The row may have made room for the one that is proposed now.
-    if (!is_merge && plan->actions[0].remove >= 0)
+    if (plan->command != CMD_MERGE && plan->actions[0].remove >= 0)
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("%s cannot change the shard key of rows that the same command proposes "
@@ -200,13 +199,7 @@ bool was_changed(ModifyState *state, TupleTableSlot *row, HASHACTION action)
                         plan->once),
                  errhint("Ensure that no rows proposed for insertion within the same command have "
                          "duplicate constrained values.")));
-    ereport(ERROR,
-            (errcode(ERRCODE_CARDINALITY_VIOLATION),
-             errmsg("%s command cannot affect row a second time", plan->once),
-             is_merge ? errhint("Ensure that not more than one source row matches any one target "
-                                "row.")
-                      : errhint("Ensure that no rows proposed for insertion within the same "
-                                "command have duplicate constrained values.")));
+    raise_second_change(plan->once);
 }
 
 void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)

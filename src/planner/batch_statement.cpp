@@ -504,6 +504,16 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     List *checks = NIL;
     if (write->refusal == nullptr)
         checks = place_row_checks(sent, is_one_row, &write->refusal);
+    if (write->refusal == nullptr && write->is_marked) {
+        Param *mark = makeNode(Param);
+        mark->paramkind = PARAM_EXTERN;
+        mark->paramid = mark_param_id;
+        mark->paramtype = TEXTOID;
+        mark->paramtypmod = mark->location = -1;
+        mark->paramcollid = DEFAULT_COLLATION_OID;
+        refuse_marked_rows(sent, mark, &checks);
+        statement->mark_column = list_length(sent->returningList);
+    }
     if (write->refusal == nullptr)
         write->refusal = apply_row_security(sent);
     if (write->refusal != nullptr)

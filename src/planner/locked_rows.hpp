@@ -26,6 +26,9 @@ constexpr int shard_param_id = 1 << 23;
 constexpr int limit_param_id = shard_param_id + 8;
 constexpr int places_param_id = shard_param_id + 9;
 
+// The Param that marks rows which earlier batches of the statement have written (row_checks.hpp).
+constexpr int mark_param_id = shard_param_id + 10;
+
 // Columns of a marked target that tell where a row is: the shard's number, and its table there (a
 // partition's Oid). The user's cmin and cmax of a target mean nothing and are refused.
 constexpr AttrNumber shard_attribute = MinCommandIdAttributeNumber;

@@ -14,6 +14,7 @@ struct BatchStatement {
     int first_value; // of the plan node's custom_exprs
     int *columns;    // per parameter the source's column (from 0), or -1: one value for all rows
     int max_rows;    // of one batch
+    int mark_column; // number (from 1) of what it returns that marks the rows it wrote; 0: none
 };
 
 // What is done with a row of the source. Statements are given by their numbers.

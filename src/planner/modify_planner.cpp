@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/triggers.hpp"
 #include "planner/batch_statement.hpp"
 #include "planner/changes.hpp"
 #include "planner/kept_target.hpp"
@@ -13,6 +14,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/relcache.h"
 }
 
@@ -290,6 +292,25 @@ bool may_stream(const Maker *maker)
            query->withCheckOptions == NIL;
 }
 
+// True for rows of a SELECT, of which there may be many, whose ON CONFLICT DO UPDATE does the same
+// in several statements as in one.
+bool may_update_in_batches(const Maker *maker)
+{
+    const Query *query = maker->write.query;
+    const TriggerDesc *triggers = maker->relation->trigdesc;
+    int source = find_insert_source(query);
+    // Rows of partitions do not show who wrote them; copies would show it each in its own way.
+    if (source == 0 || maker->table->is_reference ||
+        rt_fetch(source, query->rtable)->rtekind != RTE_SUBQUERY ||
+        maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+        return false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        if (!triggers->triggers[i].tgisinternal || acts_for_foreign_key(&triggers->triggers[i]))
+            return false;
+    return !checkExprHasSubLink((Node *)query->onConflict) &&
+           !checkExprHasSubLink((Node *)query->withCheckOptions);
+}
+
 List *make_insert(Maker *maker)
 {
     List *assignments = NIL;
@@ -304,9 +325,11 @@ List *make_insert(Maker *maker)
     ModifyAction *action = make_action(CMD_INSERT);
     set_key(maker, action, assignments);
     maker->plan->is_stream = may_stream(maker);
+    bool is_update = maker->write.query->onConflict != nullptr &&
+                     maker->write.query->onConflict->action == ONCONFLICT_UPDATE;
+    maker->write.is_marked = is_update && may_update_in_batches(maker);
     action->statement = add_statement(maker, build_batch_insert(&maker->write, assignments, false));
-    if (maker->write.refusal == nullptr && maker->write.query->onConflict != nullptr &&
-        maker->write.query->onConflict->action == ONCONFLICT_UPDATE)
+    if (maker->write.refusal == nullptr && is_update && !maker->write.is_marked)
         // That no row is changed twice is the shard's to say, of the rows of one statement.
         ((BatchStatement *)linitial(maker->statements))->max_rows = PG_INT32_MAX;
     return list_make1(action);

@@ -62,6 +62,7 @@ struct Route {
     int shard_param;   // number (from 1) of the parameter that tells a shard its number; 0: none
     int limit_param;   // number of the parameter that a scan which locks rows sets; 0: none
     int places_param;  // likewise, the places (tid[]) of the rows that a shard is to lock
+    int mark_param;    // likewise, the mark of rows that earlier batches have written
     int place_shard;   // number (from 1) of the value that is the only shard to ask; 0: none
     bool keeps_places; // the rows tell where they are, and will be looked for there
     bool counts_rows;  // the command tag counts the rows that the shard changed

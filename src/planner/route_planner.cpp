@@ -297,6 +297,8 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
             route->limit_param = i + 1;
         else if (lfirst_int(cell) == places_param_id)
             route->places_param = i + 1;
+        else if (lfirst_int(cell) == mark_param_id)
+            route->mark_param = i + 1;
         else
             continue;
         // The executor fills it in.

@@ -63,7 +63,7 @@ Expr *cast_by_text(Expr *expr, Oid type)
     CoerceViaIO *cast = makeNode(CoerceViaIO);
     cast->arg = expr;
     cast->resulttype = type;
-    cast->resultcollid = type == BOOLOID ? InvalidOid : DEFAULT_COLLATION_OID;
+    cast->resultcollid = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
     cast->coerceformat = COERCE_EXPLICIT_CAST;
     cast->location = -1;
     return (Expr *)cast;
@@ -443,6 +443,45 @@ List *place_row_checks(Query *query, bool is_one_row, char **refusal)
         }
     }
     return kept;
+}
+
+static Expr *part_of_mark(Param *mark, int number)
+{
+    return make_call(F_SPLIT_PART, TEXTOID,
+                     list_make3(copy_node(mark), make_text("/"), make_int4(number)));
+}
+
+void refuse_marked_rows(Query *query, Param *mark, List **checks)
+{
+    // A row's version tells which transaction wrote it, and by which of its commands.
+    int target = query->resultRelation;
+    Expr *transaction = cast_by_text(
+        (Expr *)makeVar(target, MinTransactionIdAttributeNumber, XIDOID, -1, InvalidOid, 0),
+        TEXTOID);
+    Expr *command = cast_by_text(
+        (Expr *)makeVar(target, MinCommandIdAttributeNumber, CIDOID, -1, InvalidOid, 0), TEXTOID);
+    Expr *is_own = make_call(F_TEXTEQ, BOOLOID, list_make2(transaction, part_of_mark(mark, 1)));
+    Expr *is_later = make_call(F_INT8GE, BOOLOID,
+                               list_make2(cast_by_text((Expr *)copy_node(command), INT8OID),
+                                          cast_by_text(part_of_mark(mark, 2), INT8OID)));
+    Placer placer = {};
+    placer.query = query;
+    placer.kept = checks;
+    WithCheckOption *check = makeNode(WithCheckOption);
+    check->kind = second_change_check;
+    OnConflictExpr *conflict = query->onConflict;
+    Expr *otherwise =
+        conflict->onConflictWhere != nullptr ? (Expr *)conflict->onConflictWhere : make_bool(true);
+    conflict->onConflictWhere = (Node *)make_case(make_conjunction(list_make2(is_own, is_later)),
+                                                  make_violation(&placer, check), otherwise);
+
+    Expr *parts = make_call(
+        F_TEXTCAT, TEXTOID,
+        list_make2(copy_node(transaction),
+                   make_call(F_TEXTCAT, TEXTOID, list_make2(make_text("/"), copy_node(command)))));
+    query->returningList =
+        lappend(query->returningList, makeTargetEntry(parts, list_length(query->returningList) + 1,
+                                                      pstrdup("row mark"), false));
 }
 
 } // namespace shardwise

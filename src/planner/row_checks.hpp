@@ -16,6 +16,9 @@ constexpr const char *row_check_marker = "shardwise row check ";
 // for it since a late release of PostgreSQL 15.
 constexpr WCOKind view_conflict_check = (WCOKind)(WCO_RLS_MERGE_DELETE_CHECK + 1);
 
+// That ON CONFLICT DO UPDATE meets no row which an earlier batch of the statement has written.
+constexpr WCOKind second_change_check = (WCOKind)(view_conflict_check + 1);
+
 // True of an INSERT whose checks can be placed in a statement for one row only: ON CONFLICT DO
 // NOTHING, where a trigger may change the row first, is checked in the place of DO UPDATE.
 bool must_be_one_row(Query *query);
@@ -25,5 +28,10 @@ bool must_be_one_row(Query *query);
 // query has been prepared by prepare_changes(). `is_one_row`: what feeds an INSERT that must be one
 // row yields no more. *refusal says why that is not possible.
 List *place_row_checks(Query *query, bool is_one_row, char **refusal);
+
+// Makes an INSERT ... ON CONFLICT DO UPDATE fail over rows that are marked, after all its other
+// checks were placed. The last column of its RETURNING becomes the mark of the rows that it writes
+// (text): one of a statement's first batch covers those of all that follow in the transaction.
+void refuse_marked_rows(Query *query, Param *mark, List **checks);
 
 } // namespace shardwise

@@ -39,6 +39,8 @@ INSERT INTO c_watched SELECT i, 'row ' || i FROM generate_series(1, 10) i;
 CREATE TRIGGER look BEFORE UPDATE ON c_watched FOR EACH ROW EXECUTE FUNCTION c_look();
 CREATE TABLE c_filled (id int PRIMARY KEY, n int);
 CREATE TRIGGER fill BEFORE INSERT ON c_filled FOR EACH ROW EXECUTE FUNCTION c_fill();
+CREATE TABLE c_many (id int PRIMARY KEY, n int, body text);
+INSERT INTO c_many SELECT i, 0, 'old' FROM generate_series(1, 20000) i;
 CREATE VIEW c_view AS SELECT body AS words, id AS number, n FROM c_rows WHERE n < 1000 WITH CHECK OPTION;
 GRANT ALL ON c_secured, orders TO diff_upserter;
 GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
@@ -46,6 +48,7 @@ GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_keys', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_parts', 'tenant');
 -- shardwise: SELECT shardwise.create_reference_table('c_reference');
+-- shardwise: SELECT shardwise.distribute_table('c_many', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_secured', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_watched', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_filled', 'id');
@@ -103,6 +106,22 @@ SELECT * FROM c_reference ORDER BY id;
 INSERT INTO c_filled VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET id = 2;
 -- expect-refused: that the same command proposes again
 INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
+-- ---- several batches for a shard
+BEGIN;
+UPDATE c_many SET n = n + 1 WHERE id < 5000;
+SAVEPOINT s;
+UPDATE c_many SET n = n + 1 WHERE id < 1000;
+ROLLBACK TO s;
+INSERT INTO c_many SELECT i, 1, 'new' FROM generate_series(10001, 46000) i ON CONFLICT (id) DO UPDATE SET n = c_many.n + excluded.n, body = c_many.body || excluded.body;
+-- modes: simple, prepared
+INSERT INTO c_many SELECT i, 1, 'new' FROM generate_series(1, 40000) i ON CONFLICT (id) DO UPDATE SET n = c_many.n + excluded.n WHERE c_many.n < 2;
+SELECT n, body, count(*), sum(id) FROM c_many GROUP BY 1, 2 ORDER BY 1, 2;
+-- modes: extended
+WITH x AS (INSERT INTO c_many SELECT i, 1, 'new' FROM generate_series(1, 40000) i ON CONFLICT (id) DO UPDATE SET n = c_many.n + excluded.n RETURNING *) SELECT n, count(*), sum(id) FROM x GROUP BY 1 ORDER BY 1;
+-- modes: simple
+INSERT INTO c_many SELECT i % 40000, 1, 'new' FROM generate_series(1, 40001) i ON CONFLICT (id) DO UPDATE SET n = 0 WHERE c_many.n = 77;
+ROLLBACK;
+TRUNCATE c_many;
 -- ---- rights
 SET ROLE diff_upserter;
 INSERT INTO c_secured VALUES (1, 1, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 101, body = excluded.body RETURNING *;
@@ -123,7 +142,7 @@ INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETUR
 COMMIT;
 -- teardown
 DROP VIEW c_view;
-DROP TABLE c_rows, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled;
+DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled;
 DROP FUNCTION c_look(), c_fill();
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
