@@ -24,15 +24,11 @@ static ArrayType *read_row_text(const char *message)
 }
 
 // The row in the words of "Failing row contains (...)", long values cut as PostgreSQL cuts them.
-static char *describe_row(ArrayType *array)
+static char *describe_row(const Datum *values, const bool *nulls, int n)
 {
     constexpr int longest = 64;
-    Datum *values;
-    bool *nulls;
-    int n;
     StringInfoData description;
 
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
     initStringInfo(&description);
     for (int i = 0; i < n; i++) {
         char *value = nulls[i] ? pstrdup("null") : TextDatumGetCString(values[i]);
@@ -44,18 +40,35 @@ static char *describe_row(ArrayType *array)
     return description.data;
 }
 
-[[noreturn]] static void raise_view_violation(const WithCheckOption *check, ArrayType *row)
+void raise_view_violation(const WithCheckOption *check, const Datum *values, const bool *nulls,
+                          int n)
 {
     Oid table = DatumGetObjectId(castNode(Const, check->qual)->constvalue);
-    bool is_shown = row != nullptr && may_see_rows(table);
-    ereport(ERROR, (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
-                    errmsg("new row violates check option for view \"%s\"", check->relname),
-                    is_shown ? errdetail("Failing row contains (%s).", describe_row(row)) : 0));
+    bool is_shown = n > 0 && may_see_rows(table);
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
+         errmsg("new row violates check option for view \"%s\"", check->relname),
+         is_shown ? errdetail("Failing row contains (%s).", describe_row(values, nulls, n)) : 0));
     pg_unreachable();
+}
+
+[[noreturn]] static void raise_view_violation(const WithCheckOption *check, ArrayType *row)
+{
+    Datum *values = nullptr;
+    bool *nulls = nullptr;
+    int n = 0;
+    if (row != nullptr)
+        deconstruct_array(row, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
+    raise_view_violation(check, values, nulls, n);
 }
 
 void raise_policy_violation(const WithCheckOption *check)
 {
+    if (check->kind == view_conflict_check)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("conflicting row is not visible through view \"%s\"", check->relname)));
     bool is_old =
         check->kind == WCO_RLS_MERGE_UPDATE_CHECK || check->kind == WCO_RLS_MERGE_DELETE_CHECK;
     const char *row = is_old ? "target" : "new";
@@ -98,10 +111,6 @@ void raise_row_check(const void *argument, int sqlstate, const char *message)
     const WithCheckOption *check = (const WithCheckOption *)list_nth(route->checks, number);
     if (check->kind == WCO_VIEW_CHECK)
         raise_view_violation(check, read_row_text(marker));
-    if (check->kind == view_conflict_check)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("conflicting row is not visible through view \"%s\"", check->relname)));
     if (check->kind == second_change_check)
         raise_second_change("ON CONFLICT DO UPDATE");
     raise_policy_violation(check);

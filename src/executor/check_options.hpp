@@ -16,7 +16,11 @@ void raise_row_check(const void *route, int sqlstate, const char *message);
 // Raises 21000: a command must not change a row twice.
 [[noreturn]] void raise_second_change(const char *command);
 
-// Raises the violation of a check of row-level security.
+// Raises the violation of a view's WITH CHECK OPTION by a row, whose columns are given as texts.
+[[noreturn]] void raise_view_violation(const WithCheckOption *check, const Datum *values,
+                                       const bool *nulls, int n);
+
+// Raises the violation of a check of row-level security, or of the conditions of a view (55000).
 [[noreturn]] void raise_policy_violation(const WithCheckOption *check);
 
 } // namespace shardwise

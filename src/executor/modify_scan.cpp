@@ -309,6 +309,30 @@ void update_key(ModifyState *state, const ModifyAction *action, int32 from, Tupl
     move_row(state, action, from, to, row);
 }
 
+[[noreturn]] void raise_violation(const ModifyPlan *plan, const WithCheckOption *check,
+                                  TupleTableSlot *row)
+{
+    if (check->kind != WCO_VIEW_CHECK)
+        raise_policy_violation(check);
+    int n = list_length(plan->new_row);
+    Datum *values = (Datum *)palloc0(sizeof(Datum) * (n + 1));
+    bool *nulls = (bool *)palloc0(sizeof(bool) * (n + 1));
+    ListCell *cell;
+    foreach (cell, plan->new_row) {
+        int i = foreach_current_index(cell);
+        int column = lfirst_int(cell);
+        Oid function;
+        bool is_varlena;
+        nulls[i] = row->tts_isnull[column];
+        getTypeOutputInfo(TupleDescAttr(row->tts_tupleDescriptor, column)->atttypid, &function,
+                          &is_varlena);
+        if (!nulls[i])
+            values[i] =
+                CStringGetTextDatum(OidOutputFunctionCall(function, row->tts_values[column]));
+    }
+    raise_view_violation(check, values, nulls, n);
+}
+
 void write_row(ModifyState *state, TupleTableSlot *row)
 {
     const ModifyPlan *plan = state->plan;
@@ -320,7 +344,7 @@ void write_row(ModifyState *state, TupleTableSlot *row)
         return;
     }
     if (number < 0)
-        raise_policy_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1));
+        raise_violation(plan, (const WithCheckOption *)list_nth(plan->checks, -number - 1), row);
     const ModifyAction *action = &plan->actions[number - 1];
     if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, HASH_ENTER)) {
         if (plan->once != nullptr)

@@ -494,7 +494,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
         write->refusal = shipping.refusal;
     if (write->refusal == nullptr && reads_elsewhere(sent))
         write->refusal = pstrdup(
-            sent->onConflict != nullptr
+            checkExprHasSubLink((Node *)sent->withCheckOptions)
+                ? "A check of new rows (policy, WITH CHECK OPTION) reads rows that the shard lacks."
+            : sent->onConflict != nullptr
                 ? "A subquery of ON CONFLICT looks at the row and at rows that its shard lacks."
                 : "A subquery of RETURNING reads rows that the shard lacks.");
     KeyAnalysis analysis = analyze_keys(sent);

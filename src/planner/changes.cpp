@@ -208,9 +208,11 @@ int replace_insert_source(Query *insert, Query *select)
     rte->alias = makeAlias("rows", NIL);
     rte->eref = makeAlias("rows", NIL);
     ListCell *cell;
-    foreach (cell, select->targetList)
-        rte->eref->colnames = lappend(rte->eref->colnames,
-                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    foreach (cell, select->targetList) {
+        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (!entry->resjunk)
+            rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(entry->resname)));
+    }
     rte->inFromCl = true;
     if (varno > 0) {
         lfirst(list_nth_cell(insert->rtable, varno - 1)) = rte;

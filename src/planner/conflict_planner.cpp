@@ -4,7 +4,9 @@
 #include "planner/arbiter.hpp"
 #include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
+#include "planner/modify_maker.hpp"
 #include "planner/modify_planner.hpp"
+#include "planner/row_checks.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -37,7 +39,9 @@ struct Conflict {
     List *returning; // the user's
     List *proposed;  // TargetEntry: the columns of the rows that are proposed, their number last
     char *rows_name, *inserted_name;
-    Node *condition; // of WHERE, over the UPDATE's entries
+    // Over the UPDATE's entries:
+    List *met_checks; // WithCheckOption: of rows in the way, that shards cannot make
+    Node *condition;  // of WHERE
 };
 
 // ---- refusals ----------------------------------------------------------------------------------
@@ -131,14 +135,33 @@ Query *select_proposed(const Query *insert)
 
 // ---- the INSERT --------------------------------------------------------------------------------
 
-// Without the check of rows that it does not update.
-List *drop_update_checks(List *checks)
+bool is_of_met_row(const WithCheckOption *check)
 {
+    return check->kind == WCO_RLS_CONFLICT_CHECK || check->kind == view_conflict_check;
+}
+
+// True if a check of what is in the way has to be left to the UPDATE, and so all of them.
+bool leaves_met_checks(const Query *insert)
+{
+    ListCell *cell;
+    foreach (cell, insert->withCheckOptions)
+        if (is_of_met_row((WithCheckOption *)lfirst(cell)) &&
+            reads_shards((WithCheckOption *)lfirst(cell)))
+            return true;
+    return false;
+}
+
+// Without the checks of rows that it does not update.
+List *drop_update_checks(const Query *insert)
+{
+    bool leaves = leaves_met_checks(insert);
     List *kept = NIL;
     ListCell *cell;
-    foreach (cell, checks)
-        if (((WithCheckOption *)lfirst(cell))->kind != WCO_RLS_UPDATE_CHECK)
-            kept = lappend(kept, lfirst(cell));
+    foreach (cell, insert->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        if (check->kind != WCO_RLS_UPDATE_CHECK && !(leaves && is_of_met_row(check)))
+            kept = lappend(kept, check);
+    }
     return kept;
 }
 
@@ -151,7 +174,7 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     point_targets_at(insert, source);
     insert->cteList = NIL;
     insert->hasRecursive = false;
-    insert->withCheckOptions = drop_update_checks(insert->withCheckOptions);
+    insert->withCheckOptions = drop_update_checks(insert);
     List *key = index_columns(conflict->relation, conflict->arbiter, insert->resultRelation);
     if (Node *predicate = index_predicate(conflict->arbiter, insert->resultRelation))
         key = prepend(predicate, key);
@@ -280,9 +303,11 @@ Query *make_update(Conflict *conflict, Query *insert)
     update->returningList = (List *)moved(conflict->returning);
     ListCell *cell;
     foreach (cell, user->withCheckOptions) {
-        WCOKind kind = ((WithCheckOption *)lfirst(cell))->kind;
-        if (kind == WCO_RLS_UPDATE_CHECK || kind == WCO_VIEW_CHECK)
-            update->withCheckOptions = lappend(update->withCheckOptions, moved(lfirst(cell)));
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        if (check->kind == WCO_RLS_UPDATE_CHECK || check->kind == WCO_VIEW_CHECK)
+            update->withCheckOptions = lappend(update->withCheckOptions, moved(check));
+        else if (is_of_met_row(check) && check->qual != nullptr && leaves_met_checks(user))
+            conflict->met_checks = lappend(conflict->met_checks, moved(check));
     }
     List *from = NIL;
     for (int varno : {target_varno, rows_varno}) {
@@ -395,12 +420,15 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     part.query = rows;
     parts = lappend(parts, plan_part(part));
     part.query = insert;
-    parts = lappend(parts, plan_part(part));
+    PlannedStmt *inserting = plan_modify(part, refusal);
+    if (inserting == nullptr)
+        return nullptr;
     part.query = update;
-    PlannedStmt *updating = plan_conflict_update(part, conflict->condition, refusal);
+    PlannedStmt *updating =
+        plan_conflict_update(part, conflict->met_checks, conflict->condition, refusal);
     if (updating == nullptr)
         return nullptr;
-    parts = lappend(parts, updating);
+    parts = lappend(lappend(parts, inserting), updating);
     part.query = main;
     PlannedStmt *plan = run_next_planner(part);
     put_parts_below(plan, parts,

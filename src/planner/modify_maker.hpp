@@ -22,8 +22,11 @@ struct Maker {
     LockClauseStrength strength; // of the rows that may be changed
     // ON CONFLICT DO UPDATE:
     bool is_conflict;
-    Node *condition; // of the rows that it changes among those that it meets; nullptr: all
-    Query *kept;     // the target's rows, where they were read before (kept_target.hpp)
+    List *met_checks; // WithCheckOption: of the rows that it meets, before all else
+    Node *condition;  // of the rows that it changes among those; nullptr: all
+    List *checks;     // WithCheckOption: of new rows, that the router makes
+    List *checked;    // TargetEntry: columns of the query that does
+    Query *kept;      // the target's rows, where they were read before (kept_target.hpp)
     // MERGE:
     Query *source;  // what finds the rows
     List *hidden;   // Var *: whole rows and system columns of the target
@@ -62,6 +65,21 @@ Var *partition_var(const Maker *maker);
 void make_move(Maker *maker, ModifyAction *action, List *assignments);
 
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
+
+// True if the condition of a check asks for rows that the target's shard may lack.
+bool reads_shards(const WithCheckOption *check);
+
+// Checks as the executor is to know them: with the table (a Const) in place of their conditions.
+List *without_conditions(const Maker *maker, List *checks);
+
+// Takes over the checks of new rows, in place of the shards, if one has a subquery over rows that
+// these lack, and the new row is known before it is written.
+void take_router_checks(Maker *maker);
+
+// Adds to the source what the checks ask for; then puts a query above it whose action is negative
+// for a row that fails one.
+void make_router_checks(Maker *maker, List *assignments);
+Query *put_router_checks_above(const Maker *maker, Query *source);
 
 // Columns of the subquery that stands for the target in MERGE, or where it was read before; behind
 // those of the table.

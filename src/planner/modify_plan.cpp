@@ -14,6 +14,7 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     *to = *from;
     to->node = header;
     to->attributes = list_copy(from->attributes);
+    to->new_row = list_copy(from->new_row);
     to->checks = (List *)copy_node((Node *)from->checks);
     to->move.stays = from->move.stays != nullptr ? pstrdup(from->move.stays) : nullptr;
     to->move.updated = bms_copy(from->move.updated);

@@ -60,6 +60,7 @@ struct ModifyPlan {
     int shard_column;  // of the source, from 0; -1: none
     int action_column; // number of the action, from 1 (0: none); -1: there is one action
     List *checks;      // WithCheckOption: action -1 raises the violation of the first, and so on
+    List *new_row;     // int: the source's columns (from 0) with the row that a view's check saw
     int nplace;        // how many of the first columns tell a row's place; 0: nobody needs to know
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.

@@ -289,7 +289,7 @@ bool may_stream(const Maker *maker)
     foreach (cell, query->rtable)
         is_select |= ((RangeTblEntry *)lfirst(cell))->rtekind == RTE_SUBQUERY;
     return is_select && query->returningList == NIL && query->onConflict == nullptr &&
-           query->withCheckOptions == NIL;
+           query->withCheckOptions == NIL && maker->checks == NIL;
 }
 
 // True for rows of a SELECT, of which there may be many, whose ON CONFLICT DO UPDATE does the same
@@ -332,6 +332,7 @@ List *make_insert(Maker *maker)
     if (maker->write.refusal == nullptr && is_update && !maker->write.is_marked)
         // That no row is changed twice is the shard's to say, of the rows of one statement.
         ((BatchStatement *)linitial(maker->statements))->max_rows = PG_INT32_MAX;
+    make_router_checks(maker, assignments);
     return list_make1(action);
 }
 
@@ -350,15 +351,28 @@ void meet_rows(Maker *maker)
     }
 }
 
+// What becomes of a row that is met: nothing else may look at it before it has passed the checks.
+Expr *of_met_row(const Maker *maker, Expr *changed, Expr *left, bool tells_checks)
+{
+    Expr *value = maker->condition != nullptr
+                      ? make_case(copy_node(maker->condition), changed, copy_node(left))
+                      : changed;
+    for (int i = list_length(maker->met_checks) - 1; i >= 0; i--) {
+        const WithCheckOption *check = (WithCheckOption *)list_nth(maker->met_checks, i);
+        value = make_case(copy_node(check->qual), value,
+                          tells_checks ? make_int4(-i - 1) : copy_node(left));
+    }
+    return value;
+}
+
 // A new value, computed for the rows alone that are changed.
 Expr *value_of_update(const Maker *maker, Expr *expr)
 {
-    bool is_certain = IsA(expr, Const) || IsA(expr, Var) || IsA(expr, Param);
-    if (maker->condition == nullptr || is_certain)
+    if (IsA(expr, Const) || IsA(expr, Var) || IsA(expr, Param))
         return expr;
     Const *nothing = makeNullConst(exprType((Node *)expr), exprTypmod((Node *)expr),
                                    exprCollation((Node *)expr));
-    return make_case(copy_node(maker->condition), expr, (Expr *)nothing);
+    return of_met_row(maker, expr, (Expr *)nothing, false);
 }
 
 List *make_update(Maker *maker)
@@ -375,12 +389,14 @@ List *make_update(Maker *maker)
                 assignments,
                 assign(entry->resno, add_column(maker, value_of_update(maker, entry->expr))));
     }
-    if (maker->condition != nullptr)
+    if (maker->condition != nullptr || maker->met_checks != NIL)
         maker->plan->action_column =
-            add_column(maker, make_case(maker->condition, make_int4(1), make_int4(0)));
+            add_column(maker, of_met_row(maker, make_int4(1), make_int4(0), true));
+    maker->plan->checks = without_conditions(maker, maker->met_checks);
     ModifyAction *action = make_action(CMD_UPDATE);
     make_update_action(maker, action, assignments);
     maker->strength = lock_of_update(maker, assignments);
+    make_router_checks(maker, assignments);
     return list_make1(action);
 }
 
@@ -476,6 +492,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     Query *query = maker->write.query;
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
         find_cursor(query);
+    if (maker->kept == nullptr)
+        take_router_checks(maker);
     if (query->commandType != CMD_INSERT && maker->kept == nullptr &&
         uses_places((Node *)query, maker->write.target))
         return pstrdup("cmin and cmax of the target are not known.");
@@ -497,6 +515,7 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
         mark_target(target, maker->strength);
         target->inFromCl = true;
     }
+    call.query = put_router_checks_above(maker, call.query);
     call.cursor_options &= ~(CURSOR_OPT_SCROLL | CURSOR_OPT_PARALLEL_OK);
     *plan = plan_on_router(call, &routes);
     maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan));
@@ -537,10 +556,12 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
     return plan(Maker{}, call, refusal);
 }
 
-PlannedStmt *plan_conflict_update(const PlannerCall &call, Node *condition, Refusal *refusal)
+PlannedStmt *plan_conflict_update(const PlannerCall &call, List *checks, Node *condition,
+                                  Refusal *refusal)
 {
     Maker maker = {};
     maker.is_conflict = true;
+    maker.met_checks = checks;
     maker.condition = condition;
     return plan(maker, call, refusal);
 }

@@ -13,9 +13,11 @@ namespace shardwise
 // and the reason if it is not supported.
 PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal);
 
-// Plans the UPDATE that ON CONFLICT asks for, of the rows that it meets: of those, the condition
-// (nullptr: none) says which are changed, and none may be met again after that (21000).
-PlannedStmt *plan_conflict_update(const PlannerCall &call, Node *condition, Refusal *refusal);
+// Plans the UPDATE that ON CONFLICT asks for, of the rows that it meets: those must pass the checks
+// (WithCheckOption), the condition (nullptr: none) says which are changed, and none may be met
+// again after that (21000).
+PlannedStmt *plan_conflict_update(const PlannerCall &call, List *checks, Node *condition,
+                                  Refusal *refusal);
 
 // True for an INSERT of so many rows that looking for one shard that gets them all is a waste.
 bool is_bulk_insert(const Query *query);

@@ -1,0 +1,261 @@
+// Checks of new rows that shards cannot make: WITH CHECK OPTION and policies with subqueries.
+#include "pg/query_tree.hpp"
+#include "planner/changes.hpp"
+#include "planner/modify_maker.hpp"
+#include "planner/write_tiers.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_operator.h"
+#include "nodes/bitmapset.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+// Entries of the query that makes the checks.
+constexpr int row_varno = 1;
+
+bool is_movable(const Query *query, const WithCheckOption *check)
+{
+    if (query->commandType == CMD_UPDATE)
+        return check->kind == WCO_RLS_UPDATE_CHECK || check->kind == WCO_VIEW_CHECK;
+    // What ON CONFLICT does not insert is not seen by the view's check.
+    return check->kind == WCO_RLS_INSERT_CHECK ||
+           (check->kind == WCO_VIEW_CHECK && query->onConflict == nullptr);
+}
+
+bool has_trigger_before(Oid relid, CmdType command)
+{
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        const TriggerDesc *triggers = relation->trigdesc;
+        if (triggers != nullptr)
+            found |= command == CMD_INSERT ? triggers->trig_insert_before_row
+                                           : triggers->trig_update_before_row;
+        table_close(relation, NoLock);
+    }
+    return found;
+}
+
+bool uses_system_columns(const WithCheckOption *check, int target)
+{
+    Bitmapset *columns = nullptr;
+    pull_varattnos(check->qual, target, &columns);
+    int first = bms_next_member(columns, -1);
+    return first >= 0 && first + FirstLowInvalidHeapAttributeNumber < 0;
+}
+
+// ---- the new row -------------------------------------------------------------------------------
+
+Expr *column_of_source(const Maker *maker, int column)
+{
+    Node *expr = (Node *)((TargetEntry *)list_nth(maker->write.source.columns, column))->expr;
+    return (Expr *)makeVar(row_varno, column + 1, exprType(expr), exprTypmod(expr),
+                           exprCollation(expr), 0);
+}
+
+// The columns that are stored as they are given, over the source's.
+List *given_columns(Maker *maker, List *assignments)
+{
+    List *row = NIL;
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    for (AttrNumber attribute = 1; attribute <= columns->natts; attribute++) {
+        Form_pg_attribute column = TupleDescAttr(columns, attribute - 1);
+        if (column->attisdropped || column->attgenerated != '\0')
+            continue;
+        Expr *value = nullptr;
+        ListCell *cell;
+        foreach (cell, assignments)
+            if (((Assignment *)lfirst(cell))->attribute == attribute)
+                value = column_of_source(maker, ((Assignment *)lfirst(cell))->column);
+        if (value == nullptr && maker->plan->command == CMD_UPDATE)
+            value =
+                column_of_source(maker, add_column(maker, (Expr *)target_var(maker, attribute)));
+        if (value == nullptr)
+            value =
+                (Expr *)makeNullConst(column->atttypid, column->atttypmod, column->attcollation);
+        row = lappend(row, makeTargetEntry(value, attribute, nullptr, false));
+    }
+    return row;
+}
+
+Node *over_row(const Maker *maker, List *row, int varno, Node *expr)
+{
+    RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
+    bool has_links = true;
+    return ReplaceVarsFromTargetList(expr, varno, 0, target, row, REPLACEVARS_SUBSTITUTE_NULL, 0,
+                                     &has_links);
+}
+
+int compare_columns(const ListCell *a, const ListCell *b)
+{
+    return ((TargetEntry *)lfirst(a))->resno - ((TargetEntry *)lfirst(b))->resno;
+}
+
+List *all_columns(Maker *maker, List *assignments)
+{
+    List *row = given_columns(maker, assignments);
+    List *generated = NIL;
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    for (AttrNumber attribute = 1; attribute <= columns->natts; attribute++) {
+        Form_pg_attribute column = TupleDescAttr(columns, attribute - 1);
+        if (column->attisdropped || column->attgenerated == '\0')
+            continue;
+        Node *value = over_row(maker, row, 1, build_column_default(maker->relation, attribute));
+        generated = lappend(generated, makeTargetEntry((Expr *)value, attribute, nullptr, false));
+    }
+    row = list_concat(row, generated);
+    list_sort(row, compare_columns);
+    return row;
+}
+
+bool sets_several(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) // SET (a, b) = (SELECT ...)
+        if (((TargetEntry *)lfirst(cell))->resjunk &&
+            IsA(((TargetEntry *)lfirst(cell))->expr, SubLink))
+            return true;
+    return false;
+}
+
+// ---- the action --------------------------------------------------------------------------------
+
+// The number of the first check that the row fails, negative; else that of its action.
+Expr *number_checked_action(const Maker *maker, List *row)
+{
+    int column = maker->plan->action_column;
+    Expr *action = column < 0 ? make_int4(1) : column_of_source(maker, column);
+    Expr *number = action;
+    for (int i = list_length(maker->checks) - 1; i >= 0; i--) {
+        WithCheckOption *check = (WithCheckOption *)list_nth(maker->checks, i);
+        Node *qual = over_row(maker, row, maker->write.target, copy_node(check->qual));
+        number = make_case(qual, number, make_int4(-i - 1 - list_length(maker->met_checks)));
+    }
+    if (column < 0)
+        return number;
+    // A row that is not to be changed need not be right.
+    Expr *none = make_opclause(Int4LessOperator, BOOLOID, false, copy_node(action), make_int4(1),
+                               InvalidOid, InvalidOid);
+    set_opfuncid((OpExpr *)none);
+    return make_case((Node *)none, copy_node(action), number);
+}
+
+} // namespace
+
+bool reads_shards(const WithCheckOption *check)
+{
+    if (check->qual == nullptr || !checkExprHasSubLink(check->qual))
+        return false;
+    Query *holder = makeNode(Query);
+    holder->commandType = CMD_SELECT;
+    holder->jointree = makeFromExpr(NIL, check->qual);
+    return reads_elsewhere(holder);
+}
+
+List *without_conditions(const Maker *maker, List *checks)
+{
+    Const *table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+                             ObjectIdGetDatum(RelationGetRelid(maker->relation)), false, true);
+    List *bare = NIL;
+    ListCell *cell;
+    foreach (cell, checks) {
+        WithCheckOption *check = copy_node((WithCheckOption *)lfirst(cell));
+        check->qual = (Node *)table;
+        bare = lappend(bare, check);
+    }
+    return bare;
+}
+
+void take_router_checks(Maker *maker)
+{
+    Query *query = maker->write.query;
+    List *policies = NIL;
+    List *views = NIL;
+    List *others = NIL;
+    bool is_needed = false;
+    ListCell *cell;
+    if (query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE)
+        return;
+    foreach (cell, query->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        bool moves = is_movable(query, check);
+        if (moves && uses_system_columns(check, maker->write.target))
+            return;
+        is_needed |= moves && reads_shards(check);
+        List **kept = !moves ? &others : check->kind == WCO_VIEW_CHECK ? &views : &policies;
+        if (!moves || check->qual != nullptr)
+            *kept = lappend(*kept, check);
+    }
+    if (!is_needed || sets_several(query) ||
+        has_trigger_before(RelationGetRelid(maker->relation), query->commandType))
+        return;
+    maker->checks = list_concat(policies, views);
+    query->withCheckOptions = others;
+}
+
+void make_router_checks(Maker *maker, List *assignments)
+{
+    if (maker->checks == NIL)
+        return;
+    List *row = all_columns(maker, assignments);
+    List **columns = &maker->checked;
+    ListCell *cell;
+    foreach (cell, maker->write.source.columns) {
+        TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        *columns = lappend(*columns, makeTargetEntry(column_of_source(maker, entry->resno - 1),
+                                                     entry->resno, entry->resname, false));
+    }
+    foreach (cell, row) {
+        Expr *value = ((TargetEntry *)lfirst(cell))->expr;
+        int column = IsA(value, Var) ? ((Var *)value)->varattno - 1 : list_length(*columns);
+        if (column == list_length(*columns))
+            *columns = lappend(*columns, makeTargetEntry((Expr *)copy_node((Node *)value),
+                                                         column + 1, pstrdup("value"), false));
+        maker->plan->new_row = lappend_int(maker->plan->new_row, column);
+    }
+    Expr *action = number_checked_action(maker, row);
+    maker->plan->checks =
+        list_concat(maker->plan->checks, without_conditions(maker, maker->checks));
+    maker->plan->action_column = list_length(*columns);
+    *columns = lappend(
+        *columns, makeTargetEntry(action, list_length(*columns) + 1, pstrdup("action"), false));
+}
+
+Query *put_router_checks_above(const Maker *maker, Query *source)
+{
+    if (maker->checks == NIL)
+        return source;
+    Query holder = {};
+    (void)replace_insert_source(&holder, source);
+    RangeTblEntry *rows = (RangeTblEntry *)linitial(holder.rtable);
+    List *ctes = source->cteList;
+    bool is_recursive = source->hasRecursive;
+    Query *select = make_select_from(rows, nullptr);
+    select->targetList = maker->checked;
+    select->hasSubLinks = true;
+    select->hasRowSecurity = source->hasRowSecurity;
+    select->canSetTag = source->canSetTag;
+    select->queryId = source->queryId;
+    select->cteList = ctes;
+    select->hasRecursive = is_recursive;
+    source->cteList = NIL;
+    source->hasRecursive = false;
+    raise_cte_references(source);
+    return select;
+}
+
+} // namespace shardwise
