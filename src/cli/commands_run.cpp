@@ -99,10 +99,7 @@ void add_start_and_resume(Registry &registry)
 Exit show_of_plan(Context &context, const RunOptions &options, const std::string &sql)
 {
     const std::vector<Parameter> number = {std::to_string(options.plan)};
-    if (context.session()
-            .query("SELECT 1 FROM shardwise.plans WHERE plan_id = $1::int", number)
-            .rows.empty())
-        throw Stop(Exit::Failure, "plan " + std::to_string(options.plan) + " does not exist");
+    (void)context.session().query("SELECT shardwise.require_plan($1::int)", number);
     context.show(sql, number);
     return Exit::Success;
 }
