@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/names.hpp"
+#include "pg/violation_detail.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -9,7 +10,6 @@ extern "C" {
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/ruleutils.h"
@@ -200,18 +200,17 @@ char *describe_key(const MovedReferences *references, const Reference *reference
                         errdetail("Rows of table \"%s\" refer to it by foreign key \"%s\", which "
                                   "is deferrable and acts on DELETE.",
                                   table, reference->name)));
-    bool may_see = pg_class_aclcheck(RelationGetRelid(references->relation), GetUserId(),
-                                     ACL_SELECT) == ACLCHECK_OK;
+    const char *schema = get_namespace_name(get_rel_namespace(reference->referencing));
+    char *detail = psprintf("Key %s is still referenced from table \"%s\".",
+                            describe_key(references, reference, row), table);
+    detail =
+        visible_detail({ERRCODE_FOREIGN_KEY_VIOLATION, detail, schema, table, reference->name});
     ereport(ERROR,
             (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
              errmsg("update or delete on table \"%s\" violates foreign key constraint \"%s\" on "
                     "table \"%s\"",
                     RelationGetRelationName(references->relation), reference->name, table),
-             may_see ? errdetail("Key %s is still referenced from table \"%s\".",
-                                 describe_key(references, reference, row), table)
-                     : errdetail("Key is still referenced from table \"%s\".", table),
-             err_generic_string(PG_DIAG_SCHEMA_NAME,
-                                get_namespace_name(get_rel_namespace(reference->referencing))),
+             errdetail_internal("%s", detail), err_generic_string(PG_DIAG_SCHEMA_NAME, schema),
              err_generic_string(PG_DIAG_TABLE_NAME, table),
              err_generic_string(PG_DIAG_CONSTRAINT_NAME, reference->name)));
 }
