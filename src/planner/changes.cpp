@@ -220,10 +220,25 @@ int replace_insert_source(Query *insert, Query *select)
         insert->rtable = lappend(insert->rtable, rte);
         varno = list_length(insert->rtable);
     }
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = varno;
-    insert->jointree = makeFromExpr(list_make1(reference), nullptr);
+    insert->jointree = makeFromExpr(list_make1(make_reference(varno)), nullptr);
     return varno;
+}
+
+List *generated_columns(Relation relation, RangeTblEntry *target, List *row)
+{
+    List *generated = NIL;
+    TupleDesc columns = RelationGetDescr(relation);
+    for (AttrNumber attribute = 1; attribute <= columns->natts; attribute++) {
+        Form_pg_attribute column = TupleDescAttr(columns, attribute - 1);
+        if (column->attisdropped || column->attgenerated == '\0')
+            continue;
+        bool has_links = true; // a value given may be a subquery
+        Node *value =
+            ReplaceVarsFromTargetList(build_column_default(relation, attribute), 1, 0, target, row,
+                                      REPLACEVARS_SUBSTITUTE_NULL, 0, &has_links);
+        generated = lappend(generated, makeTargetEntry((Expr *)value, attribute, nullptr, false));
+    }
+    return generated;
 }
 
 List *columns_of_new_row(Query *insert, Relation relation, int source)
@@ -233,19 +248,8 @@ List *columns_of_new_row(Query *insert, Relation relation, int source)
     foreach (cell, insert->targetList)
         columns = lappend(columns, copy_node((TargetEntry *)lfirst(cell)));
     ChangeVarNodes((Node *)columns, source, 1, 0);
-
-    List *generated = NIL;
     RangeTblEntry *target = rt_fetch(insert->resultRelation, insert->rtable);
-    TupleDesc attributes = RelationGetDescr(relation);
-    for (int i = 0; i < attributes->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(attributes, i);
-        if (column->attgenerated == '\0' || column->attisdropped)
-            continue;
-        Node *expr = ReplaceVarsFromTargetList(build_column_default(relation, i + 1), 1, 0, target,
-                                               columns, REPLACEVARS_SUBSTITUTE_NULL, 0, nullptr);
-        generated = lappend(generated, makeTargetEntry((Expr *)expr, i + 1, nullptr, false));
-    }
-    return list_concat(columns, generated);
+    return list_concat(columns, generated_columns(relation, target, columns));
 }
 
 void prepare_changes(Query *query)

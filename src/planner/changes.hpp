@@ -18,6 +18,10 @@ int replace_insert_source(Query *insert, Query *select);
 // Makes the columns of an entry, in their order, the values of an INSERT.
 void point_targets_at(Query *insert, int source);
 
+// The generated columns of a row whose other columns are given (TargetEntry, by attribute).
+// `target`: the table's entry in the range table.
+List *generated_columns(Relation relation, RangeTblEntry *target, List *row);
+
 // The new row's columns, generated ones included, as expressions over what feeds the INSERT,
 // `source`, which becomes entry 1.
 List *columns_of_new_row(Query *insert, Relation relation, int source);

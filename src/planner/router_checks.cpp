@@ -13,7 +13,6 @@ extern "C" {
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 }
 
@@ -92,12 +91,12 @@ List *given_columns(Maker *maker, List *assignments)
     return row;
 }
 
-Node *over_row(const Maker *maker, List *row, int varno, Node *expr)
+Node *over_row(const Maker *maker, List *row, Node *expr)
 {
     RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
     bool has_links = true;
-    return ReplaceVarsFromTargetList(expr, varno, 0, target, row, REPLACEVARS_SUBSTITUTE_NULL, 0,
-                                     &has_links);
+    return ReplaceVarsFromTargetList(expr, maker->write.target, 0, target, row,
+                                     REPLACEVARS_SUBSTITUTE_NULL, 0, &has_links);
 }
 
 int compare_columns(const ListCell *a, const ListCell *b)
@@ -108,16 +107,8 @@ int compare_columns(const ListCell *a, const ListCell *b)
 List *all_columns(Maker *maker, List *assignments)
 {
     List *row = given_columns(maker, assignments);
-    List *generated = NIL;
-    TupleDesc columns = RelationGetDescr(maker->relation);
-    for (AttrNumber attribute = 1; attribute <= columns->natts; attribute++) {
-        Form_pg_attribute column = TupleDescAttr(columns, attribute - 1);
-        if (column->attisdropped || column->attgenerated == '\0')
-            continue;
-        Node *value = over_row(maker, row, 1, build_column_default(maker->relation, attribute));
-        generated = lappend(generated, makeTargetEntry((Expr *)value, attribute, nullptr, false));
-    }
-    row = list_concat(row, generated);
+    RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
+    row = list_concat(row, generated_columns(maker->relation, target, row));
     list_sort(row, compare_columns);
     return row;
 }
@@ -142,7 +133,7 @@ Expr *number_checked_action(const Maker *maker, List *row)
     Expr *number = action;
     for (int i = list_length(maker->checks) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(maker->checks, i);
-        Node *qual = over_row(maker, row, maker->write.target, copy_node(check->qual));
+        Node *qual = over_row(maker, row, copy_node(check->qual));
         number = make_case(qual, number, make_int4(-i - 1 - list_length(maker->met_checks)));
     }
     if (column < 0)
