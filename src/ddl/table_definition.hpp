@@ -14,7 +14,6 @@
 
 #include "pg/pg.hpp"
 #include "pg/names.hpp"
-#include "pg/names.hpp"
 
 namespace shardwise
 {

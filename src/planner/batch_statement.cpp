@@ -268,13 +268,6 @@ void take_over_returning(BatchWrite *write, Query *sent, int source_varno)
 
 // ---- the statements ----------------------------------------------------------------------------
 
-RangeTblRef *make_reference(int varno)
-{
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = varno;
-    return reference;
-}
-
 RangeTblEntry *copy_target(BatchWrite *write)
 {
     RangeTblEntry *target = copy_node(rt_fetch(write->target, write->query->rtable));

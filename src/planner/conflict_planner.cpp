@@ -309,12 +309,7 @@ Query *make_update(Conflict *conflict, Query *insert)
         else if (is_of_met_row(check) && check->qual != nullptr && leaves_met_checks(user))
             conflict->met_checks = lappend(conflict->met_checks, moved(check));
     }
-    List *from = NIL;
-    for (int varno : {target_varno, rows_varno}) {
-        RangeTblRef *reference = makeNode(RangeTblRef);
-        reference->rtindex = varno;
-        from = lappend(from, reference);
-    }
+    List *from = list_make2(make_reference(target_varno), make_reference(rows_varno));
     update->jointree = makeFromExpr(from, is_in_the_way(conflict, insert, excluded));
     if (user->onConflict->onConflictWhere != nullptr)
         conflict->condition = moved(user->onConflict->onConflictWhere);
@@ -348,14 +343,10 @@ Query *select_returned(const Conflict *conflict, const Query *insert, const Quer
     }
     Query *both = makeNode(Query);
     SetOperationStmt *all = makeNode(SetOperationStmt);
-    RangeTblRef *left = makeNode(RangeTblRef);
-    RangeTblRef *right = makeNode(RangeTblRef);
-    left->rtindex = 1;
-    right->rtindex = 2;
     all->op = SETOP_UNION;
     all->all = true;
-    all->larg = (Node *)left;
-    all->rarg = (Node *)right;
+    all->larg = make_reference(1);
+    all->rarg = make_reference(2);
     both->commandType = CMD_SELECT;
     both->querySource = QSRC_ORIGINAL;
     both->rtable =

@@ -105,10 +105,8 @@ Node *join_with_nothing(Query *query, int varno, Node *condition)
 
     JoinExpr *expr = makeNode(JoinExpr);
     expr->jointype = JOIN_INNER;
-    expr->larg = (Node *)makeNode(RangeTblRef);
-    ((RangeTblRef *)expr->larg)->rtindex = varno;
-    expr->rarg = (Node *)makeNode(RangeTblRef);
-    ((RangeTblRef *)expr->rarg)->rtindex = nothing_varno;
+    expr->larg = make_reference(varno);
+    expr->rarg = make_reference(nothing_varno);
     expr->quals = condition;
     expr->rtindex = list_length(query->rtable);
     return (Node *)expr;

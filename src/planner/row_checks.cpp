@@ -167,9 +167,7 @@ int make_source(Query *query)
     }
     values->values_lists = list_make1(row);
     query->rtable = lappend(query->rtable, values);
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = varno;
-    query->jointree->fromlist = lappend(query->jointree->fromlist, reference);
+    query->jointree->fromlist = lappend(query->jointree->fromlist, make_reference(varno));
     return varno;
 }
 

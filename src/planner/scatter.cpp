@@ -157,10 +157,8 @@ namespace
 // Makes `query` read from one entry, and nothing else.
 void read_from(Query *query, RangeTblEntry *rows)
 {
-    RangeTblRef *reference = makeNode(RangeTblRef);
-    reference->rtindex = 1;
     query->rtable = list_make1(rows);
-    query->jointree = makeFromExpr(list_make1(reference), nullptr);
+    query->jointree = makeFromExpr(list_make1(make_reference(1)), nullptr);
     query->cteList = NIL;
     query->hasRecursive = query->hasModifyingCTE = false;
     query->constraintDeps = NIL;
