@@ -36,6 +36,7 @@ extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
 extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,
                                        bool once)
 {
+    announce_rows_wanted(desc->planstate, count);
     run_nested(&executor_depth, [=] {
         if (previous_run != nullptr)
             previous_run(desc, direction, count, once);

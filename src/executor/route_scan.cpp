@@ -356,6 +356,32 @@ CustomScanMethods scan_methods = {route_scan_name, create_state};
 
 } // namespace
 
+// True for a node that has read all rows below it when its first comes.
+static bool reads_all_first(const PlanState *node)
+{
+    if (!IsA(node, AggState))
+        return IsA(node, SortState) || IsA(node, ModifyTableState);
+    AggStrategy strategy = ((const Agg *)node->plan)->aggstrategy;
+    return strategy == AGG_PLAIN || strategy == AGG_HASHED;
+}
+
+void announce_rows_wanted(PlanState *plan, uint64 count)
+{
+    bool all = count == 0;
+    for (PlanState *node = plan; node != nullptr; node = outerPlanState(node)) {
+        if (RouteScanState *scan = as_route_scan(node)) {
+            scan->reads_all = all;
+            return;
+        }
+        if (IsA(node, LimitState))
+            all = false;
+        else if (reads_all_first(node))
+            all = true;
+        else if (!IsA(node, AggState) && !IsA(node, ResultState) && !IsA(node, WindowAggState))
+            return;
+    }
+}
+
 void check_functions(const Route *route)
 {
     ListCell *cell;

@@ -41,6 +41,7 @@ struct RouteScanState {
     MemoryContext run_context; // of one run, where there may be many
     List *places;              // ShardPlaces *: of the rows that each shard is to lock
     bool is_insert;
+    bool reads_all; // what is above it asks for its rows to the last
     instr_time started;
     ParameterWriter *parameters;
     RowReader *rows;    // made with the first row
@@ -59,6 +60,10 @@ void check_functions(const Route *route);
 
 // The node as a route scan, or nullptr if it is another.
 RouteScanState *as_route_scan(PlanState *node);
+
+// Before a run of the executor that asks a plan for `count` rows (0: all): tells the scan that the
+// plan ends in whether all of its rows are asked for.
+void announce_rows_wanted(PlanState *plan, uint64 count);
 
 // Registers the scan's methods.
 void init_route_scan();

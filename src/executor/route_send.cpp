@@ -68,13 +68,23 @@ Workers workers_for(const RouteScanState *state)
     return list_length(state->shards) > 1 ? Workers::Shared : Workers::Own;
 }
 
+// Few rows are read to the end at less cost than that of a savepoint. Those that come as one result
+// have ended with the first of them, of several shards if it takes all to know which is the first.
+bool may_end_early(const RouteScanState *state)
+{
+    const Route *route = state->route;
+    bool ends_with_first = route->few_rows && (list_length(state->shards) == 1 || route->nsort > 0);
+    return !state->reads_all && !ends_with_first && !route->by_unique_key && !route->is_selective &&
+           only_reads(route);
+}
+
 RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
 {
     MemoryContext context = state->run_context;
     RemoteStatement statement = {};
     fill_in_for_shard(state, shard);
     statement.is_bulk = true;
-    statement.only_reads = only_reads(state->route);
+    statement.may_end_early = may_end_early(state);
     statement.workers = workers_for(state);
     statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
                                              route_values(state), route_nulls(state));
@@ -112,6 +122,7 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
                                  binary_results};
     statement.few_rows = route->few_rows;
+    statement.may_end_early = may_end_early(state);
     statement.workers = workers_for(state);
     if (route->checks != NIL) {
         statement.translate_error = raise_row_check;

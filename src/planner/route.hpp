@@ -46,6 +46,7 @@ struct Route {
     bool is_bulk;       // many rows: read by COPY
     bool few_rows;      // read as one result (row_bound.hpp)
     bool by_unique_key; // then, at most one row
+    bool is_selective;  // few rows are likely (table_size.hpp)
     bool writes;        // locks rows or changes them
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards

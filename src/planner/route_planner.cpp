@@ -11,6 +11,7 @@
 #include "planner/row_security.hpp"
 #include "planner/shipping.hpp"
 #include "planner/table_scan.hpp"
+#include "planner/table_size.hpp"
 #include "planner/write_tiers.hpp"
 #include "routing/key_analysis.hpp"
 
@@ -315,6 +316,7 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
         add_pins(route, analysis.keys, &parameters, values);
     route->sql = deparse_query(sent);
     route->query = sent;
+    route->is_selective = sent->commandType == CMD_SELECT && is_selective_lookup(sent);
     route->functions = shipping.functions;
     return route;
 }

@@ -76,8 +76,7 @@ static double rows_of_value(Oid relid, AttrNumber column)
     return values > 0 ? rows / values : rows;
 }
 
-// One table, looked up by a column whose values few rows share.
-static bool is_selective_lookup(const Query *query)
+bool is_selective_lookup(const Query *query)
 {
     constexpr double few = 100;
     ListCell *cell;

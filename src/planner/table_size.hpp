@@ -24,8 +24,10 @@ double distinct_values(Oid relid, AttrNumber column);
 // A rough guess at the number of rows that all shards together return for a query.
 double expected_rows(const Query *query);
 
-// Whether a query yields but a few rows: LIMIT, aggregates of all rows, one table by a column whose
-// values few rows share, as ANALYZE found.
+// True for a query of one table by a column whose values few rows share, as ANALYZE found.
+bool is_selective_lookup(const Query *query);
+
+// Whether a query yields but a few rows: LIMIT, aggregates of all rows, a selective lookup.
 bool yields_few_rows(const Query *query);
 
 } // namespace shardwise

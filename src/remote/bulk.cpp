@@ -24,11 +24,8 @@ void send_bulk(RemoteQuery *q)
         if (command->is_savepoint)
             c->savepoint = command->level;
     }
-    // A cancelled statement fails its transaction, unless that can go back to before it.
-    q->can_be_undone = q->statement.only_reads && c->scope == Scope::Transaction;
     if (q->can_be_undone)
-        appendStringInfo(&commands, "SAVEPOINT %s; %s; RELEASE SAVEPOINT %s", read_savepoint,
-                         q->statement.sql, read_savepoint);
+        appendStringInfo(&commands, "%s; %s; %s", read_savepoint, q->statement.sql, read_release);
     else
         appendStringInfoString(&commands, q->statement.sql);
     drop_queue(c, 0);

@@ -158,8 +158,11 @@ static bool run_quietly(Connection *c, const char *sql, double seconds)
 void undo_read(Connection *c)
 {
     detach_query(c);
+    bool ended = !c->busy || has_ended(c);
+    if (!ended)
+        await_read_savepoint(c); // what is cancelled before fails the transaction
     // A request that does not get through, or is late, leaves all rows to be read.
-    if (c->busy && !has_ended(c))
+    if (!ended && c->busy && c->error == nullptr)
         (void)request_cancel(c);
     read_to_end(c);
     if (c->lost)
@@ -168,8 +171,7 @@ void undo_read(Connection *c)
     // One that was over when the request arrived has released its savepoint itself.
     if (PQtransactionStatus(c->pg) != PQTRANS_INERROR)
         return;
-    send_simple(c, psprintf("ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s", read_savepoint,
-                            read_savepoint));
+    send_simple(c, psprintf("%s; %s", read_rollback, read_release));
     drain_exchange(c);
 }
 

@@ -55,8 +55,9 @@ struct RemoteStatement {
     Workers workers = Workers::Any;
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;
-    // It changes nothing, so that within a transaction it may be ended before its last row.
-    bool only_reads = false;
+    // Its reader may end it before its last row, and nothing is lost if the shard undoes it: within
+    // a transaction it gets a savepoint to go back to.
+    bool may_end_early = false;
 };
 
 struct RemoteValues {
@@ -101,9 +102,8 @@ struct QueryMeasure {
 };
 QueryMeasure measure_query(const RemoteQuery *);
 
-// Ends a query, also early: a read outside of a transaction is cancelled on the shard; within one a
-// cancel would fail the transaction, so that the rest is read and dropped. Raises the shard's
-// errors.
+// Ends a query, also early: a read outside of a transaction, or one that may end early, is
+// cancelled on the shard; of any other the rest is read and dropped. Raises the shard's errors.
 void end_query(RemoteQuery *);
 
 // Runs one command (or several, separated by semicolons, without parameters) and waits. Returns

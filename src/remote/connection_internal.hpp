@@ -86,6 +86,7 @@ struct Connection {
     RemotePrepared *preparing; // its Parse is the last of them
     bool wants_snapshot;       // the next exchange takes it ahead of the statement
     int after_snapshot;        // `leading` once the shard's transaction has its snapshot
+    int after_savepoint;       // likewise, the savepoint of a read
     RemoteQuery *query;        // who reads the rows; nullptr: nobody, they are dropped
     bool one_result;           // its rows come together, not one by one
     int exchange_level;        // the nesting level that sent the exchange
@@ -155,6 +156,12 @@ TimestampTz seconds_from_now(double seconds);
 void begin_exchange(Connection *, bool pipelined);
 void send_queue(Connection *);
 void send_ahead(Connection *, const char *sql); // one command of the kind, in pipeline mode
+// Likewise, behind the statement: what it answers belongs to the statement's results.
+void send_behind(Connection *, const char *sql);
+// Sends the savepoint of a read, and has the shard say at once that it is there; in pipeline mode.
+void send_read_savepoint(Connection *);
+// Waits until it is, or should be.
+void await_read_savepoint(Connection *);
 // Makes the shard take the snapshot of its transaction, and say so at once; in pipeline mode.
 void send_snapshot(Connection *);
 void send_failed(Connection *) pg_attribute_noreturn();
@@ -222,7 +229,9 @@ bool request_cancel(Connection *);
 // Reads an exchange to its end, bounded in time; false when it does not end.
 bool drain_quietly(Connection *, TimestampTz deadline);
 // The savepoint around a read of many rows in a transaction.
-constexpr const char *read_savepoint = "shardwise_read";
+constexpr const char *read_savepoint = "SAVEPOINT shardwise_read";
+constexpr const char *read_release = "RELEASE SAVEPOINT shardwise_read";
+constexpr const char *read_rollback = "ROLLBACK TO SAVEPOINT shardwise_read";
 // Stops a read that has that savepoint; the transaction goes on. Serves interrupts; errors: 08xxx.
 void undo_read(Connection *);
 // Forgets the error and the notices of the last exchange.

@@ -103,6 +103,12 @@ void send_ahead(Connection *c, const char *sql)
     c->leading++;
 }
 
+void send_behind(Connection *c, const char *sql)
+{
+    if (PQsendQueryParams(c->pg, sql, 0, nullptr, nullptr, nullptr, nullptr, 0) == 0)
+        send_failed(c);
+}
+
 // Sends the queued commands; in pipeline mode.
 void send_queue(Connection *c)
 {
@@ -283,6 +289,26 @@ void await_first_result(Connection *c)
     (void)finish_snapshot(c, 0);
     if (c->busy && c->error == nullptr)
         (void)wait_for_result(c);
+}
+
+void send_read_savepoint(Connection *c)
+{
+    send_ahead(c, read_savepoint);
+    if (PQsendFlushRequest(c->pg) == 0)
+        send_failed(c);
+    c->after_savepoint = 0;
+}
+
+void await_read_savepoint(Connection *c)
+{
+    constexpr double moment = 0.05;
+    // Of several commands in one message nothing is heard before the first rows.
+    if (!c->pipelined)
+        (void)wait_for_result(c, seconds_from_now(moment));
+    while (c->pipelined && c->busy && c->error == nullptr && c->leading > c->after_savepoint) {
+        (void)wait_for_result(c);
+        (void)take_result(c, false);
+    }
 }
 
 void read_to_end(Connection *c)

@@ -77,6 +77,8 @@ static void send_query(RemoteQuery *q)
     const RemoteValues *v = &q->values;
 
     sync_settings(c, s->workers);
+    // A cancelled statement fails its transaction, unless that can go back to before it.
+    q->can_be_undone = s->may_end_early && c->scope == Scope::Transaction;
     if (s->is_bulk) {
         send_bulk(q);
         return;
@@ -88,18 +90,20 @@ static void send_query(RemoteQuery *q)
 
     bool parse = prepared != nullptr && !prepared->ready;
     bool snapshot = c->wants_snapshot;
-    begin_exchange(c, c->queue != nullptr || parse || snapshot);
+    begin_exchange(c, c->queue != nullptr || parse || snapshot || q->can_be_undone);
     // Ahead of all that needs a snapshot. The transaction that it is for ends with the exchange.
     if (snapshot && c->scope == Scope::LoneRead)
         send_ahead(c, "SET transaction_isolation = 'repeatable read'");
     send_queue(c);
     if (snapshot)
         send_snapshot(c);
+    if (q->can_be_undone)
+        send_read_savepoint(c);
     if (parse) {
         if (PQsendPrepare(c->pg, prepared->name, s->sql, s->nparams, s->param_types) == 0)
             send_failed(c);
         c->leading++;
-        c->after_snapshot = 1;
+        c->after_snapshot = c->after_savepoint = 1;
         c->preparing = prepared;
     }
 
@@ -110,6 +114,8 @@ static void send_query(RemoteQuery *q)
                                                        v->values, v->lengths, v->formats, format);
     if (sent == 0)
         send_failed(c);
+    if (q->can_be_undone)
+        send_behind(c, read_release);
     c->query = q;
     c->one_result = s->few_rows;
     if (!c->pipelined && !c->one_result)
