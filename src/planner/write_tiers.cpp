@@ -25,6 +25,23 @@ RangeTblEntry *find_source(Query *insert)
     return nullptr;
 }
 
+bool reads_distributed_table(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
+    Query *query = (Query *)node;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        if (table != nullptr && !table->is_reference)
+            return true;
+    }
+    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
+}
+
 // INSERT ... SELECT where each shard's rows belong to that shard again: the target's key is the
 // source's key.
 bool insert_is_colocated(Query *insert)
@@ -33,6 +50,8 @@ bool insert_is_colocated(Query *insert)
     RangeTblEntry *source = find_source(insert);
     Colocation colocation;
     if (table == nullptr || table->is_reference || source == nullptr || insert->cteList != NIL ||
+        reads_distributed_table((Node *)insert->returningList, nullptr) ||
+        reads_distributed_table((Node *)insert->onConflict, nullptr) ||
         !shards_answer_alone(source->subquery, &colocation) ||
         colocation.keyspace->id != table->keyspace->id)
         return false;
@@ -67,23 +86,6 @@ bool depends_on_order(Node *node, void *context)
         return query_tree_walker(query, (bool (*)())depends_on_order, context, 0);
     }
     return expression_tree_walker(node, (bool (*)())depends_on_order, context);
-}
-
-bool reads_distributed_table(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
-    Query *query = (Query *)node;
-    ListCell *cell;
-    foreach (cell, query->rtable) {
-        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
-        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
-        if (table != nullptr && !table->is_reference)
-            return true;
-    }
-    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
 }
 
 // The statement has none of the CTEs that the user's has. `depth` counts the queries entered.

@@ -45,6 +45,9 @@ UPDATE by_number SET word = c.name FROM customers c WHERE c.customer_id = n RETU
 DELETE FROM orders WHERE customer_id = 9 RETURNING order_id, (SELECT count(*) FROM orders), (SELECT count(*) FROM orders o WHERE o.item_id = orders.item_id), (SELECT name FROM customers c WHERE c.customer_id = orders.order_id);
 DELETE FROM orders o USING items i WHERE i.item_id = o.item_id AND o.amount > 85 RETURNING o.order_id, i.name, (SELECT c.name FROM customers c WHERE c.customer_id = o.order_id), o.tableoid::regclass;
 DELETE FROM by_text WHERE value > 20 RETURNING 1 AS one, (SELECT count(*) FROM w_local);
+-- Each shard copies its own rows, and knows no others.
+INSERT INTO orders SELECT customer_id, 7000 + customer_id, 1, 5, 'new', created FROM customers RETURNING customer_id, (SELECT max(customer_id) FROM customers), (SELECT count(*) FROM orders), (SELECT name FROM customers c WHERE c.customer_id = orders.customer_id), (SELECT name FROM items i WHERE i.item_id = orders.item_id);
+INSERT INTO orders AS o SELECT customer_id, 7000 + customer_id, 1, 5, 'new', created FROM customers ON CONFLICT (customer_id, order_id) DO UPDATE SET item_id = (SELECT count(*) FROM customers), amount = 1 WHERE o.customer_id > (SELECT min(customer_id) + 1 FROM customers) RETURNING customer_id, item_id, amount;
 DELETE FROM by_number WHERE n = 2 RETURNING (SELECT count(*) FROM by_number), (SELECT count(*) FROM by_number WHERE n < 5);
 UPDATE items SET price = price + 1 WHERE item_id < 4 RETURNING name, (SELECT count(*) FROM orders o WHERE o.item_id = items.item_id), (SELECT sum(price) FROM items);
 INSERT INTO items VALUES (50, 'fifty', 5) RETURNING name, (SELECT count(*) FROM customers WHERE region < price), (SELECT max(item_id) FROM items);
