@@ -527,7 +527,8 @@ extern "C" void explain_modify(CustomScanState *node, List *, ExplainState *es)
 {
     ModifyState *state = (ModifyState *)node;
     const ModifyPlan *plan = state->plan;
-    ExplainPropertyText("Tier", "select, then modify", es);
+    bool only_checks = plan->command == CMD_SELECT;
+    ExplainPropertyText("Tier", only_checks ? "check of new rows" : "select, then modify", es);
     if (plan->is_stream)
         ExplainPropertyText("Remote SQL", "COPY FROM STDIN", es);
     for (int i = 0; !plan->is_stream && i < plan->nstatements; i++)

@@ -163,6 +163,8 @@ void convert(const TupleConversionMap *map, TupleTableSlot *from, TupleTableSlot
 bool fire(RowTriggers *triggers, TriggerTable *table, ResultRelInfo *info)
 {
     bool is_own;
+    if (info->ri_TrigDesc == nullptr)
+        return true; // others of the table's partitions have some
     HeapTuple old_row = ExecFetchSlotHeapTuple(table->old_row, true, &is_own);
     old_row->t_tableOid = table->relid;
     bool goes_on = ExecBRUpdateTriggers(triggers->estate, nullptr, info, nullptr, old_row,

@@ -2,6 +2,7 @@
 
 #include "executor/slots.hpp"
 #include "pg/pg.hpp"
+#include "planner/modify_plan.hpp"
 #include "planner/with_planner.hpp"
 
 extern "C" {
@@ -139,6 +140,14 @@ void explain_part(WithState *state, PlannedStmt *part, ExplainState *es)
     es->grouping_stack = groups;
 }
 
+// True for the part that makes late checks, of the rows that the part before it has written.
+bool is_check(const PlannedStmt *part)
+{
+    const CustomScan *scan = (const CustomScan *)part->planTree;
+    return IsA(scan, CustomScan) && strcmp(scan->methods->CustomName, modify_name) == 0 &&
+           get_modify_plan(scan)->command == CMD_SELECT;
+}
+
 extern "C" void explain_with(CustomScanState *node, List *, ExplainState *es)
 {
     WithState *state = (WithState *)node;
@@ -148,8 +157,9 @@ extern "C" void explain_with(CustomScanState *node, List *, ExplainState *es)
         PlannedStmt *part = (PlannedStmt *)lfirst(cell);
         if (es->format == EXPLAIN_FORMAT_TEXT) {
             appendStringInfoSpaces(es->str, es->indent * 2);
-            appendStringInfoString(es->str,
-                                   part->commandType == CMD_SELECT ? "Read First:\n" : "Write:\n");
+            appendStringInfoString(es->str, part->commandType != CMD_SELECT ? "Write:\n"
+                                            : is_check(part)                ? "Check:\n"
+                                                                            : "Read First:\n");
         }
         explain_part(state, part, es);
     }

@@ -1,6 +1,7 @@
 #include "pg/triggers.hpp"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "utils/fmgroids.h"
@@ -35,6 +36,19 @@ const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 
             return trigger;
     }
     return nullptr;
+}
+
+bool has_before_row_trigger(Oid relid, int16 event)
+{
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        found |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE, event, 0) !=
+                 nullptr;
+        table_close(relation, NoLock);
+    }
+    return found;
 }
 
 } // namespace shardwise

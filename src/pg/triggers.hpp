@@ -20,4 +20,8 @@ bool acts_for_foreign_key(const Trigger *trigger);
 // have no bits. nullptr if there is none.
 const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 none);
 
+// True if the table, or a partition of it, has a BEFORE ROW trigger on the event
+// (TRIGGER_TYPE_INSERT or TRIGGER_TYPE_UPDATE), which may change a new row.
+bool has_before_row_trigger(Oid relid, int16 event);
+
 } // namespace shardwise

@@ -130,6 +130,8 @@ void fill_source_entry(const BatchSource *source, RangeTblEntry *rte)
 
 // ---- expressions of the user's over the target and the source --------------------------------
 
+constexpr int inserts_param_id = mark_param_id + 1;
+
 struct Remapping {
     BatchWrite *write;
     int target; // the target's entry in the new query
@@ -188,6 +190,8 @@ Node *remap_mutator(Node *node, void *context)
         remapping->depth--;
         return query;
     }
+    if (IsA(node, Param) && ((Param *)node)->paramid == inserts_param_id)
+        return makeBoolConst(write->check_kind == WCO_RLS_INSERT_CHECK, false);
     if (is_known_beforehand(remapping, node))
         return (Node *)source_value(&write->source, remapping->source,
                                     find_source_column(&write->source, (Expr *)node));
@@ -384,6 +388,16 @@ List *insert_targets(const BatchWrite *write, List *assignments, Query *select, 
 }
 
 } // namespace
+
+Param *make_inserts_param()
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = inserts_param_id;
+    param->paramtype = BOOLOID;
+    param->paramtypmod = param->location = -1;
+    return param;
+}
 
 int find_source_column(BatchSource *source, Expr *expr)
 {

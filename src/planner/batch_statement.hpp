@@ -33,6 +33,10 @@ struct BatchWrite {
     char *refusal;  // why a statement cannot be built
 };
 
+// The Param of RETURNING that is true of rows which an action of MERGE inserts, false of those that
+// one updates.
+Param *make_inserts_param();
+
 // Builds INSERT of all `assignments` (Assignment *). With `is_placed` it is half of an UPDATE,
 // which moves a row to another shard.
 Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed);

@@ -1,9 +1,11 @@
 #include "planner/conflict_planner.hpp"
 
 #include "pg/query_tree.hpp"
+#include "pg/triggers.hpp"
 #include "planner/arbiter.hpp"
 #include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
+#include "planner/late_checks.hpp"
 #include "planner/modify_maker.hpp"
 #include "planner/modify_planner.hpp"
 #include "planner/row_checks.hpp"
@@ -13,6 +15,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
@@ -65,20 +68,18 @@ Bitmapset *set_columns(const Conflict *conflict, Relation relation)
 // The rows would be other ones than those proposed, or belong elsewhere.
 Refusal find_obstacle(const Conflict *conflict)
 {
+    Oid relid = RelationGetRelid(conflict->relation);
+    if (has_before_row_trigger(relid, TRIGGER_TYPE_INSERT))
+        return pstrdup("ON CONFLICT DO UPDATE sets the shard key or reads rows of other shards, "
+                       "and a BEFORE INSERT trigger may change what is proposed.");
     ListCell *cell;
-    foreach (cell,
-             find_all_inheritors(RelationGetRelid(conflict->relation), AccessShareLock, nullptr)) {
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
         Relation relation = table_open(lfirst_oid(cell), NoLock);
-        bool has_trigger =
-            relation->trigdesc != nullptr && relation->trigdesc->trig_insert_before_row;
         bool is_used;
         bool changes_partition =
             relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
             has_partition_attrs(relation, set_columns(conflict, relation), &is_used);
         table_close(relation, NoLock);
-        if (has_trigger)
-            return pstrdup("ON CONFLICT DO UPDATE sets the shard key or reads rows of other "
-                           "shards, and a BEFORE INSERT trigger may change what is proposed.");
         if (changes_partition)
             return pstrdup("ON CONFLICT DO UPDATE sets a column that decides the partition.");
     }
@@ -174,6 +175,7 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     point_targets_at(insert, source);
     insert->cteList = NIL;
     insert->hasRecursive = false;
+    insert->canSetTag = true;
     insert->withCheckOptions = drop_update_checks(insert);
     List *key = index_columns(conflict->relation, conflict->arbiter, insert->resultRelation);
     if (Node *predicate = index_predicate(conflict->arbiter, insert->resultRelation))
@@ -407,6 +409,10 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     note_write(&reads, insert);
     if ((*refusal = read_subqueries_early(update, &reads)) != nullptr)
         return nullptr;
+    LateChecks late = {};
+    if ((*refusal = take_late_checks(update, &late)) != nullptr)
+        return nullptr;
+    List *updated = (List *)copy_node((Node *)update->returningList);
     List *parts = plan_early_reads(call, plan_part, &reads);
     part.query = rows;
     parts = lappend(parts, plan_part(part));
@@ -420,12 +426,16 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     if (updating == nullptr)
         return nullptr;
     parts = lappend(lappend(parts, inserting), updating);
+    List *names = list_concat(reads.names, list_make3(makeString(conflict->rows_name),
+                                                      makeString(conflict->inserted_name),
+                                                      makeString(updated_name)));
+    if (late.checks != NIL) {
+        parts = lappend(parts, plan_late_checks(call, plan_part, late, updated, updated_name));
+        names = lappend(names, makeString(name_kept_rows()));
+    }
     part.query = main;
     PlannedStmt *plan = run_next_planner(part);
-    put_parts_below(plan, parts,
-                    list_concat(reads.names, list_make3(makeString(conflict->rows_name),
-                                                        makeString(conflict->inserted_name),
-                                                        makeString(updated_name))));
+    put_parts_below(plan, parts, names);
     plan->commandType = CMD_INSERT;
     plan->hasReturning = conflict->returning != NIL;
     return plan;

@@ -308,4 +308,12 @@ Refusal read_subqueries_early(Query *query, EarlyReads *reads)
     return reading.refusal;
 }
 
+Refusal read_checks_early(Query *write, EarlyReads *reads)
+{
+    Reading reading = {reads, nullptr};
+    (void)expression_tree_walker((Node *)write->withCheckOptions, (bool (*)())read_walker,
+                                 &reading);
+    return reading.refusal;
+}
+
 } // namespace shardwise

@@ -69,8 +69,12 @@ LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 // True if the condition of a check asks for rows that the target's shard may lack.
 bool reads_shards(const WithCheckOption *check);
 
+// True if a check can be made of the values from which the row will be made, before it is written:
+// no trigger changes them.
+bool can_check_early(const Query *write, const WithCheckOption *check);
+
 // Checks as the executor is to know them: with the table (a Const) in place of their conditions.
-List *without_conditions(const Maker *maker, List *checks);
+List *without_conditions(Oid relid, List *checks);
 
 // Takes over the checks of new rows, in place of the shards, if one has a subquery over rows that
 // these lack, and the new row is known before it is written.

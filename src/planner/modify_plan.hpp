@@ -50,7 +50,7 @@ struct MovePlan {
 // Lives in the plan node's custom_private; the source is its only child.
 struct ModifyPlan {
     ExtensibleNode node;
-    CmdType command;
+    CmdType command; // SELECT: rows have been written, and are only to be checked
     Oid relid;
     bool is_reference;
     bool reads_shards; // more than once: all rows are needed before the first write

@@ -392,7 +392,7 @@ List *make_update(Maker *maker)
     if (maker->condition != nullptr || maker->met_checks != NIL)
         maker->plan->action_column =
             add_column(maker, of_met_row(maker, make_int4(1), make_int4(0), true));
-    maker->plan->checks = without_conditions(maker, maker->met_checks);
+    maker->plan->checks = without_conditions(RelationGetRelid(maker->relation), maker->met_checks);
     ModifyAction *action = make_action(CMD_UPDATE);
     make_update_action(maker, action, assignments);
     maker->strength = lock_of_update(maker, assignments);
@@ -492,8 +492,7 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     Query *query = maker->write.query;
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
         find_cursor(query);
-    if (maker->kept == nullptr)
-        take_router_checks(maker);
+    take_router_checks(maker);
     if (query->commandType != CMD_INSERT && maker->kept == nullptr &&
         uses_places((Node *)query, maker->write.target))
         return pstrdup("cmin and cmax of the target are not known.");

@@ -7,6 +7,7 @@
 #include "planner/conflict_planner.hpp"
 #include "planner/cursor_plan.hpp"
 #include "planner/kept_target.hpp"
+#include "planner/late_checks.hpp"
 #include "planner/modify_plan.hpp"
 #include "planner/modify_planner.hpp"
 #include "planner/pull.hpp"
@@ -118,10 +119,11 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     }
     if (changes) {
         PlannerCall again = call;
-        bool returns = returns_subqueries(call.query);
+        bool checks = must_check_late(call.query);
+        bool returns = checks || returns_subqueries(call.query);
         bool updates = is_conflict_update(call.query);
         again.query = returns || updates ? copy_node(call.query) : nullptr;
-        PlannedStmt *plan = plan_modify(call, &refusal);
+        PlannedStmt *plan = checks ? nullptr : plan_modify(call, &refusal);
         if (plan == nullptr && returns)
             plan = plan_returning(again, plan_query, &refusal);
         else if (plan == nullptr && updates)

@@ -1,6 +1,7 @@
 #include "planner/returning_planner.hpp"
 
 #include "pg/query_tree.hpp"
+#include "planner/returned_columns.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -14,47 +15,6 @@ namespace
 {
 
 constexpr const char *cte_name = "shardwise returning";
-
-struct Columns {
-    List *entries; // TargetEntry: what the write returns
-    int depth;     // queries entered
-    Refusal refusal;
-};
-
-int number_of(Columns *columns, Var *var)
-{
-    ListCell *cell;
-    foreach (cell, columns->entries)
-        if (equal(((TargetEntry *)lfirst(cell))->expr, var))
-            return foreach_current_index(cell) + 1;
-    int number = list_length(columns->entries) + 1;
-    columns->entries = lappend(
-        columns->entries, makeTargetEntry((Expr *)var, number, psprintf("c%d", number), false));
-    return number;
-}
-
-// Points an expression over the write's rows at the columns that it returns.
-Node *point_at_columns(Node *node, void *context)
-{
-    Columns *columns = (Columns *)context;
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Query)) {
-        columns->depth++;
-        Node *query =
-            (Node *)query_tree_mutator((Query *)node, (Node * (*)()) point_at_columns, context, 0);
-        columns->depth--;
-        return query;
-    }
-    if (!IsA(node, Var) || (int)((Var *)node)->varlevelsup != columns->depth)
-        return expression_tree_mutator(node, (Node * (*)()) point_at_columns, context);
-    Var *var = copy_node((Var *)node);
-    var->varlevelsup = 0;
-    if (var->vartype == RECORDOID)
-        columns->refusal = pstrdup("A subquery of RETURNING reads a whole row without a type.");
-    return (Node *)makeVar(1, number_of(columns, var), var->vartype, var->vartypmod, var->varcollid,
-                           columns->depth);
-}
 
 CommonTableExpr *make_cte(Query *write)
 {
@@ -91,17 +51,16 @@ RangeTblEntry *make_cte_entry(const CommonTableExpr *cte)
 // WITH the write's own CTEs, the write SELECT what RETURNING shows
 Query *select_returned(Query *write, Refusal *refusal)
 {
-    Columns columns = {};
     List *shown =
         (List *)flatten_join_alias_vars(write, (Node *)copy_node((Node *)write->returningList));
-    shown = (List *)point_at_columns((Node *)shown, &columns);
-    *refusal = columns.refusal;
-    if (columns.entries == NIL) // rows must be counted even so
-        columns.entries = list_make1(
+    List *columns = NIL;
+    *refusal = point_at_returned((Node **)&shown, &columns);
+    if (columns == NIL) // rows must be counted even so
+        columns = list_make1(
             makeTargetEntry((Expr *)makeBoolConst(true, false), 1, pstrdup("c1"), false));
     List *ctes = write->cteList;
     bool is_recursive = write->hasRecursive;
-    write->returningList = columns.entries;
+    write->returningList = columns;
     write->cteList = NIL;
     write->hasRecursive = false;
     raise_cte_references(write);
@@ -131,6 +90,7 @@ bool returns_subqueries(const Query *query)
 PlannedStmt *plan_returning(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
 {
     CmdType command = call.query->commandType;
+    bool returns = call.query->returningList != NIL;
     PlannerCall with = call;
     with.query = select_returned(call.query, refusal);
     if (*refusal != nullptr)
@@ -140,9 +100,13 @@ PlannedStmt *plan_returning(const PlannerCall &call, PlanPart plan_part, Refusal
         return nullptr;
     // To the client it is the write: its rows are what the command tag counts.
     const CustomScan *scan = (const CustomScan *)plan->planTree;
-    ((PlannedStmt *)llast((List *)linitial(scan->custom_private)))->canSetTag = true;
+    ListCell *cell;
+    foreach (cell, (List *)linitial(scan->custom_private)) {
+        PlannedStmt *part = (PlannedStmt *)lfirst(cell);
+        part->canSetTag = part->commandType != CMD_SELECT;
+    }
     plan->commandType = command;
-    plan->hasReturning = true;
+    plan->hasReturning = returns;
     return plan;
 }
 

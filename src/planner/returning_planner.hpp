@@ -1,4 +1,5 @@
-// RETURNING with subqueries that neither the shards can answer nor the router beforehand.
+// Writes whose rows the router must see again: RETURNING with subqueries that neither the shards
+// can answer nor the router beforehand, and late checks (late_checks.hpp).
 #pragma once
 
 #include "pg/pg.hpp"
@@ -8,7 +9,7 @@
 namespace shardwise
 {
 
-// True for a write that plan_returning() may be able to plan where others are not.
+// True for a write whose RETURNING plan_returning() may be able to answer where others are not.
 bool returns_subqueries(const Query *query);
 
 // Plans a write as WITH: it returns the columns that RETURNING reads, a SELECT over them computes

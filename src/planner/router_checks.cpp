@@ -1,13 +1,15 @@
 // Checks of new rows that shards cannot make: WITH CHECK OPTION and policies with subqueries.
 #include "pg/query_tree.hpp"
+#include "pg/triggers.hpp"
 #include "planner/changes.hpp"
+#include "planner/kept_target.hpp"
 #include "planner/modify_maker.hpp"
 #include "planner/write_tiers.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_trigger.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -29,24 +31,11 @@ bool is_movable(const Query *query, const WithCheckOption *check)
 {
     if (query->commandType == CMD_UPDATE)
         return check->kind == WCO_RLS_UPDATE_CHECK || check->kind == WCO_VIEW_CHECK;
+    if (query->commandType != CMD_INSERT)
+        return false;
     // What ON CONFLICT does not insert is not seen by the view's check.
     return check->kind == WCO_RLS_INSERT_CHECK ||
            (check->kind == WCO_VIEW_CHECK && query->onConflict == nullptr);
-}
-
-bool has_trigger_before(Oid relid, CmdType command)
-{
-    bool found = false;
-    ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
-        Relation relation = table_open(lfirst_oid(cell), NoLock);
-        const TriggerDesc *triggers = relation->trigdesc;
-        if (triggers != nullptr)
-            found |= command == CMD_INSERT ? triggers->trig_insert_before_row
-                                           : triggers->trig_update_before_row;
-        table_close(relation, NoLock);
-    }
-    return found;
 }
 
 bool uses_system_columns(const WithCheckOption *check, int target)
@@ -157,10 +146,19 @@ bool reads_shards(const WithCheckOption *check)
     return reads_elsewhere(holder);
 }
 
-List *without_conditions(const Maker *maker, List *checks)
+bool can_check_early(const Query *write, const WithCheckOption *check)
 {
-    Const *table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
-                             ObjectIdGetDatum(RelationGetRelid(maker->relation)), false, true);
+    Oid relid = rt_fetch(write->resultRelation, write->rtable)->relid;
+    int16 event = write->commandType == CMD_INSERT ? TRIGGER_TYPE_INSERT : TRIGGER_TYPE_UPDATE;
+    return is_movable(write, check) && find_kept_target(write) == nullptr && !sets_several(write) &&
+           !uses_system_columns(check, write->resultRelation) &&
+           !has_before_row_trigger(relid, event);
+}
+
+List *without_conditions(Oid relid, List *checks)
+{
+    Const *table =
+        makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(relid), false, true);
     List *bare = NIL;
     ListCell *cell;
     foreach (cell, checks) {
@@ -179,20 +177,17 @@ void take_router_checks(Maker *maker)
     List *others = NIL;
     bool is_needed = false;
     ListCell *cell;
-    if (query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE)
-        return;
     foreach (cell, query->withCheckOptions) {
         WithCheckOption *check = (WithCheckOption *)lfirst(cell);
         bool moves = is_movable(query, check);
-        if (moves && uses_system_columns(check, maker->write.target))
+        if (moves && !can_check_early(query, check))
             return;
         is_needed |= moves && reads_shards(check);
         List **kept = !moves ? &others : check->kind == WCO_VIEW_CHECK ? &views : &policies;
         if (!moves || check->qual != nullptr)
             *kept = lappend(*kept, check);
     }
-    if (!is_needed || sets_several(query) ||
-        has_trigger_before(RelationGetRelid(maker->relation), query->commandType))
+    if (!is_needed)
         return;
     maker->checks = list_concat(policies, views);
     query->withCheckOptions = others;
@@ -219,8 +214,8 @@ void make_router_checks(Maker *maker, List *assignments)
         maker->plan->new_row = lappend_int(maker->plan->new_row, column);
     }
     Expr *action = number_checked_action(maker, row);
-    maker->plan->checks =
-        list_concat(maker->plan->checks, without_conditions(maker, maker->checks));
+    maker->plan->checks = list_concat(
+        maker->plan->checks, without_conditions(RelationGetRelid(maker->relation), maker->checks));
     maker->plan->action_column = list_length(*columns);
     *columns = lappend(
         *columns, makeTargetEntry(action, list_length(*columns) + 1, pstrdup("action"), false));

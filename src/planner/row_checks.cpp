@@ -1,6 +1,7 @@
 #include "planner/row_checks.hpp"
 
 #include "pg/query_tree.hpp"
+#include "pg/triggers.hpp"
 #include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
 
@@ -8,8 +9,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_collation.h"
 #include "catalog/partition.h"
-#include "catalog/pg_inherits.h"
-#include "commands/trigger.h"
+#include "catalog/pg_trigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
@@ -284,24 +284,11 @@ void check_after(Placer *placer, WithCheckOption *check)
 
 // ---- one statement -----------------------------------------------------------------------------
 
-bool has_before_insert_trigger(Oid relid)
-{
-    Relation relation = table_open(relid, AccessShareLock);
-    bool found = relation->trigdesc != nullptr && relation->trigdesc->trig_insert_before_row;
-    table_close(relation, NoLock);
-    return found;
-}
-
 void examine_target(Placer *placer)
 {
     RangeTblEntry *target = rt_fetch(placer->query->resultRelation, placer->query->rtable);
     placer->is_partitioned = target->relkind == RELKIND_PARTITIONED_TABLE;
-    List *relations = placer->is_partitioned
-                          ? find_all_inheritors(target->relid, AccessShareLock, nullptr)
-                          : list_make1_oid(target->relid);
-    ListCell *cell;
-    foreach (cell, relations)
-        placer->has_before_insert |= has_before_insert_trigger(lfirst_oid(cell));
+    placer->has_before_insert = has_before_row_trigger(target->relid, TRIGGER_TYPE_INSERT);
 }
 
 bool each_has_equal(List *checks, List *others)

@@ -1,5 +1,7 @@
 #include "planner/with_planner.hpp"
 
+#include "planner/late_checks.hpp"
+
 extern "C" {
 #include "nodes/extensible.h"
 #include "optimizer/optimizer.h"
@@ -31,9 +33,12 @@ Refusal read_before_writing(Query *query, EarlyReads *reads)
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
         if (!is_write(cte))
             continue;
-        if ((refusal = read_early((Query *)cte->ctequery, reads)) != nullptr)
+        Query *write = (Query *)cte->ctequery;
+        if ((refusal = read_early(write, reads)) != nullptr)
             return refusal;
-        note_write(reads, (Query *)cte->ctequery);
+        note_write(reads, write);
+        if (must_check_late(write) && (refusal = read_checks_early(write, reads)) != nullptr)
+            return refusal;
     }
     foreach (cell, ctes) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
@@ -149,14 +154,21 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
         char *name = name_kept_rows();
         Query *rows =
             part->returningList != NIL ? select_kept_rows(part->returningList, name) : nullptr;
-        if ((*refusal = take_along(part, kept)) != nullptr)
+        LateChecks late = {};
+        if ((*refusal = take_late_checks(part, &late)) != nullptr ||
+            (*refusal = take_along(part, kept)) != nullptr)
             return nullptr;
+        List *returned = (List *)copy_node((Node *)part->returningList);
         part->canSetTag = false;
         PlannerCall part_call = call;
         part_call.query = part;
         part_call.cursor_options = 0;
         parts = lappend(parts, plan_part(part_call));
         names = lappend(names, makeString(name));
+        if (late.checks != NIL) {
+            parts = lappend(parts, plan_late_checks(call, plan_part, late, returned, name));
+            names = lappend(names, makeString(name_kept_rows()));
+        }
         if (rows == nullptr)
             continue;
         cte->ctequery = (Node *)rows;

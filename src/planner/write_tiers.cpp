@@ -25,21 +25,21 @@ RangeTblEntry *find_source(Query *insert)
     return nullptr;
 }
 
-bool reads_distributed_table(Node *node, void *context)
+bool reads_other_rows(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())reads_distributed_table, context);
+        return expression_tree_walker(node, (bool (*)())reads_other_rows, context);
     Query *query = (Query *)node;
     ListCell *cell;
     foreach (cell, query->rtable) {
         RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
-        if (table != nullptr && !table->is_reference)
+        if ((table != nullptr && !table->is_reference) || rte->rtekind == RTE_NAMEDTUPLESTORE)
             return true;
     }
-    return query_tree_walker(query, (bool (*)())reads_distributed_table, context, 0);
+    return query_tree_walker(query, (bool (*)())reads_other_rows, context, 0);
 }
 
 // INSERT ... SELECT where each shard's rows belong to that shard again: the target's key is the
@@ -50,8 +50,9 @@ bool insert_is_colocated(Query *insert)
     RangeTblEntry *source = find_source(insert);
     Colocation colocation;
     if (table == nullptr || table->is_reference || source == nullptr || insert->cteList != NIL ||
-        reads_distributed_table((Node *)insert->returningList, nullptr) ||
-        reads_distributed_table((Node *)insert->onConflict, nullptr) ||
+        reads_other_rows((Node *)insert->returningList, nullptr) ||
+        reads_other_rows((Node *)insert->onConflict, nullptr) ||
+        reads_other_rows((Node *)insert->withCheckOptions, nullptr) ||
         !shards_answer_alone(source->subquery, &colocation) ||
         colocation.keyspace->id != table->keyspace->id)
         return false;
@@ -136,7 +137,7 @@ bool reads_elsewhere(Query *sent)
     int depth = 0;
     if (query_tree_walker(sent, (bool (*)())reads_outer_cte, &depth, QTW_EXAMINE_RTES_BEFORE))
         return true;
-    return query_tree_walker(sent, (bool (*)())reads_distributed_table, nullptr, 0);
+    return query_tree_walker(sent, (bool (*)())reads_other_rows, nullptr, 0);
 }
 
 } // namespace shardwise

@@ -16,8 +16,8 @@ bool write_is_colocated(Query *sent, const KeyAnalysis *analysis);
 // may depend on chance or on the order of rows.
 bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis);
 
-// True if a subquery of a statement that takes rows to one shard asks for rows of other shards, or
-// for a CTE that the statement does not have.
+// True if a subquery of a statement that takes rows to one shard asks for rows of other shards or
+// of the router, or for a CTE that the statement does not have.
 bool reads_elsewhere(Query *sent);
 
 } // namespace shardwise

@@ -20,10 +20,46 @@ CREATE POLICY added ON r_secured FOR INSERT WITH CHECK (EXISTS (SELECT FROM r_te
 CREATE POLICY updated ON r_secured FOR UPDATE USING (owner IN (SELECT id FROM r_teams WHERE id < 9)) WITH CHECK (EXISTS (SELECT FROM r_teams t WHERE t.team = r_secured.team));
 CREATE POLICY never ON r_secured AS RESTRICTIVE USING (true) WITH CHECK (body <> 'bad');
 GRANT ALL ON r_secured, r_teams TO diff_checked;
-CREATE FUNCTION r_touch() RETURNS trigger STABLE LANGUAGE plpgsql AS 'BEGIN NEW.team := 10; RETURN NEW; END';
+CREATE FUNCTION r_touch() RETURNS trigger STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.body = 'keep out' THEN RETURN NULL; END IF;
+    NEW.team := NEW.team + 1;
+    NEW.body := NEW.body || ' touched';
+    RETURN NEW;
+END $$;
+CREATE TABLE r_touched (id int PRIMARY KEY, team int, twice int GENERATED ALWAYS AS (team * 2) STORED, body text DEFAULT 'new', kind int NOT NULL DEFAULT 1 CHECK (kind > 0));
+INSERT INTO r_touched (id, team, body) SELECT i, i, 'row ' || i FROM generate_series(1, 30) i;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON r_touched FOR EACH ROW EXECUTE FUNCTION r_touch();
+CREATE VIEW r_view_touched AS SELECT body, team, id, twice FROM r_touched WHERE team < (SELECT max(team) FROM r_teams) WITH CHECK OPTION;
+CREATE VIEW r_view_twice AS SELECT * FROM r_view_touched WHERE twice <> 20 WITH LOCAL CHECK OPTION;
+CREATE VIEW r_view_own AS SELECT * FROM r_touched r WHERE team <= (SELECT max(team) FROM r_touched t WHERE t.id < 1000) WITH CHECK OPTION;
+ALTER TABLE r_touched ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON r_touched USING (true) WITH CHECK (EXISTS (SELECT FROM r_teams t WHERE t.team >= r_touched.team AND t.id > 5 AND body <> ALL (SELECT 'not ' || t.id || ' touched' FROM r_teams t)));
+GRANT ALL ON r_touched TO diff_checked;
+CREATE TABLE r_updated (id int PRIMARY KEY, team int, body text DEFAULT 'new');
+INSERT INTO r_updated SELECT i, i, 'row ' || i FROM generate_series(1, 15) i;
+CREATE TRIGGER touch BEFORE UPDATE ON r_updated FOR EACH ROW EXECUTE FUNCTION r_touch();
+ALTER TABLE r_updated ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON r_updated USING (true) WITH CHECK (EXISTS (SELECT FROM r_teams t WHERE t.team >= r_updated.team));
+GRANT ALL ON r_updated TO diff_checked;
+CREATE TABLE r_parts (tenant int, at date, team int, body text DEFAULT 'new', PRIMARY KEY (tenant, at)) PARTITION BY RANGE (at);
+CREATE TABLE r_parts_1 (team int, body text DEFAULT 'first', at date NOT NULL, tenant int NOT NULL);
+ALTER TABLE r_parts ATTACH PARTITION r_parts_1 FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE r_parts_2 PARTITION OF r_parts FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO r_parts SELECT i, date '2025-01-01' + i * 3, i FROM generate_series(1, 15) i;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON r_parts_2 FOR EACH ROW EXECUTE FUNCTION r_touch();
+CREATE VIEW r_view_parts AS SELECT * FROM r_parts WHERE team < (SELECT max(team) FROM r_teams) WITH CHECK OPTION;
+CREATE TABLE r_copies (id int PRIMARY KEY, team int, body text);
+INSERT INTO r_copies SELECT i, i, 'row ' || i FROM generate_series(1, 5) i;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON r_copies FOR EACH ROW EXECUTE FUNCTION r_touch();
+CREATE VIEW r_view_copies AS SELECT * FROM r_copies WHERE team < (SELECT max(team) FROM r_teams) WITH CHECK OPTION;
 -- shardwise: SELECT shardwise.distribute_table('r_teams', 'id');
 -- shardwise: SELECT shardwise.distribute_table('r_rows', 'id');
 -- shardwise: SELECT shardwise.distribute_table('r_secured', 'id');
+-- shardwise: SELECT shardwise.distribute_table('r_touched', 'id');
+-- shardwise: SELECT shardwise.distribute_table('r_updated', 'id');
+-- shardwise: SELECT shardwise.distribute_table('r_parts', 'tenant');
+-- shardwise: SELECT shardwise.create_reference_table('r_copies');
 
 -- test
 -- ---- views
@@ -41,8 +77,16 @@ UPDATE r_view SET team = $2 WHERE id = $1 RETURNING *;
 INSERT INTO r_view_of_row VALUES (31, 20);
 INSERT INTO r_view_of_row VALUES (33, 21);
 UPDATE r_view_of_row SET team = 25;
--- expect-refused: A check of new rows
 INSERT INTO r_view VALUES ('q', 5, 100) ON CONFLICT (id) DO UPDATE SET team = 6;
+INSERT INTO r_view VALUES ('q', 500, 100) ON CONFLICT (id) DO UPDATE SET team = 7 RETURNING *;
+INSERT INTO r_view VALUES ('q', 5, 100), ('q', 500, 106) ON CONFLICT (id) DO UPDATE SET team = 8;
+INSERT INTO r_view VALUES ('q', 5, 100) ON CONFLICT (id) DO UPDATE SET team = 800;
+INSERT INTO r_view VALUES ('q', 5, 100), ('q', 6, 107) ON CONFLICT (id) DO UPDATE SET id = excluded.id + 7000, team = r_view.team + 1 RETURNING *;
+INSERT INTO r_view VALUES ('q', 5, 7100) ON CONFLICT (id) DO UPDATE SET id = 100, team = (SELECT max(team) FROM r_teams t WHERE t.id > excluded.id - 7000);
+INSERT INTO r_view VALUES ('q', 500, 7100), ('q', 5, 108) ON CONFLICT (id) DO NOTHING;
+INSERT INTO r_view VALUES ('q', 500, 109), ('q', 5, 108) ON CONFLICT DO NOTHING;
+INSERT INTO r_view SELECT 'r', team - 90, team FROM r_teams ON CONFLICT (id) DO NOTHING RETURNING *, (SELECT count(*) FROM r_teams t WHERE t.team = r_view.id);
+SELECT * FROM r_rows ORDER BY id;
 UPDATE r_view SET (team, body) = (SELECT team, 'two' FROM r_teams WHERE r_teams.id = 2) WHERE id = 12;
 -- ---- policies
 SET ROLE diff_checked;
@@ -59,22 +103,121 @@ INSERT INTO r_secured VALUES (10, 20, 1) ON CONFLICT (id) DO UPDATE SET team = 1
 INSERT INTO r_secured VALUES (10, 20, 1) ON CONFLICT (id) DO UPDATE SET team = 30 WHERE false;
 INSERT INTO r_secured SELECT team + 2000, team FROM r_teams RETURNING *;
 INSERT INTO r_secured SELECT team + 3000, team + 1 FROM r_teams;
+INSERT INTO r_secured SELECT id + 0, 90, 1 FROM r_teams WHERE id > 12;
+INSERT INTO r_secured SELECT id, team - 10 FROM r_teams WHERE id BETWEEN 2 AND 5 ON CONFLICT (id) DO NOTHING;
+DELETE FROM r_secured WHERE id > 8;
+INSERT INTO r_secured SELECT id, 100 FROM r_teams WHERE id > 8 RETURNING *;
+INSERT INTO r_secured SELECT id + 4000, 100 FROM r_teams WHERE id > 8 ORDER BY id LIMIT 2;
 UPDATE r_secured SET team = 40 WHERE id = 200 RETURNING *;
 UPDATE r_secured SET team = 41 WHERE id = 200;
 UPDATE r_secured SET team = 40, body = 'bad' WHERE id = 200;
 UPDATE r_secured SET team = team + 10 WHERE owner < 9 RETURNING *;
 UPDATE r_secured SET team = team + 1 WHERE owner = 3;
 UPDATE r_secured SET id = id + 300, team = 70 WHERE owner IN (4, 5) RETURNING *;
--- expect-refused: A check of new rows
 UPDATE r_secured SET (team, body) = (SELECT team, 'two' FROM r_teams WHERE r_teams.id = 6) WHERE id = 200;
+UPDATE r_secured SET (team, body) = (SELECT team + 1, 'two' FROM r_teams WHERE r_teams.id = 6) WHERE id = 200;
+UPDATE r_secured SET (team, body) = (SELECT team, 'bad' FROM r_teams WHERE r_teams.id = r_secured.owner) WHERE id = 200;
+UPDATE r_secured SET (team, body) = (SELECT team, body || t.id FROM r_teams t WHERE t.id = r_secured.owner) WHERE owner < 7 RETURNING id, body, (SELECT count(*) FROM r_teams t WHERE t.team = r_secured.team);
 WITH x AS (UPDATE r_secured SET team = 60 WHERE id = 200 RETURNING *) SELECT * FROM x;
+-- several parts that write it
+WITH a AS (UPDATE r_secured SET team = 50 WHERE id = 1 RETURNING *), b AS (UPDATE r_secured SET team = 60 WHERE owner IN (1, 2) RETURNING *) SELECT 'a', * FROM a UNION ALL SELECT 'b', * FROM b;
+WITH a AS (UPDATE r_secured SET team = 50 WHERE id = 1 RETURNING *), b AS (UPDATE r_secured SET team = 61 WHERE owner IN (1, 2) RETURNING *) SELECT 'a', * FROM a UNION ALL SELECT 'b', * FROM b;
+WITH a AS (DELETE FROM r_teams WHERE id = 5), b AS (DELETE FROM r_secured WHERE id = 1), c AS (UPDATE r_secured SET team = 50 WHERE owner IN (1, 2)) INSERT INTO r_secured VALUES (400, 50, 1) RETURNING *;
+INSERT INTO r_secured VALUES (401, 50, 1);
+-- ---- triggers
+INSERT INTO r_touched (id, team) VALUES (200, 50) RETURNING *;
+INSERT INTO r_touched (id, team) VALUES (201, 99), (202, 98) RETURNING id, twice;
+INSERT INTO r_touched (id, team) VALUES (203, 99), (204, 100);
+INSERT INTO r_touched (id, team, body) VALUES (205, 99, 'keep out'), (206, 100, 'keep out'), (207, 1, 'in') RETURNING *;
+INSERT INTO r_touched (id, team, body) VALUES (208, 1, 'not 8'), (209, 1, 'not 88');
+INSERT INTO r_touched (id, team, body) SELECT team + 2000, team - 1, 'by select' FROM r_teams;
+INSERT INTO r_touched (id, team, body) SELECT team + 3000, team, 'by select' FROM r_teams;
+INSERT INTO r_touched (id, team, kind) SELECT team + 4000, team, team - 40 FROM r_teams WHERE id < 9;
+UPDATE r_touched SET team = 60, kind = 7 WHERE id = 3 RETURNING *;
+UPDATE r_touched SET team = team * 4 WHERE id < 40;
+UPDATE r_touched SET team = team * 3 WHERE id < 30 RETURNING *;
+UPDATE r_touched r SET body = t.id::text FROM r_teams t WHERE t.team = r.id RETURNING r.*, t.id, (SELECT max(x.id) FROM r_teams x WHERE x.team <= r.team);
+-- params: 13, 40
+UPDATE r_touched SET team = $2 WHERE id = $1 RETURNING team, body;
+-- params: 300, 100
+INSERT INTO r_touched (id, team) VALUES ($1, $2);
+-- expect-refused: a BEFORE INSERT trigger
+INSERT INTO r_touched (id, team) VALUES (14, 4) ON CONFLICT (id) DO UPDATE SET team = 1;
+INSERT INTO r_updated VALUES (1, 3), (40, 1) ON CONFLICT (id) DO UPDATE SET team = excluded.team, body = excluded.body || r_updated.body RETURNING *, (SELECT max(t.id) FROM r_teams t WHERE t.team >= r_updated.team);
+INSERT INTO r_updated VALUES (2, 99), (41, 99) ON CONFLICT (id) DO UPDATE SET team = excluded.team WHERE excluded.team = 99;
+INSERT INTO r_updated VALUES (2, 100), (42, 100) ON CONFLICT (id) DO UPDATE SET team = excluded.team WHERE excluded.id > 2;
+INSERT INTO r_updated VALUES (2, 100), (41, 99) ON CONFLICT (id) DO UPDATE SET team = excluded.team;
+INSERT INTO r_updated VALUES (2, 101) ON CONFLICT (id) DO UPDATE SET team = 1;
+INSERT INTO r_updated VALUES (3, 7), (4, 7) ON CONFLICT (id) DO UPDATE SET id = excluded.id + 6000, team = r_updated.team + (SELECT count(*) FROM r_teams t WHERE t.id > r_updated.id);
+UPDATE r_updated SET id = id + 6000, team = 70 WHERE id IN (7, 8, 9) RETURNING *;
+UPDATE r_updated SET id = id + 6000, team = team + 90 WHERE id IN (10, 11, 12);
+UPDATE r_updated SET (team, body) = (SELECT t.id, 'x' FROM r_teams t WHERE t.id = r_updated.id);
+SELECT * FROM r_updated ORDER BY id;
+DELETE FROM r_touched WHERE id = 14 RETURNING *;
+MERGE INTO r_touched r USING (VALUES (1)) v(id) ON r.id = v.id WHEN MATCHED THEN DELETE;
+WITH a AS (UPDATE r_touched SET team = 1 WHERE id = 15 RETURNING *), b AS (INSERT INTO r_touched (id, team) SELECT 500, team + 90 FROM r_touched WHERE id = 15 RETURNING *) SELECT * FROM a UNION ALL SELECT * FROM b;
+WITH a AS (UPDATE r_touched SET team = 1 WHERE id = 15 RETURNING *), b AS (INSERT INTO r_touched (id, team) SELECT 500, team + 70 FROM a RETURNING *) SELECT * FROM a UNION ALL SELECT * FROM b;
+-- ---- MERGE
+MERGE INTO r_secured r USING (VALUES (2, 70), (501, 80)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+MERGE INTO r_secured r USING (VALUES (2, 71), (502, 80)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+MERGE INTO r_secured r USING (VALUES (2, 70), (502, 81)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+MERGE INTO r_secured r USING (VALUES (2, 'bad'), (502, 'good')) v(id, body) ON r.id = v.id WHEN MATCHED THEN UPDATE SET body = v.body WHEN NOT MATCHED THEN INSERT VALUES (v.id, 80, 1, v.body);
+MERGE INTO r_secured r USING (VALUES (10, 70)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team;
+MERGE INTO r_secured r USING r_teams t ON r.owner = t.id AND r.id < 20 WHEN MATCHED AND r.id > 6 THEN DELETE WHEN MATCHED AND r.id = 2 THEN DO NOTHING WHEN MATCHED THEN UPDATE SET (team, body) = (SELECT max(x.team), 'merged ' || r.id FROM r_teams x WHERE x.id <= t.id) WHEN NOT MATCHED THEN INSERT VALUES (t.id + 600, t.team, t.id);
+MERGE INTO r_secured r USING r_teams t ON r.id = t.id + 600 WHEN MATCHED AND t.id > 8 THEN DELETE WHEN MATCHED THEN UPDATE SET id = r.id + 100, team = (SELECT max(x.team) FROM r_teams x) WHEN NOT MATCHED AND t.id > 5 THEN INSERT (id, team) VALUES (t.id + 700, t.team);
+MERGE INTO r_touched r USING (VALUES (16, 70), (701, 79)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT (id, team) VALUES (v.id, v.team);
+MERGE INTO r_touched r USING (VALUES (16, 70), (702, 100)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT (id, team) VALUES (v.id, v.team);
+MERGE INTO r_touched r USING (VALUES (16, 'not 7'), (702, '')) v(id, body) ON r.id = v.id WHEN MATCHED THEN UPDATE SET body = v.body WHEN NOT MATCHED THEN INSERT (id, body) VALUES (v.id, v.body);
+WITH gone AS (DELETE FROM r_secured WHERE id = 501 RETURNING id) MERGE INTO r_secured r USING (VALUES (2, 30), (501, 30), (502, 30)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+WITH gone AS (DELETE FROM r_secured WHERE id = 502 RETURNING id) MERGE INTO r_secured r USING (VALUES (2, 30), (503, 31)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+-- params: 2, 40, 504, 41
+MERGE INTO r_secured r USING (VALUES ($1::int, $2::int), ($3::int, $4::int)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
+-- params: 2, 40, 504, 40
+MERGE INTO r_secured r USING (VALUES ($1::int, $2::int), ($3::int, $4::int)) v(id, team) ON r.id = v.id WHEN MATCHED THEN UPDATE SET team = v.team WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.team, 1);
 RESET ROLE;
-CREATE TRIGGER touch BEFORE INSERT ON r_rows FOR EACH ROW EXECUTE FUNCTION r_touch();
--- expect-refused: A check of new rows
-INSERT INTO r_view VALUES ('q', 500, 300);
+SELECT * FROM r_touched ORDER BY id;
+SELECT * FROM r_secured ORDER BY id;
+INSERT INTO r_view_touched VALUES ('q', 5, 600) RETURNING *;
+INSERT INTO r_view_touched VALUES ('q', 99, 601) RETURNING *;
+INSERT INTO r_view_touched VALUES (repeat('long ', 20), 99, 601);
+INSERT INTO r_view_touched (team, id) VALUES (3, 602), (98, 603), (99, 604);
+-- expect-refused: a BEFORE INSERT trigger
+INSERT INTO r_view_touched VALUES ('q', 5, 600) ON CONFLICT (id) DO UPDATE SET team = r_view_touched.team + 1 RETURNING *;
+INSERT INTO r_view_twice VALUES ('q', 9, 606);
+INSERT INTO r_view_twice VALUES ('q', 99, 606);
+INSERT INTO r_view_twice VALUES ('q', 10, 606);
+UPDATE r_view_twice SET team = 9 WHERE id = 606;
+UPDATE r_view_touched SET (team, body) = (SELECT r_view_touched.team - 1, max(t.id)::text FROM r_teams t WHERE t.team > r_view_touched.team) WHERE id < 20 RETURNING *;
+UPDATE r_view_touched SET (team, body) = (SELECT 200, 'x') WHERE id = 606;
+INSERT INTO r_view_own (id, team) VALUES (1700, 1000);
+INSERT INTO r_view_own (id, team) VALUES (700, 100);
+INSERT INTO r_view_own (id, team) SELECT 700, max(team) - 1 FROM r_touched RETURNING *;
+INSERT INTO r_view_parts VALUES (40, '2025-01-05', 99), (40, '2025-02-05', 98) RETURNING *;
+INSERT INTO r_view_parts VALUES (41, '2025-01-05', 9), (41, '2025-02-05', 99);
+UPDATE r_view_parts SET at = '2025-02-20' WHERE tenant = 40 AND at < '2025-02-01';
+UPDATE r_view_parts SET at = '2025-02-20', tenant = 50, team = 8 WHERE tenant = 40 AND at < '2025-02-01' RETURNING *;
+UPDATE r_view_parts SET tenant = tenant + 60, team = 8 WHERE tenant = 3 RETURNING *;
+INSERT INTO r_view_copies VALUES (10, 9, 'x'), (11, 98, 'y') RETURNING *;
+INSERT INTO r_view_copies VALUES (12, 99, 'x');
+UPDATE r_view_copies SET team = team + 10 WHERE id < 5;
+UPDATE r_view_copies SET team = team + 10;
+SELECT * FROM r_view_copies ORDER BY id;
+BEGIN;
+INSERT INTO r_view_touched VALUES ('in a block', 5, 800);
+SAVEPOINT s;
+INSERT INTO r_view_touched VALUES ('in a block', 5, 801), ('in a block', 500, 802);
+ROLLBACK TO s;
+UPDATE r_view_touched SET team = 50 WHERE body LIKE 'in a block%' RETURNING *;
+COMMIT;
+PREPARE late(int, int) AS INSERT INTO r_view_touched VALUES ('prepared', $2, $1) RETURNING *;
+EXECUTE late(900, 1);
+EXECUTE late(901, 99);
+EXECUTE late(902, 2);
+DEALLOCATE late;
+SELECT * FROM r_parts ORDER BY 1, 2;
 -- teardown
-DROP VIEW r_view, r_view_of_row;
-DROP TABLE r_rows, r_secured, r_teams;
+DROP VIEW r_view, r_view_of_row, r_view_twice, r_view_touched, r_view_own, r_view_parts, r_view_copies;
+DROP TABLE r_rows, r_touched, r_updated, r_parts, r_copies, r_secured, r_teams;
 DROP FUNCTION r_touch();
 -- shardwise: DROP USER MAPPING FOR diff_checked SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_checked SERVER s2;
