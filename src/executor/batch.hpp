@@ -38,6 +38,12 @@ void send_batches(BatchRunner *runner);
 // they got and `expects_all`.
 void finish_batches(BatchRunner *runner, bool expects_all);
 
+// Writes a row at once by one of several statements, which arbitrate over one index each (DO UPDATE
+// in place of DO NOTHING): where the row is in conflict over another one, the statement is undone
+// and the one that names that index comes next.
+void write_by_turns(BatchRunner **runners, int n, int32 shard, const Datum *values,
+                    const bool *nulls);
+
 // Adds the shards (int) that got rows to a list; 0 stands for all.
 List *add_written_shards(List *shards, const BatchRunner *runner);
 

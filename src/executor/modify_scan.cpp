@@ -351,6 +351,12 @@ void write_row(ModifyState *state, TupleTableSlot *row)
             refuse_second_change(plan);
         return;
     }
+    if (action->ntries > 0) {
+        int32 shard = plan->is_reference ? 0 : find_destination(&action->key, row);
+        write_by_turns(&state->runners[action->statement], action->ntries, shard, row->tts_values,
+                       row->tts_isnull);
+        return;
+    }
     if (plan->is_reference) {
         add(state, action->statement, 0, row);
         return;

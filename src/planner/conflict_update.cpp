@@ -1,6 +1,7 @@
 #include "planner/conflict_update.hpp"
 
 #include "planner/arbiter.hpp"
+#include "planner/row_checks.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -52,6 +53,7 @@ void name_index(OnConflictExpr *conflict, Relation relation, Oid index_id, int t
 {
     Relation index = index_open(index_id, AccessShareLock);
     ListCell *cell;
+    conflict->arbiterElems = NIL;
     foreach (cell, index_columns(relation, index, target)) {
         InferenceElem *element = makeNode(InferenceElem);
         element->expr = (Node *)lfirst(cell);
@@ -69,26 +71,39 @@ bool is_exclusion(Oid constraint)
     return found;
 }
 
+bool is_named(const OnConflictExpr *conflict)
+{
+    return conflict->arbiterElems != NIL || OidIsValid(conflict->constraint);
+}
+
+bool all_are_unique(List *indexes)
+{
+    bool found = true;
+    ListCell *cell;
+    foreach (cell, indexes) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        found &= index->rd_index->indisunique && index->rd_index->indisvalid;
+        index_close(index, NoLock);
+    }
+    return found;
+}
+
 // Says what the conflict is about, which DO NOTHING need not do. *has_any: there is such a thing.
 char *name_target(OnConflictExpr *conflict, Relation relation, int target, bool *has_any)
 {
-    bool is_named = conflict->arbiterElems != NIL || OidIsValid(conflict->constraint);
     *has_any = true;
     if (OidIsValid(conflict->constraint) && is_exclusion(conflict->constraint))
         return pstrdup("An exclusion constraint is the target of ON CONFLICT.");
-    if (is_named)
+    if (is_named(conflict))
         return nullptr;
     List *indexes = find_conflict_indexes(relation);
+    if (!all_are_unique(indexes))
+        return pstrdup("ON CONFLICT has no target, and the table an exclusion constraint.");
     if (list_length(indexes) > 1 || partitions_have_more(relation, list_length(indexes)))
         return pstrdup("ON CONFLICT has no target, and the table several unique indexes.");
     *has_any = indexes != NIL;
     if (!*has_any)
         return nullptr;
-    Relation index = index_open(linitial_oid(indexes), AccessShareLock);
-    bool is_unique = index->rd_index->indisunique && index->rd_index->indisvalid;
-    index_close(index, NoLock);
-    if (!is_unique)
-        return pstrdup("ON CONFLICT has no target, and the table an exclusion constraint.");
     name_index(conflict, relation, linitial_oid(indexes), target);
     return nullptr;
 }
@@ -138,6 +153,28 @@ char *rewrite(Query *query, Relation relation)
 }
 
 } // namespace
+
+List *find_indexes_to_try(Query *query)
+{
+    if (!must_be_one_row(query) || is_named(query->onConflict))
+        return NIL;
+    Relation relation =
+        table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
+    List *indexes = find_conflict_indexes(relation);
+    if (list_length(indexes) < 2 || !all_are_unique(indexes) ||
+        partitions_have_more(relation, list_length(indexes)))
+        indexes = NIL;
+    table_close(relation, NoLock);
+    return indexes;
+}
+
+void name_conflict_index(Query *query, Oid index)
+{
+    Relation relation =
+        table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
+    name_index(query->onConflict, relation, index, query->resultRelation);
+    table_close(relation, NoLock);
+}
 
 char *update_nothing(Query *query, Relation relation)
 {

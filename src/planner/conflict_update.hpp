@@ -12,6 +12,13 @@ namespace shardwise
 // that a second change (21000). Returns why it is not possible, or nullptr.
 char *make_conflict_update(Query *query);
 
+// The indexes (Oid) that have to be named one after the other for that, until the one is found over
+// which a row is in conflict: DO NOTHING without a target means all. NIL where that is not so.
+List *find_indexes_to_try(Query *query);
+
+// Names an index as the target of ON CONFLICT.
+void name_conflict_index(Query *query, Oid index);
+
 // Lets ON CONFLICT, whose entry of EXCLUDED is there, lock the row that is in the way and update
 // none. Returns why that is not possible, or nullptr.
 char *update_nothing(Query *query, Relation relation);

@@ -55,6 +55,9 @@ void identify_copies(Maker *maker);
 // An expression over the write's FROM as the source's columns have to say it.
 Expr *seen_by_source(Maker *maker, Expr *expr);
 
+// The action of INSERT (ModifyAction *).
+List *make_insert(Maker *maker);
+
 // Makes an action UPDATE; rows may move if it sets the key.
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
 

@@ -31,6 +31,7 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     for (int i = 0; i < to->nstatements; i++) {
         BatchStatement *statement = &to->statements[i];
         statement->columns = copy_array(statement->columns, statement->route->nparams);
+        statement->indexes = (List *)copy_node((Node *)statement->indexes);
         statement->route = (Route *)copy_node((Node *)statement->route);
     }
 }

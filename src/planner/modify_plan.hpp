@@ -14,6 +14,8 @@ struct BatchStatement {
     int first_value; // of the plan node's custom_exprs
     int *columns;    // per parameter the source's column (from 0), or -1: one value for all rows
     int max_rows;    // of one batch
+    List *indexes;   // String: names of the index over which ON CONFLICT arbitrates and of its
+                     // partitions', where others are to be tried
     int mark_column; // number (from 1) of what it returns that marks the rows it wrote; 0: none
 };
 
@@ -21,6 +23,8 @@ struct BatchStatement {
 struct ModifyAction {
     CmdType command;
     int statement;
+    int ntries; // so many statements from there on name one index each for ON CONFLICT; 0: it is
+                // one
     // An UPDATE that changes the key: of a row that belongs to another shard after it.
     int remove, place;
     // Where a new row goes: the source's columns that hold its key; nkeys 0: it stays.

@@ -2,7 +2,6 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
-#include "pg/triggers.hpp"
 #include "planner/batch_statement.hpp"
 #include "planner/changes.hpp"
 #include "planner/kept_target.hpp"
@@ -281,61 +280,6 @@ Query *make_source_query(Maker *maker)
 
 // ---- commands ----------------------------------------------------------------------------------
 
-bool may_stream(const Maker *maker)
-{
-    const Query *query = maker->write.query;
-    bool is_select = false;
-    ListCell *cell;
-    foreach (cell, query->rtable)
-        is_select |= ((RangeTblEntry *)lfirst(cell))->rtekind == RTE_SUBQUERY;
-    return is_select && query->returningList == NIL && query->onConflict == nullptr &&
-           query->withCheckOptions == NIL && maker->checks == NIL;
-}
-
-// True for rows of a SELECT, of which there may be many, whose ON CONFLICT DO UPDATE does the same
-// in several statements as in one.
-bool may_update_in_batches(const Maker *maker)
-{
-    const Query *query = maker->write.query;
-    const TriggerDesc *triggers = maker->relation->trigdesc;
-    int source = find_insert_source(query);
-    // Rows of partitions do not show who wrote them; copies would show it each in its own way.
-    if (source == 0 || maker->table->is_reference ||
-        rt_fetch(source, query->rtable)->rtekind != RTE_SUBQUERY ||
-        maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        return false;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
-        if (!triggers->triggers[i].tgisinternal || acts_for_foreign_key(&triggers->triggers[i]))
-            return false;
-    return !checkExprHasSubLink((Node *)query->onConflict) &&
-           !checkExprHasSubLink((Node *)query->withCheckOptions);
-}
-
-List *make_insert(Maker *maker)
-{
-    List *assignments = NIL;
-    ListCell *cell;
-    foreach (cell, maker->write.query->targetList) {
-        TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (entry->resjunk)
-            continue;
-        maker->plan->attributes = lappend_int(maker->plan->attributes, entry->resno);
-        assignments = lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
-    }
-    ModifyAction *action = make_action(CMD_INSERT);
-    set_key(maker, action, assignments);
-    maker->plan->is_stream = may_stream(maker);
-    bool is_update = maker->write.query->onConflict != nullptr &&
-                     maker->write.query->onConflict->action == ONCONFLICT_UPDATE;
-    maker->write.is_marked = is_update && may_update_in_batches(maker);
-    action->statement = add_statement(maker, build_batch_insert(&maker->write, assignments, false));
-    if (maker->write.refusal == nullptr && is_update && !maker->write.is_marked)
-        // That no row is changed twice is the shard's to say, of the rows of one statement.
-        ((BatchStatement *)linitial(maker->statements))->max_rows = PG_INT32_MAX;
-    make_router_checks(maker, assignments);
-    return list_make1(action);
-}
-
 // Notes which rows ON CONFLICT meets, in the order in which it does, and which of them it changes.
 void meet_rows(Maker *maker)
 {
@@ -517,7 +461,9 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     call.query = put_router_checks_above(maker, call.query);
     call.cursor_options &= ~(CURSOR_OPT_SCROLL | CURSOR_OPT_PARALLEL_OK);
     *plan = plan_on_router(call, &routes);
-    maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan));
+    // Nothing may be read while a row is tried, which may be undone.
+    maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan)) ||
+                                (routes.count == 1 && maker->plan->actions[0].ntries > 0);
     put_on_top(maker, *plan, query);
     return nullptr;
 }

@@ -70,6 +70,38 @@ BEGIN
         EXECUTE format('CREATE POLICY short ON %I TO diff_writer USING (body <> ''a long text'')', t);
     END LOOP;
 END $$;
+-- Several indexes, and a trigger that leaves traces.
+CREATE TABLE noted (tenant int NOT NULL, at bigint, body text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO noted VALUES (NEW.tenant, (SELECT count(*) FROM noted n WHERE n.tenant = NEW.tenant), NEW.body);
+    NEW.name := NEW.name || '!';
+    RETURN CASE WHEN NEW.body = 'gone' THEN NULL ELSE NEW END;
+END $$;
+CREATE FUNCTION exclaim() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.name || '!'; RETURN NEW; END $$;
+CREATE TABLE keyed (tenant int, id int, name text, code int, body text, PRIMARY KEY (tenant, id));
+CREATE UNIQUE INDEX keyed_name ON keyed (tenant, lower(name));
+CREATE UNIQUE INDEX keyed_code ON keyed (tenant, code) WHERE code > 0;
+CREATE TABLE keyed_parts (tenant int, id int, name text, code int, body text, PRIMARY KEY (tenant, id, code), UNIQUE (tenant, code, name)) PARTITION BY RANGE (code);
+CREATE TABLE keyed_parts_1 PARTITION OF keyed_parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE keyed_parts_2 PARTITION OF keyed_parts FOR VALUES FROM (100) TO (200);
+CREATE TABLE keyed_copies (tenant int PRIMARY KEY, id int UNIQUE, name text UNIQUE, code int, body text);
+CREATE TABLE keyed_booked (tenant int PRIMARY KEY, name text, body text, EXCLUDE USING btree (tenant WITH =));
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{keyed,keyed_parts,keyed_copies,keyed_booked}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER note BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION %s()', t, CASE WHEN t = 'keyed_copies' THEN 'exclaim' ELSE 'note' END);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO diff_writer', t);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY named ON %I TO diff_writer USING (true) WITH CHECK (name <> ''bad!'')', t);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT ON noted TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{noted,keyed,keyed_parts,keyed_booked}'::regclass[]) t
+-- shardwise: SELECT shardwise.create_reference_table('keyed_copies')
+
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{lengths,indexed,unindexed,update_watched}'::regclass[]) t
 
 CREATE TABLE parted (
@@ -220,8 +252,41 @@ INSERT INTO lengths (tenant, id, body) VALUES (1, 1, 'free'), (1, 2, 'free'), (2
 INSERT INTO indexed VALUES (1, 1, 'one') ON CONFLICT (tenant, id) DO NOTHING;
 INSERT INTO indexed VALUES (1, 1, 'long') ON CONFLICT (tenant, id) DO NOTHING;
 INSERT INTO indexed VALUES (1, 2, 'one') ON CONFLICT (tenant, id) DO NOTHING;
--- expect-refused: ON CONFLICT has no target, and the table several unique indexes.
 INSERT INTO indexed VALUES (1, 1, 'one') ON CONFLICT DO NOTHING;
+INSERT INTO indexed VALUES (1, 1, 'long'), (1, 3, 'three') ON CONFLICT DO NOTHING;
+INSERT INTO indexed VALUES (1, 3, 'three'), (2, 3, 'long') ON CONFLICT DO NOTHING;
+INSERT INTO indexed VALUES (1, 3, 'three'), (1, 4, 'three'), (1, 3, 'four'), (2, 3, 'one') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed VALUES (1, 1, 'One', 1, 'a'), (1, 2, 'two', 2, 'b'), (2, 1, 'one', 1, 'c'), (3, 1, 'one', 0, 'd') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed VALUES (1, 3, 'ONE', 3, 'e'), (1, 4, 'four', 2, 'f'), (1, 1, 'two', 2, 'g'), (3, 2, 'two', 0, 'h'), (3, 3, 'TWO', 0, 'i') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed VALUES (1, 5, 'one', 5, 'gone'), (1, 5, 'five', 1, 'gone') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed VALUES (1, 6, 'six', 6, 'j'), (1, 1, 'bad', 1, 'k') ON CONFLICT DO NOTHING;
+INSERT INTO keyed VALUES (1, 6, 'six', 6, 'l'), (1, 7, 'bad', 1, 'm') ON CONFLICT DO NOTHING;
+INSERT INTO keyed VALUES (1, 6, 'six', 6, 'n'), (1, 7, 'bad', 7, 'o') ON CONFLICT DO NOTHING;
+INSERT INTO keyed VALUES (1, 1, 'two', 8, 'p') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO keyed VALUES (1, 8, 'two', 8, 'q') ON CONFLICT (tenant, id) DO NOTHING;
+-- params: 1, 9, 'nine', 2, 'by parameter'
+INSERT INTO keyed VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed SELECT tenant + t, id, name, code, body FROM keyed, generate_series(0, 3) t ORDER BY t, tenant, id ON CONFLICT DO NOTHING;
+WITH added AS (INSERT INTO keyed SELECT tenant, id + 1, 'again', code, body FROM keyed WHERE id = 1 ON CONFLICT DO NOTHING RETURNING *) SELECT a.*, k.name FROM added a JOIN keyed k USING (tenant, id) ORDER BY 1, 2;
+BEGIN;
+INSERT INTO keyed VALUES (4, 50, 'fifty', 50, 'r') ON CONFLICT DO NOTHING;
+SAVEPOINT s;
+INSERT INTO keyed VALUES (4, 51, 'FIFTY', 51, 's'), (4, 52, 'fifty-two', 50, 't'), (5, 53, 'fifty-three', 53, 'u') ON CONFLICT DO NOTHING RETURNING *;
+ROLLBACK TO s;
+INSERT INTO keyed VALUES (4, 51, 'FIFTY', 51, 's'), (4, 52, 'fifty-two', 52, 't'), (4, 50, 'bad', 50, 'u') ON CONFLICT DO NOTHING RETURNING *;
+ROLLBACK TO s;
+INSERT INTO keyed VALUES (4, 51, 'FIFTY', 51, 's'), (4, 52, 'fifty-two', 52, 't') ON CONFLICT DO NOTHING RETURNING *;
+COMMIT;
+INSERT INTO keyed_parts VALUES (1, 1, 'one', 1, 'a'), (1, 2, 'one', 1, 'b'), (1, 1, 'two', 1, 'c'), (1, 1, 'one', 101, 'd'), (1, 2, 'one', 101, 'e'), (2, 1, 'one', 1, 'f') ON CONFLICT DO NOTHING RETURNING *, tableoid::regclass;
+INSERT INTO keyed_parts VALUES (1, 1, 'bad', 101, 'a') ON CONFLICT DO NOTHING;
+INSERT INTO keyed_copies VALUES (1, 1, 'one', 1, 'a'), (2, 1, 'two', 1, 'b'), (3, 3, 'one', 1, 'c'), (4, 4, 'four', 1, 'd') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed_copies VALUES (5, 5, 'five', 1, 'e'), (6, 6, 'bad', 1, 'f') ON CONFLICT DO NOTHING;
+-- expect-refused: ON CONFLICT has no target, and the table an exclusion constraint.
+INSERT INTO keyed_booked VALUES (1, 'one', 'a') ON CONFLICT DO NOTHING;
+RESET ROLE;
+SELECT * FROM keyed ORDER BY 1, 2;
+SELECT * FROM noted WHERE tenant < 3 ORDER BY 1, 2, 3;
+SET ROLE diff_writer;
 INSERT INTO unindexed VALUES (1, 1, 'one'), (1, 1, 'one') ON CONFLICT DO NOTHING RETURNING *;
 INSERT INTO unindexed VALUES (1, 1, 'long') ON CONFLICT DO NOTHING;
 -- expect-refused: A trigger for statements acts on UPDATE.
@@ -320,8 +385,8 @@ INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 -- teardown
 DROP VIEW open_notes;
 DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
-DROP TABLE lengths, indexed, unindexed, update_watched;
-DROP FUNCTION stamp(), stamp_sorted(), prolong(), watch();
+DROP TABLE lengths, indexed, unindexed, update_watched, keyed, keyed_parts, keyed_copies, keyed_booked, noted;
+DROP FUNCTION note(), exclaim(), stamp(), stamp_sorted(), prolong(), watch();
 -- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_writer;
 DROP ROLE diff_writer;
