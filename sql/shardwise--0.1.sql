@@ -799,9 +799,10 @@ COMMENT ON VIEW shardwise.in_doubt_transactions
 -- Counters since the server's start, or stat_reset(). Times in milliseconds.
 CREATE FUNCTION shardwise.shard_counters(
         OUT server oid, OUT statements bigint, OUT rows bigint, OUT bytes_received bigint,
-        OUT errors bigint, OUT total_response_time float8, OUT max_response_time float8,
-        OUT connections_opened bigint, OUT connections bigint, OUT transactions bigint,
-        OUT two_phase_transactions bigint, OUT last_error timestamptz)
+        OUT errors bigint, OUT total_response_time float8, OUT median_response_time float8,
+        OUT p99_response_time float8, OUT max_response_time float8, OUT connections_opened bigint,
+        OUT connections bigint, OUT transactions bigint, OUT two_phase_transactions bigint,
+        OUT last_error timestamptz)
     RETURNS SETOF record LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardwise_shard_counters';
 COMMENT ON FUNCTION shardwise.shard_counters() IS 'what view stat_shards shows, by foreign server';
 
@@ -828,8 +829,9 @@ REVOKE EXECUTE ON FUNCTION shardwise.stat_reset() FROM PUBLIC;
 CREATE VIEW shardwise.stat_shards AS
     SELECT s.name AS shard, c.statements, c.rows, c.bytes_received, c.errors, c.total_response_time,
            c.total_response_time / nullif(c.statements, 0) AS mean_response_time,
-           c.max_response_time, c.connections_opened, c.connections, c.transactions,
-           c.two_phase_transactions, c.last_error
+           c.median_response_time, c.p99_response_time, c.max_response_time,
+           c.connections_opened, c.connections, c.transactions, c.two_phase_transactions,
+           c.last_error
       FROM shardwise.shards s
       JOIN pg_catalog.pg_foreign_server f ON f.srvname = s.name
       JOIN shardwise.shard_counters() c ON c.server = f.oid;

@@ -7,11 +7,11 @@
 namespace shardwise
 {
 
-void adjust_pace(Pace *pace, double done, bool others_suffer)
+void adjust_pace(Pace *pace, double done, Others others)
 {
     constexpr double decrease = 0.6;
     constexpr double steps = 16; // from nothing to the ceiling
-    if (others_suffer) {
+    if (others == Others::Suffering) {
         double present =
             pace->limit > 0 ? std::min(pace->limit, std::max(done, lowest_pace)) : done;
         pace->ceiling = std::max(present, lowest_pace);
@@ -20,7 +20,12 @@ void adjust_pace(Pace *pace, double done, bool others_suffer)
     }
     if (pace->limit <= 0)
         return;
-    pace->limit += std::max(pace->ceiling / steps, lowest_pace / 4);
+    if (others == Others::Absent)
+        pace->limit *= 4;
+    else if (pace->ceiling <= 0)
+        pace->limit *= 1.5;
+    else
+        pace->limit += std::max(pace->ceiling / steps, lowest_pace / 4);
     // A limit that is far above what is done limits nothing.
     if (pace->limit > 2 * std::max(done, pace->ceiling))
         *pace = {};

@@ -1,4 +1,5 @@
 // The functions behind the views stat_shards, stat_queries and stat_progress.
+#include "monitor/monitor.hpp"
 #include "monitor/queries.hpp"
 #include "monitor/shared.hpp"
 
@@ -35,20 +36,27 @@ static bool may_see(Oid role)
 
 static void put_shard(FunctionCallInfo fcinfo, ShardCounters *shard)
 {
-    Datum values[12] = {ObjectIdGetDatum(shard->server),
+    ResponseTimes times = read_response_times(shard->server);
+    LatencyHistogram all = times.quiet;
+    for (int bucket = 0; bucket < latency_buckets; bucket++)
+        all.counts[bucket] += times.moving.counts[bucket];
+    Datum values[14] = {ObjectIdGetDatum(shard->server),
                         read_counter(&shard->statements),
                         read_counter(&shard->rows),
                         read_counter(&shard->bytes),
                         read_counter(&shard->errors),
                         milliseconds((double)pg_atomic_read_u64(&shard->response_time)),
+                        milliseconds((double)all.percentile(0.5)),
+                        milliseconds((double)all.percentile(0.99)),
                         milliseconds((double)pg_atomic_read_u64(&shard->max_response_time)),
                         read_counter(&shard->opened),
                         read_counter(&shard->open),
                         read_counter(&shard->commits),
                         read_counter(&shard->two_phase_commits),
                         read_counter(&shard->last_error)};
-    bool nulls[12] = {};
-    nulls[11] = DatumGetInt64(values[11]) == 0;
+    bool nulls[14] = {};
+    nulls[6] = nulls[7] = all.total() == 0;
+    nulls[13] = DatumGetInt64(values[13]) == 0;
     put(fcinfo, values, nulls);
 }
 

@@ -3,6 +3,10 @@
 
 #include "monitor/monitor.hpp"
 
+extern "C" {
+#include "storage/ipc.h"
+}
+
 namespace shardwise
 {
 
@@ -44,7 +48,39 @@ ResponseTimes read_response_times(Oid server)
     ShardCounters *shard = shared_monitor != nullptr ? find_counters(server) : nullptr;
     if (shard == nullptr)
         return {};
-    return {pg_atomic_read_u64(&shard->statements), pg_atomic_read_u64(&shard->response_time)};
+    ResponseTimes times;
+    for (int bucket = 0; bucket < latency_buckets; bucket++) {
+        times.quiet.counts[bucket] = pg_atomic_read_u64(&shard->quiet_times[bucket]);
+        times.moving.counts[bucket] = pg_atomic_read_u64(&shard->moving_times[bucket]);
+    }
+    return times;
+}
+
+static ShardCounters *counted_movers[2]; // source and target
+
+extern "C" {
+static void forget_mover(int, Datum)
+{
+    for (ShardCounters *shard : counted_movers)
+        if (shard != nullptr)
+            pg_atomic_fetch_sub_u32(&shard->moves, 1);
+}
+}
+
+void count_mover(Oid server)
+{
+    ShardCounters *shard = shared_monitor != nullptr ? take_counters(server) : nullptr;
+    if (counted_movers[0] == nullptr)
+        before_shmem_exit(forget_mover, 0);
+    for (ShardCounters *&counted : counted_movers) {
+        if (shard == nullptr || counted == shard)
+            return;
+        if (counted != nullptr)
+            continue;
+        counted = shard;
+        pg_atomic_fetch_add_u32(&shard->moves, 1);
+        return;
+    }
 }
 
 static Progress *take_progress(Oid server)
@@ -183,6 +219,9 @@ void end_measuring(Meter *meter)
     if (meter->bytes > 0)
         pg_atomic_fetch_add_u64(&shard->bytes, (int64)meter->bytes);
     raise_to(&shard->max_response_time, time);
+    pg_atomic_uint64 *times =
+        pg_atomic_read_u32(&shard->moves) > 0 ? shard->moving_times : shard->quiet_times;
+    pg_atomic_fetch_add_u64(&times[latency_bucket(time)], 1);
 }
 
 void count_shard_error(Meter *meter)

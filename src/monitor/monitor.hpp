@@ -4,6 +4,8 @@
 
 #include "pg/pg.hpp"
 
+#include "core/latency_histogram.hpp"
+
 extern "C" {
 #include "nodes/parsenodes.h"
 #include "portability/instr_time.h"
@@ -51,12 +53,15 @@ void count_shard_error(Meter *);
 void count_commit(Meter *, bool two_phase);
 
 // What the statements of all this database's backends on a server have taken until their first
-// answer, since the counters were reset: two readings give the mean in between.
+// answer, since the counters were reset; apart from the others those of times when a move made work
+// for the server.
 struct ResponseTimes {
-    uint64 statements;
-    uint64 microseconds;
+    LatencyHistogram quiet, moving;
 };
 ResponseTimes read_response_times(Oid server);
+
+// From here until this process ends a move makes work for the server.
+void count_mover(Oid server);
 
 // Microseconds since `start`.
 double microseconds_since(const instr_time &start);

@@ -23,9 +23,11 @@ static Size monitor_size()
 
 static void init_slots()
 {
-    for (ShardCounters &shard : shared_monitor->shards)
+    for (ShardCounters &shard : shared_monitor->shards) {
         for (pg_atomic_uint64 *counter = &shard.statements; counter <= &shard.last_error; counter++)
             pg_atomic_init_u64(counter, 0);
+        pg_atomic_init_u32(&shard.moves, 0);
+    }
     shared_monitor->progress_count = progress_slots();
     for (int i = 0; i < shared_monitor->progress_count; i++) {
         Progress *progress = &shared_monitor->progress[i];

@@ -3,6 +3,8 @@
 
 #include "pg/pg.hpp"
 
+#include "core/latency_histogram.hpp"
+
 extern "C" {
 #include "port/atomics.h"
 #include "storage/lwlock.h"
@@ -24,11 +26,14 @@ struct ShardCounters {
     pg_atomic_uint64 errors;
     pg_atomic_uint64 response_time;
     pg_atomic_uint64 max_response_time;
+    pg_atomic_uint64 quiet_times[latency_buckets];  // response times, by bucket
+    pg_atomic_uint64 moving_times[latency_buckets]; // the same while a move made work for the shard
     pg_atomic_uint64 opened;
     pg_atomic_uint64 open; // not reset: how many there are
     pg_atomic_uint64 commits;
     pg_atomic_uint64 two_phase_commits;
     pg_atomic_uint64 last_error; // TimestampTz, 0: none
+    pg_atomic_uint32 moves;      // not reset: processes that move rows from it or to it
 };
 
 constexpr int max_shard_counters = 1024;

@@ -221,13 +221,15 @@ void release_snapshot(const RunningMove *move)
          quote_literal_cstr(holder_name(move)));
 }
 
-// Waits for what the deletion of rows owes to others. A copy that is to begin need not be waited
+// Waits for what a step of a deletion owes to others. A copy that is to begin need not be waited
 // for where the operator wants something else meanwhile; a clean-up goes on.
-static bool pay_for_rows(const RunningMove *move, Throttle *throttle, uint64 rows)
+static bool pay_for_step(const RunningMove *move, Throttle *throttle, int64 pages, uint64 rows)
 {
-    constexpr uint64 bytes_a_row = 100; // what the rate limit takes a deleted row for
-    throttle_bytes(throttle, rows * bytes_a_row);
-    for (long pause; rows > 0 && (pause = throttle_pause(throttle)) > 0; pause_for(pause))
+    constexpr uint64 bytes_a_row = 100;   // what the rate limit takes a deleted row for
+    constexpr uint64 bytes_a_page = 2048; // to look at one is less than to copy it
+    uint64 bytes = rows * bytes_a_row;
+    throttle_work(throttle, bytes, pages * bytes_a_page + bytes);
+    for (long pause; (pause = throttle_pause(throttle)) > 0; pause_for(pause))
         if (throttle->looked && move->state == MoveState::Copying && wish_changed(move))
             return false;
     return true;
@@ -237,21 +239,22 @@ static bool pay_for_rows(const RunningMove *move, Throttle *throttle, uint64 row
 static bool delete_by_blocks(const RunningMove *move, ShardSession *s, const MoveTable *table,
                              const char *leaf, Throttle *throttle, uint64 *deleted)
 {
-    constexpr int64 pages_a_step = 1000;
+    constexpr int64 most_pages = 1000;
     // A shard where the table was never made has no rows.
     char *size = run_valuef(s,
                             "SELECT pg_relation_size(to_regclass(%s)) / "
                             "current_setting('block_size')::int",
                             quote_literal_cstr(leaf));
     int64 pages = size != nullptr ? strtoll(size, nullptr, 10) : 0;
-    for (int64 page = 0; page < pages; page += pages_a_step) {
+    for (int64 page = 0, step; page < pages; page += step) {
+        step = std::clamp<int64>(throttle_portion(throttle) / BLCKSZ, 1, most_pages);
         uint64 rows = runf(s,
                            "DELETE FROM ONLY %s WHERE ctid >= '(" INT64_FORMAT
                            ",0)'::tid AND ctid < '(" INT64_FORMAT ",0)'::tid AND %s",
-                           leaf, page, page + pages_a_step, table->filter)
+                           leaf, page, page + step, table->filter)
                           .affected;
         *deleted += rows;
-        if (!pay_for_rows(move, throttle, rows))
+        if (!pay_for_step(move, throttle, step, rows))
             return false;
         CHECK_FOR_INTERRUPTS();
     }
@@ -271,10 +274,12 @@ bool delete_moved_rows(const RunningMove *move, ShardSession *s, uint64 *deleted
             goes_on = goes_on && delete_by_blocks(move, s, table, (const char *)lfirst(leaf_cell),
                                                   &throttle, deleted);
     }
-    // The proof: one scan that sees everything.
+    // The proof: one scan that sees everything. A copy that found nothing to clear needs none: a
+    // row that got away from it would be in the way of the copy's.
+    bool needs_proof = *deleted > 0 || move->state != MoveState::Copying;
     foreach (cell, move->tables) {
         const MoveTable *table = (const MoveTable *)lfirst(cell);
-        if (goes_on && table->leaves != NIL &&
+        if (goes_on && needs_proof && table->leaves != NIL &&
             run_valuef(s, "SELECT to_regclass(%s)", quote_literal_cstr(table->name)) != nullptr)
             *deleted += runf(s, "DELETE FROM %s WHERE %s", table->name, table->filter).affected;
     }

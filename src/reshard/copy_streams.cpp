@@ -16,11 +16,17 @@ namespace shardwise
 namespace
 {
 
+// The source reads a chunk in steps, a statement each: between them a copy can hold its breath,
+// also where few of the rows that are looked at move. The target takes the chunk as one statement.
 struct Stream {
     ShardSession *from, *to;
     const Chunk *chunk; // nullptr: free
     uint64 rows, bytes;
-    bool read_all; // the source has sent everything
+    uint32 page;     // the next step's first
+    bool reads;      // a step is under way
+    uint64 prepaid;  // effort that the throttle has been told of and that has brought no bytes yet
+    bool read_all;   // the source has sent everything
+    bool has_header; // of the binary format, which each step has, and a chunk once
 };
 
 struct Copy {
@@ -75,27 +81,53 @@ void wait_until_flushed(ShardSession *s)
         raise_shard_error(s, nullptr);
 }
 
+const char *format_of(const MoveTable *table)
+{
+    return table->binary ? "binary" : "text";
+}
+
 void begin_chunk(Stream *stream, const Chunk *chunk)
 {
     const MoveTable *table = chunk->table;
-    const char *format = table->binary ? "binary" : "text";
     stream->chunk = chunk;
+    stream->page = chunk->lower;
     stream->rows = stream->bytes = 0;
-    stream->read_all = false;
+    stream->reads = stream->read_all = stream->has_header = false;
     (void)run(stream->to, "BEGIN");
-    // The last chunk has no end: 4294967295 is no page's number.
-    send(stream->from,
-         format_sql("COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%u,0)'::tid AND "
-                    "ctid < '(%u,0)'::tid AND %s) TO STDOUT (FORMAT %s)",
-                    table->columns, chunk->leaf, chunk->lower,
-                    chunk->is_last ? PG_UINT32_MAX : chunk->upper, table->filter, format));
-    send(stream->to,
-         format_sql("COPY %s (%s) FROM STDIN (FORMAT %s)", table->name, table->columns, format));
-    wait_until_idle_input(stream->from);
-    expect_copy(stream->from, PGRES_COPY_OUT);
+    send(stream->to, format_sql("COPY %s (%s) FROM STDIN (FORMAT %s)", table->name, table->columns,
+                                format_of(table)));
     wait_until_idle_input(stream->to);
     expect_copy(stream->to, PGRES_COPY_IN);
     PQsetnonblocking(stream->to->conn, 1);
+}
+
+// Pages that are read cost what they hold, also where few of their rows move.
+void begin_step(Stream *stream, Throttle *throttle)
+{
+    const Chunk *chunk = stream->chunk;
+    const MoveTable *table = chunk->table;
+    uint32 pages = static_cast<uint32>(
+        std::clamp<uint64>(throttle_portion(throttle) / BLCKSZ, 1, chunk->upper - stream->page));
+    bool is_end = chunk->is_last && stream->page + pages == chunk->upper;
+    // The last chunk has no end: 4294967295 is no page's number.
+    send(stream->from, format_sql("COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%u,0)'::tid AND "
+                                  "ctid < '(%u,0)'::tid AND %s) TO STDOUT (FORMAT %s)",
+                                  table->columns, chunk->leaf, stream->page,
+                                  is_end ? PG_UINT32_MAX : stream->page + pages, table->filter,
+                                  format_of(table)));
+    stream->page += pages;
+    stream->prepaid = uint64{pages} * BLCKSZ;
+    throttle_work(throttle, 0, stream->prepaid);
+    wait_until_idle_input(stream->from);
+    expect_copy(stream->from, PGRES_COPY_OUT);
+    stream->reads = true;
+}
+
+void end_step(Stream *stream)
+{
+    (void)receive(stream->from);
+    stream->reads = false;
+    stream->read_all = stream->page >= stream->chunk->upper;
 }
 
 void end_chunk(const Copy *copy, Stream *stream)
@@ -106,7 +138,6 @@ void end_chunk(const Copy *copy, Stream *stream)
     wait_until_flushed(stream->to);
     PQsetnonblocking(stream->to->conn, 0);
     Rows copied = receive(stream->to);
-    (void)receive(stream->from);
     stream->rows = copied.affected;
     runf(stream->to, "INSERT INTO %s.chunk VALUES (%s, %d, " UINT64_FORMAT "); COMMIT",
          copy->move->object, quote_literal_cstr(chunk->leaf), chunk->number, stream->rows);
@@ -117,28 +148,48 @@ void end_chunk(const Copy *copy, Stream *stream)
     stream->chunk = nullptr;
 }
 
+// Passes on a message of the source. In binary, each step is a file of its own, with header and
+// trailer: the target gets one header, and, as the end of the protocol's copy is the file's end, no
+// trailer.
+void pass_on(Stream *stream, const char *data, int length)
+{
+    constexpr int header = 19; // signature, flags and the length of an extension that is empty
+    constexpr int trailer = 2; // -1 for the number of columns
+    int skipped = 0;
+    if (stream->chunk->table->binary) {
+        bool begins = length >= header && memcmp(data, "PGCOPY\n\377\r\n\0", 11) == 0;
+        skipped = begins && stream->has_header ? header : 0;
+        stream->has_header = stream->has_header || begins;
+        if (length - (begins ? header : 0) == trailer &&
+            memcmp(data + length - trailer, "\xff\xff", trailer) == 0)
+            length -= trailer;
+    }
+    if (length > skipped && PQputCopyData(stream->to->conn, data + skipped, length - skipped) < 0)
+        raise_shard_error(stream->to, PQgetResult(stream->to->conn));
+}
+
 // Passes on what has arrived, as long as the target takes it. True if there was anything.
 bool pump(Stream *stream, Throttle *throttle)
 {
     bool moved = false;
-    for (int i = 0; i < 1000 && !stream->read_all; i++) {
+    for (int i = 0; i < 1000 && stream->reads; i++) {
         char *data;
         int length = PQgetCopyData(stream->from->conn, &data, 1);
         if (length == 0)
             break;
         if (length == -2)
             raise_shard_error(stream->from, PQgetResult(stream->from->conn));
-        if (length == -1) {
-            stream->read_all = true;
-            return true;
-        }
-        int put = PQputCopyData(stream->to->conn, data, length);
-        PQfreemem(data);
-        if (put < 0)
-            raise_shard_error(stream->to, PQgetResult(stream->to->conn));
-        stream->bytes += length;
-        throttle_bytes(throttle, length);
         moved = true;
+        if (length == -1) {
+            end_step(stream);
+            break;
+        }
+        pass_on(stream, data, length);
+        PQfreemem(data);
+        stream->bytes += length;
+        uint64 paid = std::min<uint64>(stream->prepaid, length);
+        stream->prepaid -= paid;
+        throttle_work(throttle, length, length - paid);
     }
     return moved;
 }
@@ -184,14 +235,20 @@ void make_event_set(Copy *copy)
     }
 }
 
+// Where nothing more may be begun, what has been paid for goes on.
+bool may_read(const Stream *stream, const Throttle *throttle, long pause)
+{
+    return stream->reads && (pause <= 0 || (stream->prepaid > 0 && throttle_passes(throttle)));
+}
+
 // Waits for input of the sources, or for room at the targets that are behind.
-void wait_for_streams(Copy *copy, long timeout)
+void wait_for_streams(Copy *copy, const Throttle *throttle, long pause)
 {
     WaitEvent happened[16];
     for (int i = 0; i < copy->n; i++) {
         Stream *stream = &copy->streams[i];
         bool behind = stream->chunk != nullptr && target_is_behind(stream);
-        bool reads = stream->chunk != nullptr && !behind && timeout < 0;
+        bool reads = may_read(stream, throttle, pause) && !behind;
         // A socket without interest still reports that the shard has gone.
         ModifyWaitEvent(copy->events, 2 + 2 * i, reads ? WL_SOCKET_READABLE : WL_SOCKET_CLOSED,
                         nullptr);
@@ -199,8 +256,8 @@ void wait_for_streams(Copy *copy, long timeout)
                         behind ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE,
                         nullptr);
     }
-    int n =
-        WaitEventSetWait(copy->events, timeout, happened, lengthof(happened), PG_WAIT_EXTENSION);
+    int n = WaitEventSetWait(copy->events, pause > 0 ? pause : -1, happened, lengthof(happened),
+                             PG_WAIT_EXTENSION);
     for (int i = 0; i < n; i++) {
         if (happened[i].events & WL_LATCH_SET) {
             ResetLatch(MyLatch);
@@ -231,7 +288,6 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                  bool (*must_stop)(const RunningMove *))
 {
     Copy copy = {move, std::min(move_copy_streams, list_length(chunks)), nullptr, nullptr};
-    Throttle throttle = begin_throttle(move);
     int position = 0, busy = 0;
     bool stopped = false;
 
@@ -245,6 +301,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
         AllocSetContextCreate(CurrentMemoryContext, "shardwise copy", ALLOCSET_SMALL_SIZES));
     make_event_set(&copy);
     catalogf("UPDATE shardwise.move SET workers = %d WHERE move_id = %d", copy.n, move->id);
+    Throttle throttle = begin_throttle(move);
     for (;;) {
         bool moved = false;
         // Chunks under way come to their end even where a standby hangs: somebody waits for them.
@@ -260,7 +317,11 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                 begin_chunk(stream, chunk);
                 busy++;
             }
-            if (pause <= 0 && !target_is_behind(stream))
+            if (!stream->reads && pause <= 0) {
+                begin_step(stream, &throttle);
+                pause = stopped ? 0 : throttle_pause(&throttle);
+            }
+            if (may_read(stream, &throttle, pause) && !target_is_behind(stream))
                 moved = pump(stream, &throttle) || moved;
             if (stream->read_all) {
                 end_chunk(&copy, stream);
@@ -273,7 +334,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
             break;
         CHECK_FOR_INTERRUPTS();
         if (!moved)
-            wait_for_streams(&copy, pause > 0 ? pause : -1);
+            wait_for_streams(&copy, &throttle, pause);
     }
     MemoryContextDelete(MemoryContextSwitchTo(caller));
     for (int i = 0; i < copy.n; i++) {

@@ -16,52 +16,29 @@ namespace shardwise
 namespace
 {
 
-constexpr int warm_up_ms = 300;
 constexpr int pace_ms = 250;
 constexpr int standby_ms = 1000;
-constexpr uint64 enough_statements = 10; // for a mean that says something
-constexpr double unfelt_us = 500;        // nobody notices so much more
 
 double seconds_between(TimestampTz from, TimestampTz to)
 {
     return static_cast<double>(to - from) / USECS_PER_SEC;
 }
 
-// The mean of what statements took since `latency` was last looked at; false where they are too few
-// to tell.
-bool mean_since(const Latency *latency, const ResponseTimes &now, double *mean)
+Others look_at_others(Latency *latency)
 {
-    uint64 statements = now.statements - latency->seen.statements;
-    // stat_reset() sets counters back.
-    if (now.statements < latency->seen.statements || statements < enough_statements ||
-        now.microseconds < latency->seen.microseconds)
-        return false;
-    *mean = static_cast<double>(now.microseconds - latency->seen.microseconds) /
-            static_cast<double>(statements);
-    return true;
-}
-
-enum class Verdict { Unknown, Bearable, TooSlow };
-
-Verdict judge(Latency *latency, TimestampTz now)
-{
-    constexpr double patience_s = 2; // what is older says nothing about now
-    ResponseTimes times = read_response_times(latency->server);
-    double mean;
-    if (!mean_since(latency, times, &mean)) {
-        if (times.statements >= latency->seen.statements &&
-            seconds_between(latency->seen_at, now) < patience_s)
-            return Verdict::Unknown;
-        latency->seen = times;
-        latency->seen_at = now;
-        return Verdict::Bearable;
-    }
-    latency->seen = times;
-    latency->seen_at = now;
-    if (!latency->measured && (latency->usual <= 0 || mean < latency->usual))
-        latency->usual = mean;
-    bool slow = mean > latency->usual * move_max_slowdown && mean > latency->usual + unfelt_us;
-    return slow ? Verdict::TooSlow : Verdict::Bearable;
+    constexpr uint64 enough_statements = 100; // for percentiles that say something
+    LatencyHistogram all = read_response_times(latency->server).moving;
+    LatencyHistogram now = all.since(latency->seen);
+    bool is_known = latency->usual.total() >= enough_statements;
+    if (now.total() == 0)
+        return Others::Absent;
+    if (!is_known && now.total() < enough_statements)
+        return Others::Content;
+    latency->seen = all;
+    if (!is_known)
+        latency->usual = now;
+    return is_slowed_down(now, latency->usual, move_max_slowdown) ? Others::Suffering
+                                                                  : Others::Content;
 }
 
 void pace(Throttle *throttle, TimestampTz now)
@@ -72,14 +49,12 @@ void pace(Throttle *throttle, TimestampTz now)
     } else if (seconds * 1000 < pace_ms) {
         return;
     } else {
-        Verdict source = judge(&throttle->latencies[0], now);
-        Verdict target = judge(&throttle->latencies[1], now);
-        if (source == Verdict::Unknown && target == Verdict::Unknown)
-            return;
-        adjust_pace(&throttle->pace, static_cast<double>(throttle->bytes) / seconds,
-                    source == Verdict::TooSlow || target == Verdict::TooSlow);
+        Others at_source = look_at_others(&throttle->latencies[0]);
+        Others at_target = look_at_others(&throttle->latencies[1]);
+        adjust_pace(&throttle->pace, static_cast<double>(throttle->done) / seconds,
+                    std::max(at_source, at_target));
     }
-    throttle->bytes = 0;
+    throttle->done = 0;
     throttle->paced_at = now;
 }
 
@@ -132,11 +107,22 @@ void tell(Throttle *throttle, const char *reason)
              reason != nullptr ? quote_literal_cstr(reason) : "NULL", throttle->move->id);
 }
 
-// Bytes a second that may pass now; 0: any number.
-double allowed_rate(const Throttle *throttle)
+double rate_limit()
 {
-    double limit = move_rate_limit * 1024.0, bearable = throttle->pace.limit;
-    return limit > 0 && bearable > 0 ? std::min(limit, bearable) : std::max(limit, bearable);
+    return move_rate_limit * 1024.0;
+}
+
+constexpr double portions_a_second = 50;
+
+// A bucket without a rate is never empty, and keeps nothing.
+void fill(double *tokens, double rate, double seconds, double most)
+{
+    *tokens = rate > 0 ? std::min(*tokens + seconds * rate, most) : 0;
+}
+
+long wait_for_tokens(double tokens, double rate)
+{
+    return tokens >= 0 ? 0 : std::clamp(static_cast<long>(-tokens / rate * 1000), 1L, 1000L);
 }
 
 void look_around(Throttle *throttle, TimestampTz now)
@@ -147,11 +133,14 @@ void look_around(Throttle *throttle, TimestampTz now)
         return;
     throttle->looked_at = now;
     look_at_standbys(throttle);
-    double rate = allowed_rate(throttle);
-    tell(throttle, throttle->standby_behind                   ? "replica lag"
-                   : rate > 0 && rate == throttle->pace.limit ? "latency"
-                   : rate > 0                                 ? "rate limit"
-                                                              : nullptr);
+    double limit = rate_limit();
+    const Pace *pace = &throttle->pace;
+    bool by_pace = pace->limit > 0 && (limit <= 0 || pace->limit < limit);
+    // A slow start holds nothing back for long.
+    tell(throttle, throttle->standby_behind       ? "replica lag"
+                   : by_pace && pace->ceiling > 0 ? "latency"
+                   : limit > 0                    ? "rate limit"
+                                                  : nullptr);
 }
 
 } // namespace
@@ -164,8 +153,11 @@ void watch_latency(RunningMove *move)
         move->latencies[1].server = find_shard(move->target)->server;
     });
     for (int i = 0; i < 2; i++) {
-        move->latencies[i].seen = read_response_times(move->latencies[i].server);
-        move->latencies[i].seen_at = GetCurrentTimestamp();
+        Latency *latency = &move->latencies[i];
+        ResponseTimes times = read_response_times(latency->server);
+        latency->usual = times.quiet;
+        latency->seen = times.moving;
+        count_mover(latency->server);
     }
 }
 
@@ -173,28 +165,26 @@ Throttle begin_throttle(const RunningMove *move)
 {
     Throttle throttle = {};
     throttle.move = move;
+    throttle.pace = careful_pace;
     for (int i = 0; i < 2; i++) {
-        Latency *latency = &throttle.latencies[i];
-        *latency = move->latencies[i];
-        long left =
-            warm_up_ms - TimestampDifferenceMilliseconds(latency->seen_at, GetCurrentTimestamp());
-        if (left > 0 && move_max_slowdown > 0)
-            pause_for(left);
-        ResponseTimes now = read_response_times(latency->server);
-        double mean;
-        latency->measured = mean_since(latency, now, &mean);
-        latency->usual = latency->measured ? mean : 0;
-        latency->seen = now;
-        latency->seen_at = GetCurrentTimestamp();
+        throttle.latencies[i] = move->latencies[i];
+        throttle.latencies[i].seen = read_response_times(move->latencies[i].server).moving;
     }
     throttle.filled_at = throttle.paced_at = GetCurrentTimestamp();
     return throttle;
 }
 
-void throttle_bytes(Throttle *throttle, uint64 bytes)
+uint64 throttle_portion(const Throttle *throttle)
+{
+    double rate = throttle->pace.limit;
+    return rate > 0 ? static_cast<uint64>(rate / portions_a_second) : PG_UINT64_MAX;
+}
+
+void throttle_work(Throttle *throttle, uint64 bytes, uint64 effort)
 {
     throttle->tokens -= static_cast<double>(bytes);
-    throttle->bytes += bytes;
+    throttle->effort -= static_cast<double>(effort);
+    throttle->done += effort;
 }
 
 long throttle_pause(Throttle *throttle)
@@ -205,22 +195,19 @@ long throttle_pause(Throttle *throttle)
     }
     TimestampTz now = GetCurrentTimestamp();
     look_around(throttle, now);
-    if (throttle->standby_behind) {
-        throttle->filled_at = now;
-        return pace_ms;
-    }
-    double rate = allowed_rate(throttle);
-    if (rate <= 0) {
-        throttle->tokens = 0;
-        throttle->filled_at = now;
-        return 0;
-    }
-    double seconds = seconds_between(throttle->filled_at, now);
-    throttle->tokens = std::min(throttle->tokens + seconds * rate, rate / 10);
+    double seconds = throttle->standby_behind ? 0 : seconds_between(throttle->filled_at, now);
+    double limit = rate_limit(), pace = throttle->pace.limit;
+    fill(&throttle->tokens, limit, seconds, limit / 10);
+    fill(&throttle->effort, pace, seconds, pace / portions_a_second);
     throttle->filled_at = now;
-    if (throttle->tokens >= 0)
-        return 0;
-    return std::clamp(static_cast<long>(-throttle->tokens / rate * 1000), 1L, 1000L);
+    return throttle->standby_behind ? pace_ms
+                                    : std::max(wait_for_tokens(throttle->tokens, limit),
+                                               wait_for_tokens(throttle->effort, pace));
+}
+
+bool throttle_passes(const Throttle *throttle)
+{
+    return !throttle->standby_behind && throttle->tokens >= 0;
 }
 
 void end_throttle(Throttle *throttle)

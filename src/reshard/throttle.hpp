@@ -10,20 +10,19 @@
 namespace shardwise
 {
 
-// What statements of the application take on a shard, in microseconds.
+// What statements of the application take on a shard.
 struct Latency {
     Oid server;
-    double usual;  // 0: not known yet
-    bool measured; // before the move did anything there; otherwise the best that was seen since
-    ResponseTimes seen;
-    TimestampTz seen_at;
+    LatencyHistogram usual; // while nothing moved; too few statements: what the first take since
+    LatencyHistogram seen;
 };
 
 struct Throttle {
     const RunningMove *move;
-    double tokens; // bytes that may pass at once; negative: a debt
+    double tokens; // bytes that may pass at once by the rate limit; negative: a debt
+    double effort; // the same by the pace
     TimestampTz filled_at;
-    uint64 bytes; // since the pace was adjusted
+    uint64 done; // effort since the pace was adjusted
     TimestampTz paced_at;
     Pace pace;
     Latency latencies[2]; // of source and target
@@ -36,14 +35,21 @@ struct Throttle {
 // Begins to watch how long statements take: before the move makes work for the shards.
 void watch_latency(RunningMove *);
 
-// Waits, where needed, until that is known: 0.3 s after watch_latency() at most.
+// Sets out slowly.
 Throttle begin_throttle(const RunningMove *);
 
-// Takes bytes out of the bucket.
-void throttle_bytes(Throttle *, uint64 bytes);
+// The effort, in bytes, to go for at once: what the pace allows in 20 ms.
+uint64 throttle_portion(const Throttle *);
 
-// Milliseconds to wait before more may pass, 0: none. Asks the shards for their standbys.
+// Bytes have passed, for which the shards have made some effort, in bytes, too: pages that are
+// looked at count where few of their rows move.
+void throttle_work(Throttle *, uint64 bytes, uint64 effort);
+
+// Milliseconds to wait before more is begun, 0: none. Asks the shards for their standbys.
 long throttle_pause(Throttle *);
+
+// Whether what has been begun may go on.
+bool throttle_passes(const Throttle *);
 
 // Nothing is held up any more.
 void end_throttle(Throttle *);

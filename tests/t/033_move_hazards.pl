@@ -368,7 +368,11 @@ set_router(move_rate_limit => '2MB', move_max_slowdown => 3);
 $cluster->sql("INSERT INTO items SELECT k, i, 0, repeat('y', 8000) FROM generate_series(1, 9000) k, generate_series(1, 1) i WHERE shardwise.key_hash('items', k) < -4000000000000000000");
 my $script = $router->basedir . '/statements.sql';
 my $statement = "SELECT value, pg_sleep(%s) FROM items WHERE key = $probe AND id = 100;\n";
-append_to_file($script, sprintf($statement, 0) x 200 . sprintf($statement, 0.01) x 3000);
+append_to_file($script, sprintf($statement, 0.01) x 3000);
+$cluster->sql('SELECT shardwise.stat_reset()');
+$router->safe_psql('postgres', sprintf($statement, 0) x 200);
+is($cluster->sql("SELECT median_response_time <= p99_response_time AND p99_response_time <= max_response_time * 1.25 FROM shardwise.stat_shards WHERE shard = 's1'"),
+	't', 'percentiles of response times');
 $plan = start_plan($cluster, $range);
 my $run = IPC::Run::start([ 'psql', '-XqAt', '-d', $router->connstr('postgres'), '-f', $script ], '<', \undef, '>', '/dev/null');
 ok(wait_for("throttled_by = 'latency' FROM shardwise.moves WHERE plan_id = $plan"), 'a slow application slows the copy down');
