@@ -1,6 +1,7 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
+#include "catalog/pg_collation.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_relation.h"
@@ -17,6 +18,51 @@ Node *make_conjunction(List *clauses)
         return nullptr;
     return list_length(clauses) == 1 ? (Node *)linitial(clauses)
                                      : (Node *)makeBoolExpr(AND_EXPR, clauses, -1);
+}
+
+Expr *make_text(const char *text)
+{
+    return (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(text),
+                             false, false);
+}
+
+Expr *make_call(Oid function, Oid type, List *arguments)
+{
+    Oid collation = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
+    return (Expr *)makeFuncExpr(function, type, arguments, collation, collation,
+                                COERCE_EXPLICIT_CALL);
+}
+
+Expr *cast_by_text(Expr *expr, Oid type)
+{
+    CoerceViaIO *cast = makeNode(CoerceViaIO);
+    cast->arg = expr;
+    cast->resulttype = type;
+    cast->resultcollid = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
+    cast->coerceformat = COERCE_EXPLICIT_CAST;
+    cast->location = -1;
+    return (Expr *)cast;
+}
+
+Expr *columns_as_text(Oid relid, int varno)
+{
+    ArrayExpr *array = makeNode(ArrayExpr);
+    array->array_typeid = TEXTARRAYOID;
+    array->array_collid = DEFAULT_COLLATION_OID;
+    array->element_typeid = TEXTOID;
+    array->location = -1;
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (column->attisdropped)
+            continue;
+        Var *var = makeVar(varno, column->attnum, column->atttypid, column->atttypmod,
+                           column->attcollation, 0);
+        array->elements = lappend(array->elements, cast_by_text((Expr *)var, TEXTOID));
+    }
+    table_close(relation, NoLock);
+    return (Expr *)array;
 }
 
 CaseWhen *make_when(Node *condition, Expr *value)

@@ -12,6 +12,17 @@ Node *make_conjunction(List *clauses);
 Const *make_int8(int64 value);
 Expr *make_int4(int32 value);
 
+Expr *make_text(const char *text);
+
+// A call of a function; what yields text has the default collation.
+Expr *make_call(Oid function, Oid type, List *arguments);
+
+// CAST to a type by its text form.
+Expr *cast_by_text(Expr *expr, Oid type);
+
+// ARRAY[...] of the text forms of a table's columns, which are those of entry `varno`.
+Expr *columns_as_text(Oid relid, int varno);
+
 // CASE of the type of what stands behind ELSE. PostgreSQL evaluates a result only where its
 // condition, and none before it, is true: the one way in SQL to order two expressions.
 CaseWhen *make_when(Node *condition, Expr *value);

@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
+#include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/route_planner.hpp"
@@ -510,6 +511,8 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
     bool is_one_row = must_be_one_row(sent);
+    if (write->captures)
+        capture_proposed(sent);
     List *checks = NIL;
     if (write->refusal == nullptr)
         checks = place_row_checks(sent, is_one_row, &write->refusal);
@@ -537,6 +540,10 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis no_keys = {};
     no_keys.keyspace = analysis.keyspace;
     Route *route = compile_route(sent, shipping, no_keys, &own_values);
+    if (write->captures) {
+        statement->count_column = list_length(projection->columns);
+        route->sql = select_captured(sent, route->sql, statement->count_column);
+    }
     route->statement_id = find_statement_id(route);
     route->tier = Tier::SingleShard;
     route->checks = checks;

@@ -41,6 +41,7 @@ struct Conflict {
     Relation arbiter;
     List *returning; // the user's
     List *proposed;  // TargetEntry: the columns of the rows that are proposed, their number last
+    bool captures;   // triggers may change those: the INSERT returns them as they are then
     char *rows_name, *inserted_name;
     // Over the UPDATE's entries:
     List *met_checks; // WithCheckOption: of rows in the way, that shards cannot make
@@ -69,9 +70,6 @@ Bitmapset *set_columns(const Conflict *conflict, Relation relation)
 Refusal find_obstacle(const Conflict *conflict)
 {
     Oid relid = RelationGetRelid(conflict->relation);
-    if (has_before_row_trigger(relid, TRIGGER_TYPE_INSERT))
-        return pstrdup("ON CONFLICT DO UPDATE sets the shard key or reads rows of other shards, "
-                       "and a BEFORE INSERT trigger may change what is proposed.");
     ListCell *cell;
     foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
         Relation relation = table_open(lfirst_oid(cell), NoLock);
@@ -166,7 +164,27 @@ List *drop_update_checks(const Query *insert)
     return kept;
 }
 
-// It returns, behind what the user wants, by which to know the new rows.
+// What INSERT returns behind what the user wants: by which to know the new rows; where triggers may
+// change them, all columns, and whether the row went in.
+List *make_traces(const Conflict *conflict, const Query *insert)
+{
+    int target = insert->resultRelation;
+    if (!conflict->captures) {
+        List *key = index_columns(conflict->relation, conflict->arbiter, target);
+        Node *predicate = index_predicate(conflict->arbiter, target);
+        return predicate != nullptr ? prepend(predicate, key) : key;
+    }
+    List *traces = NIL;
+    TupleDesc columns = RelationGetDescr(conflict->relation);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (!column->attisdropped)
+            traces = lappend(traces, makeVar(target, column->attnum, column->atttypid,
+                                             column->atttypmod, column->attcollation, 0));
+    }
+    return lappend(traces, makeBoolConst(true, false));
+}
+
 Query *make_insert(Conflict *conflict, Refusal *refusal)
 {
     Query *insert = copy_node(conflict->insert);
@@ -177,11 +195,8 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     insert->hasRecursive = false;
     insert->canSetTag = true;
     insert->withCheckOptions = drop_update_checks(insert);
-    List *key = index_columns(conflict->relation, conflict->arbiter, insert->resultRelation);
-    if (Node *predicate = index_predicate(conflict->arbiter, insert->resultRelation))
-        key = prepend(predicate, key);
     ListCell *cell;
-    foreach (cell, key) {
+    foreach (cell, make_traces(conflict, insert)) {
         int number = list_length(insert->returningList) + 1;
         insert->returningList =
             lappend(insert->returningList,
@@ -189,6 +204,66 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     }
     *refusal = update_nothing(insert, conflict->relation);
     return insert;
+}
+
+// The columns of the rows that INSERT returned as triggers have left them, over entry `varno`.
+List *captured_columns(const Conflict *conflict, const Query *insert, int varno)
+{
+    List *columns = NIL;
+    ListCell *cell;
+    for_each_from(cell, insert->returningList, list_length(conflict->returning))
+    {
+        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (!IsA(entry->expr, Var))
+            break;
+        Var *var = copy_node((Var *)entry->expr);
+        AttrNumber attribute = var->varattno;
+        var->varno = var->varnosyn = varno;
+        var->varattno = var->varattnosyn = entry->resno;
+        columns = lappend(columns, makeTargetEntry((Expr *)var, attribute, nullptr, false));
+    }
+    return columns;
+}
+
+// Whether a row that INSERT returned went in, over entry 1.
+Expr *was_inserted(const Query *insert)
+{
+    int last = list_length(insert->returningList);
+    return (Expr *)makeVar(1, last, BOOLOID, -1, InvalidOid, 0);
+}
+
+// Takes over the policies on what is proposed, where the shard lacks rows that they ask for and
+// triggers may change the row: of all rows that INSERT returns.
+Refusal take_proposed_checks(const Conflict *conflict, Query *insert, LateChecks *late)
+{
+    bool is_needed = false;
+    List *others = NIL;
+    ListCell *cell;
+    foreach (cell, insert->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        is_needed |= check->kind == WCO_RLS_INSERT_CHECK && reads_shards(check);
+    }
+    if (!is_needed || !conflict->captures)
+        return nullptr;
+    List *columns = captured_columns(conflict, insert, 1);
+    foreach (cell, insert->withCheckOptions) {
+        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
+        bool has_links = false;
+        if (check->kind != WCO_RLS_INSERT_CHECK || check->qual == nullptr) {
+            others = lappend(others, check);
+            continue;
+        }
+        if (uses_system_columns(check, insert->resultRelation))
+            return pstrdup("A policy asks for system columns of a row that triggers may change.");
+        check->qual =
+            ReplaceVarsFromTargetList(check->qual, insert->resultRelation, 0,
+                                      rt_fetch(insert->resultRelation, insert->rtable), columns,
+                                      REPLACEVARS_SUBSTITUTE_NULL, 0, &has_links);
+        late->checks = lappend(late->checks, check);
+    }
+    insert->withCheckOptions = others;
+    late->relid = RelationGetRelid(conflict->relation);
+    return nullptr;
 }
 
 // ---- the UPDATE --------------------------------------------------------------------------------
@@ -213,6 +288,8 @@ Node *as_in_update(const Conflict *conflict, List *excluded, Node *expr)
 // The columns of EXCLUDED over the rows that are proposed.
 List *columns_of_excluded(const Conflict *conflict, Query *insert)
 {
+    if (conflict->captures)
+        return captured_columns(conflict, insert, rows_varno);
     List *columns = columns_of_new_row(insert, conflict->relation, find_insert_source(insert));
     ChangeVarNodes((Node *)columns, 1, rows_varno, 0);
     return columns;
@@ -258,17 +335,19 @@ Node *is_in_the_way(const Conflict *conflict, const Query *insert, List *exclude
         conditions = lappend(conditions,
                              as_in_update(conflict, excluded, index_predicate(arbiter, proposed)));
     }
-    return make_conjunction(lappend(conditions, was_not_inserted(conflict, insert, theirs)));
+    if (!conflict->captures)
+        conditions = lappend(conditions, was_not_inserted(conflict, insert, theirs));
+    return make_conjunction(conditions);
 }
 
 // In the order in which the rows are proposed: which one comes second matters.
-void order_by_number(Query *update, const TargetEntry *number)
+void order_by_number(Query *update, int number)
 {
     SortGroupClause *sort = makeNode(SortGroupClause);
     sort->tleSortGroupRef = 1;
     get_sort_group_operators(INT8OID, true, true, false, &sort->sortop, &sort->eqop, nullptr,
                              &sort->hashable);
-    Var *var = makeVar(rows_varno, number->resno, INT8OID, -1, InvalidOid, 0);
+    Var *var = makeVar(rows_varno, number, INT8OID, -1, InvalidOid, 0);
     TargetEntry *entry =
         makeTargetEntry((Expr *)var, list_length(update->targetList) + 1, nullptr, true);
     entry->ressortgroupref = sort->tleSortGroupRef;
@@ -276,10 +355,19 @@ void order_by_number(Query *update, const TargetEntry *number)
     update->sortClause = list_make1(sort);
 }
 
-RangeTblEntry *make_rows_entry(const Conflict *conflict)
+// The rows that are proposed, their number last. Of captured ones, those that did not go in.
+RangeTblEntry *make_rows_entry(const Conflict *conflict, const Query *insert)
 {
     Query holder = {};
-    (void)replace_insert_source(&holder, select_kept_rows(conflict->proposed, conflict->rows_name));
+    Query *rows = conflict->captures
+                      ? select_kept_rows(insert->returningList, conflict->inserted_name)
+                      : select_kept_rows(conflict->proposed, conflict->rows_name);
+    if (conflict->captures) {
+        rows->jointree->quals =
+            (Node *)makeBoolExpr(NOT_EXPR, list_make1(was_inserted(insert)), -1);
+        add_output(rows, (Expr *)number_rows(rows), "number");
+    }
+    (void)replace_insert_source(&holder, rows);
     return (RangeTblEntry *)linitial(holder.rtable);
 }
 
@@ -300,7 +388,8 @@ Query *make_update(Conflict *conflict, Query *insert)
     update->resultRelation = target_varno;
     RangeTblEntry *target = copy_node(rt_fetch(user->resultRelation, user->rtable));
     target->inh = true; // of an INSERT, it is not
-    update->rtable = list_make2(target, make_rows_entry(conflict));
+    RangeTblEntry *rows = make_rows_entry(conflict, insert);
+    update->rtable = list_make2(target, rows);
     update->targetList = (List *)moved(user->onConflict->onConflictSet);
     update->returningList = (List *)moved(conflict->returning);
     ListCell *cell;
@@ -315,17 +404,18 @@ Query *make_update(Conflict *conflict, Query *insert)
     update->jointree = makeFromExpr(from, is_in_the_way(conflict, insert, excluded));
     if (user->onConflict->onConflictWhere != nullptr)
         conflict->condition = moved(user->onConflict->onConflictWhere);
-    order_by_number(update, (TargetEntry *)llast(conflict->proposed));
+    order_by_number(update, list_length(rows->subquery->targetList));
     return update;
 }
 
 // ---- what the statement returns ----------------------------------------------------------------
 
 // The first columns of kept rows.
-RangeTblEntry *make_returned_entry(List *columns, int count, const char *name)
+RangeTblEntry *make_returned_entry(List *columns, int count, const char *name, Expr *condition)
 {
     Query holder = {};
     Query *rows = select_kept_rows(columns, name);
+    rows->jointree->quals = (Node *)condition;
     rows->targetList = list_truncate(rows->targetList, count);
     (void)replace_insert_source(&holder, rows);
     return (RangeTblEntry *)linitial(holder.rtable);
@@ -352,8 +442,9 @@ Query *select_returned(const Conflict *conflict, const Query *insert, const Quer
     both->commandType = CMD_SELECT;
     both->querySource = QSRC_ORIGINAL;
     both->rtable =
-        list_make2(make_returned_entry(insert->returningList, count, conflict->inserted_name),
-                   make_returned_entry(update->returningList, count, updated_name));
+        list_make2(make_returned_entry(insert->returningList, count, conflict->inserted_name,
+                                       conflict->captures ? was_inserted(insert) : nullptr),
+                   make_returned_entry(update->returningList, count, updated_name, nullptr));
     both->jointree = makeFromExpr(NIL, nullptr);
     both->setOperations = (Node *)all;
     ListCell *cell;
@@ -406,18 +497,21 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     main->stmt_len = call.query->stmt_len;
 
     EarlyReads reads = {};
-    note_write(&reads, insert);
-    if ((*refusal = read_subqueries_early(update, &reads)) != nullptr)
-        return nullptr;
+    LateChecks proposed = {};
     LateChecks late = {};
-    if ((*refusal = take_late_checks(update, &late)) != nullptr)
+    note_write(&reads, insert);
+    if ((*refusal = read_subqueries_early(update, &reads)) != nullptr ||
+        (*refusal = take_proposed_checks(conflict, insert, &proposed)) != nullptr ||
+        (*refusal = read_checks_early(proposed.checks, &reads)) != nullptr ||
+        (*refusal = take_late_checks(update, &late)) != nullptr)
         return nullptr;
+    List *inserted = (List *)copy_node((Node *)insert->returningList);
     List *updated = (List *)copy_node((Node *)update->returningList);
     List *parts = plan_early_reads(call, plan_part, &reads);
     part.query = rows;
     parts = lappend(parts, plan_part(part));
     part.query = insert;
-    PlannedStmt *inserting = plan_modify(part, refusal);
+    PlannedStmt *inserting = plan_conflict_insert(part, conflict->captures, refusal);
     if (inserting == nullptr)
         return nullptr;
     part.query = update;
@@ -425,14 +519,19 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
         plan_conflict_update(part, conflict->met_checks, conflict->condition, refusal);
     if (updating == nullptr)
         return nullptr;
-    parts = lappend(lappend(parts, inserting), updating);
-    List *names = list_concat(reads.names, list_make3(makeString(conflict->rows_name),
-                                                      makeString(conflict->inserted_name),
-                                                      makeString(updated_name)));
-    if (late.checks != NIL) {
-        parts = lappend(parts, plan_late_checks(call, plan_part, late, updated, updated_name));
-        names = lappend(names, makeString(name_kept_rows()));
-    }
+    List *names = lappend(reads.names, makeString(conflict->rows_name));
+    auto add_part = [&](PlannedStmt *planned, char *name) {
+        parts = lappend(parts, planned);
+        names = lappend(names, makeString(name));
+    };
+    auto add_checks = [&](const LateChecks &checks, List *columns, const char *name) {
+        if (checks.checks != NIL)
+            add_part(plan_late_checks(call, plan_part, checks, columns, name), name_kept_rows());
+    };
+    add_part(inserting, conflict->inserted_name);
+    add_checks(proposed, inserted, conflict->inserted_name);
+    add_part(updating, updated_name);
+    add_checks(late, updated, updated_name);
     part.query = main;
     PlannedStmt *plan = run_next_planner(part);
     put_parts_below(plan, parts, names);
@@ -456,6 +555,8 @@ PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal 
     conflict.relation = table_open(rt_fetch(insert->resultRelation, insert->rtable)->relid, NoLock);
     conflict.arbiter = index_open(find_arbiter(insert), RowExclusiveLock);
     conflict.returning = insert->returningList;
+    conflict.captures =
+        has_before_row_trigger(RelationGetRelid(conflict.relation), TRIGGER_TYPE_INSERT);
     conflict.rows_name = name_kept_rows();
     conflict.inserted_name = name_kept_rows();
     PlannedStmt *plan = nullptr;

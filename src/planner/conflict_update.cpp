@@ -143,11 +143,15 @@ int add_excluded_entry(Query *query)
 
 char *rewrite(Query *query, Relation relation)
 {
+    const TriggerDesc *triggers = relation->trigdesc;
     OnConflictExpr *conflict = query->onConflict;
     bool has_any;
     char *refusal = name_target(conflict, relation, query->resultRelation, &has_any);
     if (refusal != nullptr || !has_any)
         return refusal;
+    if (triggers != nullptr &&
+        (triggers->trig_update_before_statement || triggers->trig_update_after_statement))
+        return pstrdup("A trigger for statements acts on UPDATE.");
     conflict->exclRelIndex = add_excluded_entry(query);
     return update_nothing(query, relation);
 }
@@ -178,11 +182,7 @@ void name_conflict_index(Query *query, Oid index)
 
 char *update_nothing(Query *query, Relation relation)
 {
-    const TriggerDesc *triggers = relation->trigdesc;
     OnConflictExpr *conflict = query->onConflict;
-    if (triggers != nullptr &&
-        (triggers->trig_update_before_statement || triggers->trig_update_after_statement))
-        return pstrdup("A trigger for statements acts on UPDATE.");
     AttrNumber attribute = find_settable_column(relation);
     if (attribute == InvalidAttrNumber)
         return pstrdup("No column of the table can be updated.");

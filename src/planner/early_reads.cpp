@@ -308,11 +308,10 @@ Refusal read_subqueries_early(Query *query, EarlyReads *reads)
     return reading.refusal;
 }
 
-Refusal read_checks_early(Query *write, EarlyReads *reads)
+Refusal read_checks_early(List *checks, EarlyReads *reads)
 {
     Reading reading = {reads, nullptr};
-    (void)expression_tree_walker((Node *)write->withCheckOptions, (bool (*)())read_walker,
-                                 &reading);
+    (void)expression_tree_walker((Node *)checks, (bool (*)())read_walker, &reading);
     return reading.refusal;
 }
 

@@ -30,9 +30,9 @@ void note_write(EarlyReads *reads, const Query *write);
 // possible.
 Refusal read_early(Query *query, EarlyReads *reads);
 
-// The same for the queries inside of it alone, and for those in its checks of new rows.
+// The same for the queries inside of it alone, and for those in checks (WithCheckOption).
 Refusal read_subqueries_early(Query *query, EarlyReads *reads);
-Refusal read_checks_early(Query *write, EarlyReads *reads);
+Refusal read_checks_early(List *checks, EarlyReads *reads);
 
 // Makes the whole of a query run early, if it depends on nothing around it; false if it does.
 bool run_early(Query *query, EarlyReads *reads);

@@ -72,6 +72,9 @@ LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 // True if the condition of a check asks for rows that the target's shard may lack.
 bool reads_shards(const WithCheckOption *check);
 
+// True if it asks for system columns of the target, which are known when the row is there.
+bool uses_system_columns(const WithCheckOption *check, int target);
+
 // True if a check can be made of the values from which the row will be made, before it is written:
 // no trigger changes them.
 bool can_check_early(const Query *write, const WithCheckOption *check);

@@ -11,12 +11,14 @@ namespace shardwise
 // A statement that takes many rows: columns of the source are parameters that are arrays.
 struct BatchStatement {
     Route *route;
-    int first_value; // of the plan node's custom_exprs
-    int *columns;    // per parameter the source's column (from 0), or -1: one value for all rows
-    int max_rows;    // of one batch
-    List *indexes;   // String: names of the index over which ON CONFLICT arbitrates and of its
-                     // partitions', where others are to be tried
-    int mark_column; // number (from 1) of what it returns that marks the rows it wrote; 0: none
+    int first_value;  // of the plan node's custom_exprs
+    int *columns;     // per parameter the source's column (from 0), or -1: one value for all rows
+    int max_rows;     // of one batch
+    List *indexes;    // String: names of the index over which ON CONFLICT arbitrates and of its
+                      // partitions', where others are to be tried
+    int count_column; // number (from 1) of what it returns that is true of rows which it wrote; 0:
+                      // it has written as many as the shard says
+    int mark_column;  // number (from 1) of what it returns that marks the rows it wrote; 0: none
 };
 
 // What is done with a row of the source. Statements are given by their numbers.

@@ -501,6 +501,13 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
     return plan(Maker{}, call, refusal);
 }
 
+PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusal *refusal)
+{
+    Maker maker = {};
+    maker.write.captures = captures;
+    return plan(maker, call, refusal);
+}
+
 PlannedStmt *plan_conflict_update(const PlannerCall &call, List *checks, Node *condition,
                                   Refusal *refusal)
 {

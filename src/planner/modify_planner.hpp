@@ -13,6 +13,10 @@ namespace shardwise
 // and the reason if it is not supported.
 PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal);
 
+// Plans the INSERT that meets them, and updates none. `captures`: triggers may change the rows that
+// are proposed; it returns them (captured_rows.hpp).
+PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusal *refusal);
+
 // Plans the UPDATE that ON CONFLICT asks for, of the rows that it meets: those must pass the checks
 // (WithCheckOption), the condition (nullptr: none) says which are changed, and none may be met
 // again after that (21000).

@@ -38,14 +38,6 @@ bool is_movable(const Query *query, const WithCheckOption *check)
            (check->kind == WCO_VIEW_CHECK && query->onConflict == nullptr);
 }
 
-bool uses_system_columns(const WithCheckOption *check, int target)
-{
-    Bitmapset *columns = nullptr;
-    pull_varattnos(check->qual, target, &columns);
-    int first = bms_next_member(columns, -1);
-    return first >= 0 && first + FirstLowInvalidHeapAttributeNumber < 0;
-}
-
 // ---- the new row -------------------------------------------------------------------------------
 
 Expr *column_of_source(const Maker *maker, int column)
@@ -135,6 +127,14 @@ Expr *number_checked_action(const Maker *maker, List *row)
 }
 
 } // namespace
+
+bool uses_system_columns(const WithCheckOption *check, int target)
+{
+    Bitmapset *columns = nullptr;
+    pull_varattnos(check->qual, target, &columns);
+    int first = bms_next_member(columns, -1);
+    return first >= 0 && first + FirstLowInvalidHeapAttributeNumber < 0;
+}
 
 bool reads_shards(const WithCheckOption *check)
 {

@@ -45,30 +45,6 @@ bool is_nothing_of_conflict(const Query *query)
 
 // ---- expressions -------------------------------------------------------------------------------
 
-Expr *make_text(const char *text)
-{
-    return (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(text),
-                             false, false);
-}
-
-Expr *make_call(Oid function, Oid type, List *arguments)
-{
-    Oid collation = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
-    return (Expr *)makeFuncExpr(function, type, arguments, collation, collation,
-                                COERCE_EXPLICIT_CALL);
-}
-
-Expr *cast_by_text(Expr *expr, Oid type)
-{
-    CoerceViaIO *cast = makeNode(CoerceViaIO);
-    cast->arg = expr;
-    cast->resulttype = type;
-    cast->resultcollid = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
-    cast->coerceformat = COERCE_EXPLICIT_CAST;
-    cast->location = -1;
-    return (Expr *)cast;
-}
-
 Expr *make_bool(bool value)
 {
     return (Expr *)makeBoolConst(value, false);
@@ -77,24 +53,8 @@ Expr *make_bool(bool value)
 // The row as PostgreSQL shows it in "Failing row contains": one text a column.
 Expr *row_as_text(const Query *query)
 {
-    ArrayExpr *array = makeNode(ArrayExpr);
-    array->array_typeid = TEXTARRAYOID;
-    array->array_collid = DEFAULT_COLLATION_OID;
-    array->element_typeid = TEXTOID;
-    array->location = -1;
-    Relation relation =
-        table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
-    TupleDesc columns = RelationGetDescr(relation);
-    for (int i = 0; i < columns->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(columns, i);
-        if (column->attisdropped)
-            continue;
-        Var *var = makeVar(query->resultRelation, column->attnum, column->atttypid,
-                           column->atttypmod, column->attcollation, 0);
-        array->elements = lappend(array->elements, cast_by_text((Expr *)var, TEXTOID));
-    }
-    table_close(relation, NoLock);
-    return cast_by_text((Expr *)array, TEXTOID);
+    Oid relid = rt_fetch(query->resultRelation, query->rtable)->relid;
+    return cast_by_text(columns_as_text(relid, query->resultRelation), TEXTOID);
 }
 
 // An expression that fails when it is evaluated, and never before: nothing but a volatile function

@@ -37,7 +37,8 @@ Refusal read_before_writing(Query *query, EarlyReads *reads)
         if ((refusal = read_early(write, reads)) != nullptr)
             return refusal;
         note_write(reads, write);
-        if (must_check_late(write) && (refusal = read_checks_early(write, reads)) != nullptr)
+        if (must_check_late(write) &&
+            (refusal = read_checks_early(write->withCheckOptions, reads)) != nullptr)
             return refusal;
     }
     foreach (cell, ctes) {

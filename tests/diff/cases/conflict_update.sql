@@ -39,6 +39,36 @@ INSERT INTO c_watched SELECT i, 'row ' || i FROM generate_series(1, 10) i;
 CREATE TRIGGER look BEFORE UPDATE ON c_watched FOR EACH ROW EXECUTE FUNCTION c_look();
 CREATE TABLE c_filled (id int PRIMARY KEY, n int);
 CREATE TRIGGER fill BEFORE INSERT ON c_filled FOR EACH ROW EXECUTE FUNCTION c_fill();
+CREATE TABLE c_stamped_changes (id int NOT NULL, n int, body text);
+CREATE FUNCTION c_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO c_stamped_changes VALUES (NEW.id, NEW.n, NEW.body);
+    NEW.n := NEW.n + 1;
+    NEW.body := NEW.body || E'\n\\"stamped"';
+    RETURN CASE WHEN NEW.body LIKE 'leave%' THEN NULL ELSE NEW END;
+END $$;
+CREATE FUNCTION c_add() RETURNS trigger STABLE LANGUAGE plpgsql AS 'BEGIN NEW.n := NEW.n + 1; RETURN NEW; END';
+CREATE TABLE c_stamped (
+    gone int, id int PRIMARY KEY, n int CHECK (n > 0), body text DEFAULT 'new', twice int GENERATED ALWAYS AS (n * 2) STORED,
+    at timestamptz DEFAULT '2025-01-01 12:34:56.789012+02', f float8 DEFAULT 0.1, c char(5) DEFAULT 'ab', tags numeric(10,2)[] DEFAULT '{1.5,NULL}'
+);
+ALTER TABLE c_stamped DROP COLUMN gone;
+INSERT INTO c_stamped SELECT i, i, 'row ' || i FROM generate_series(1, 30) i;
+CREATE TRIGGER stamp BEFORE INSERT ON c_stamped FOR EACH ROW EXECUTE FUNCTION c_stamp();
+CREATE TABLE c_parts_stamped (LIKE c_parts INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE c_parts_stamped_1 (n int, at date NOT NULL, tenant int NOT NULL);
+ALTER TABLE c_parts_stamped ATTACH PARTITION c_parts_stamped_1 FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE c_parts_stamped_2 PARTITION OF c_parts_stamped FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO c_parts_stamped SELECT * FROM c_parts;
+CREATE TRIGGER add BEFORE INSERT ON c_parts_stamped FOR EACH ROW EXECUTE FUNCTION c_add();
+CREATE TABLE c_copies (id int PRIMARY KEY, n int);
+INSERT INTO c_copies SELECT i, i FROM generate_series(1, 10) i;
+CREATE TRIGGER add BEFORE INSERT ON c_copies FOR EACH ROW EXECUTE FUNCTION c_add();
+CREATE TABLE c_log (id int NOT NULL, old_n int, n int);
+CREATE FUNCTION c_log_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO c_log SELECT id, o.n, n.n FROM old_rows o JOIN new_rows n USING (id); RETURN NULL; END';
+CREATE TABLE c_logged (id int PRIMARY KEY, n int);
+INSERT INTO c_logged SELECT i, i FROM generate_series(1, 10) i;
+CREATE TRIGGER log AFTER UPDATE ON c_logged REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION c_log_rows();
 CREATE TABLE c_many (id int PRIMARY KEY, n int, body text);
 INSERT INTO c_many SELECT i, 0, 'old' FROM generate_series(1, 20000) i;
 CREATE VIEW c_view AS SELECT body AS words, id AS number, n FROM c_rows WHERE n < 1000 WITH CHECK OPTION;
@@ -52,6 +82,12 @@ GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_secured', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_watched', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_filled', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_stamped_changes', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_stamped', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_parts_stamped', 'tenant');
+-- shardwise: SELECT shardwise.create_reference_table('c_copies');
+-- shardwise: SELECT shardwise.distribute_table('c_log', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_logged', 'id');
 
 -- test
 -- ---- the key
@@ -102,8 +138,38 @@ INSERT INTO c_parts VALUES (3, '2025-01-10', 7) ON CONFLICT (tenant, at) DO UPDA
 INSERT INTO c_reference VALUES (1, 5), (11, 6), (3, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n) RETURNING *;
 INSERT INTO c_reference VALUES (1, 5), (1, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n);
 SELECT * FROM c_reference ORDER BY id;
--- expect-refused: a BEFORE INSERT trigger
+-- ---- triggers that change what is proposed
 INSERT INTO c_filled VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET id = 2;
+INSERT INTO c_filled VALUES (1, 1), (3, 7) ON CONFLICT (id) DO UPDATE SET id = excluded.id + 40 RETURNING *;
+INSERT INTO c_stamped VALUES (3, 1), (40, 2), (4, 9) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n), body = c_stamped.body || excluded.body, at = excluded.at, f = excluded.f, tags = excluded.tags RETURNING *;
+INSERT INTO c_stamped VALUES (3, 1), (41, 2), (3, 9) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_stamped VALUES (42, 1), (42, 2) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_stamped VALUES (5, 1), (5, 2), (43, 3) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) WHERE excluded.n = 3 RETURNING *, (SELECT count(*) FROM orders o WHERE o.customer_id = c_stamped.id);
+INSERT INTO c_stamped (id, n, body) VALUES (6, 1, 'leave it'), (44, 2, 'leave it'), (7, 3, E'two\nlines "and" \\ more') ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n), body = excluded.body RETURNING *;
+INSERT INTO c_stamped (id, n) SELECT i, i FROM generate_series(1, 60) i ON CONFLICT (id) DO UPDATE SET n = (SELECT max(order_id) FROM orders o WHERE o.order_id < excluded.n + c_stamped.n), body = excluded.twice::text;
+INSERT INTO c_stamped VALUES (8, -1) ON CONFLICT (id) DO UPDATE SET n = (SELECT 1 FROM orders o WHERE o.order_id = excluded.n);
+-- params: 9, 20
+INSERT INTO c_stamped (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + $2) RETURNING *;
+INSERT INTO c_stamped (id, n) VALUES (10, 3), (70, 3) ON CONFLICT (id) DO UPDATE SET id = excluded.id + excluded.n, n = excluded.n - 1 RETURNING *;
+WITH x AS (INSERT INTO c_stamped (id, n) VALUES (11, 3), (71, 3) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING id, n) SELECT * FROM x JOIN orders o ON o.order_id = x.n ORDER BY 1;
+INSERT INTO c_parts_stamped VALUES (1, '2025-01-04', 7), (2, '2025-01-04', 8), (12, '2025-02-06', 9) ON CONFLICT (tenant, at) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts_stamped.n) RETURNING *, tableoid::regclass::text;
+INSERT INTO c_copies VALUES (1, 7), (2, 8), (30, 9) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_copies SELECT i, i FROM generate_series(2, 40, 3) i ON CONFLICT (id) DO UPDATE SET n = (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n);
+SELECT * FROM c_copies ORDER BY id;
+BEGIN;
+INSERT INTO c_stamped (id, n) VALUES (80, 3) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+SAVEPOINT s;
+INSERT INTO c_stamped (id, n) VALUES (80, 4), (81, -1) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+ROLLBACK TO s;
+INSERT INTO c_stamped (id, n) VALUES (80, 4), (81, 5) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_stamped (id, n) VALUES (82, 4), (81, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+COMMIT;
+SELECT * FROM c_stamped ORDER BY id;
+SELECT * FROM c_stamped_changes ORDER BY 1, 2, 3;
+-- A trigger for statements.
+INSERT INTO c_logged VALUES (1, 5), (2, 6), (30, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_logged VALUES (3, 5), (31, 7) ON CONFLICT (id) DO UPDATE SET id = excluded.id + 40 RETURNING *;
+SELECT * FROM c_log ORDER BY 1, 2, 3;
 -- expect-refused: that the same command proposes again
 INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
 -- ---- several batches for a shard
@@ -142,8 +208,8 @@ INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETUR
 COMMIT;
 -- teardown
 DROP VIEW c_view;
-DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled;
-DROP FUNCTION c_look(), c_fill();
+DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log;
+DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows();
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s3;

@@ -141,7 +141,6 @@ UPDATE r_touched r SET body = t.id::text FROM r_teams t WHERE t.team = r.id RETU
 UPDATE r_touched SET team = $2 WHERE id = $1 RETURNING team, body;
 -- params: 300, 100
 INSERT INTO r_touched (id, team) VALUES ($1, $2);
--- expect-refused: a BEFORE INSERT trigger
 INSERT INTO r_touched (id, team) VALUES (14, 4) ON CONFLICT (id) DO UPDATE SET team = 1;
 INSERT INTO r_updated VALUES (1, 3), (40, 1) ON CONFLICT (id) DO UPDATE SET team = excluded.team, body = excluded.body || r_updated.body RETURNING *, (SELECT max(t.id) FROM r_teams t WHERE t.team >= r_updated.team);
 INSERT INTO r_updated VALUES (2, 99), (41, 99) ON CONFLICT (id) DO UPDATE SET team = excluded.team WHERE excluded.team = 99;
@@ -153,6 +152,12 @@ UPDATE r_updated SET id = id + 6000, team = 70 WHERE id IN (7, 8, 9) RETURNING *
 UPDATE r_updated SET id = id + 6000, team = team + 90 WHERE id IN (10, 11, 12);
 UPDATE r_updated SET (team, body) = (SELECT t.id, 'x' FROM r_teams t WHERE t.id = r_updated.id);
 SELECT * FROM r_updated ORDER BY id;
+INSERT INTO r_touched (id, team) VALUES (14, 99), (15, 100), (114, 1) ON CONFLICT (id) DO UPDATE SET team = 1;
+INSERT INTO r_touched (id, team) VALUES (14, 99), (15, 98), (114, 1) ON CONFLICT (id) DO UPDATE SET team = r_touched.team + 1 RETURNING *;
+INSERT INTO r_touched (id, team) VALUES (14, 99) ON CONFLICT (id) DO UPDATE SET team = 100;
+INSERT INTO r_touched (id, team, body) VALUES (14, 99, 'keep out'), (115, 100, 'keep out'), (116, 5, 'in') ON CONFLICT (id) DO UPDATE SET team = 7 RETURNING *, (SELECT count(*) FROM r_teams t WHERE t.team < r_touched.team);
+-- expect-refused: A check of new rows
+INSERT INTO r_touched (id, team) VALUES (14, 99) ON CONFLICT (id) DO NOTHING;
 DELETE FROM r_touched WHERE id = 14 RETURNING *;
 MERGE INTO r_touched r USING (VALUES (1)) v(id) ON r.id = v.id WHEN MATCHED THEN DELETE;
 WITH a AS (UPDATE r_touched SET team = 1 WHERE id = 15 RETURNING *), b AS (INSERT INTO r_touched (id, team) SELECT 500, team + 90 FROM r_touched WHERE id = 15 RETURNING *) SELECT * FROM a UNION ALL SELECT * FROM b;
@@ -181,7 +186,6 @@ INSERT INTO r_view_touched VALUES ('q', 5, 600) RETURNING *;
 INSERT INTO r_view_touched VALUES ('q', 99, 601) RETURNING *;
 INSERT INTO r_view_touched VALUES (repeat('long ', 20), 99, 601);
 INSERT INTO r_view_touched (team, id) VALUES (3, 602), (98, 603), (99, 604);
--- expect-refused: a BEFORE INSERT trigger
 INSERT INTO r_view_touched VALUES ('q', 5, 600) ON CONFLICT (id) DO UPDATE SET team = r_view_touched.team + 1 RETURNING *;
 INSERT INTO r_view_twice VALUES ('q', 9, 606);
 INSERT INTO r_view_twice VALUES ('q', 99, 606);
