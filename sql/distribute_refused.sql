@@ -144,6 +144,8 @@ CREATE TABLE with_policy (id int PRIMARY KEY);
 CREATE POLICY p ON with_policy USING (reads_local() > 0);
 SELECT shardwise.distribute_table('with_policy', 'id');
 CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE TABLE by_mood (id int NOT NULL, m mood) PARTITION BY HASH (m);
+SELECT shardwise.distribute_table('by_mood', 'id');
 CREATE TABLE with_type (id int PRIMARY KEY, m mood);
 SELECT * FROM shardwise.run_on_shards($$CREATE TYPE mood AS ENUM ('sad')$$, '{ref_b}');
 SELECT shardwise.distribute_table('with_type', 'id');
@@ -182,7 +184,7 @@ DROP VIEW view;
 DROP MATERIALIZED VIEW matview;
 DROP SEQUENCE sequence;
 DROP FOREIGN TABLE foreign_table;
-DROP TABLE plain, temporary, unlogged, child, parent, parts, foreign_parts, wide, odd_types, loosely, uniques, unique_index,
+DROP TABLE by_mood, plain, temporary, unlogged, child, parent, parts, foreign_parts, wide, odd_types, loosely, uniques, unique_index,
     exclusion, excluded_key, lines, regions, orders, customers, self, big, refs,
     with_policy, with_type, with_function, with_shardwise;
 DROP FUNCTION reads_local, f;

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
+#include "utils/partcache.h"
 }
 
 namespace shardwise
@@ -96,6 +97,23 @@ static void refuse_inheritance(Relation rel)
                          "NO INHERIT.")));
 }
 
+// Hashes of enums are those of Oids, which differ from server to server.
+static void check_partition_key(Relation rel)
+{
+    PartitionKey key = RelationGetPartitionKey(rel);
+    if (key == nullptr || key->strategy != PARTITION_STRATEGY_HASH)
+        return;
+    for (int i = 0; i < key->partnatts; i++)
+        if (type_is_enum(getBaseType(key->parttypid[i])))
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("cannot distribute table \"%s\"", RelationGetRelationName(rel)),
+                     errdetail("It is partitioned by the hash of type %s, whose values have other "
+                               "hashes on other servers.",
+                               format_type_be(key->parttypid[i])),
+                     errhint("Use PARTITION BY LIST.")));
+}
+
 static void check_partitions(Relation rel)
 {
     ListCell *cell;
@@ -108,6 +126,7 @@ static void check_partitions(Relation rel)
                                       RelationGetRelationName(member)),
                             errhint("Detach that partition first.")));
         refuse_persistence(member);
+        check_partition_key(member);
         table_close(member, NoLock);
     }
 }

@@ -37,10 +37,28 @@ Var *output_column(Splitter *splitter, TargetEntry *entry)
     return makeVar(INDEX_VAR, number, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
+// True if the node around supplies a value in it: what CASE compares, an array's element.
+bool is_open(Node *node, void *context)
+{
+    int *around = (int *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, CaseTestExpr))
+        return *around == 0;
+    bool supplies = IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr);
+    *around += supplies;
+    bool found = expression_tree_walker(node, (bool (*)())is_open, context);
+    *around -= supplies;
+    return found;
+}
+
 // A record without a name cannot be read back; what the router alone knows (the names behind
 // Oids, above all) need not travel at all.
 bool travels_as_column(Query *query, Node *expr)
 {
+    int around = 0;
+    if (IsA(expr, List) || IsA(expr, CaseWhen) || is_open(expr, &around))
+        return false;
     Oid type = exprType(expr);
     if (IsA(expr, RelabelType) && is_registry_type(type)) // an Oid's name: that of the router
         return false;
@@ -56,7 +74,7 @@ Node *split_expression(Node *node, void *context)
         return nullptr;
     if (IsA(node, Const) || IsA(node, Param))
         return (Node *)copy_node(node);
-    if (!IsA(node, List) && travels_as_column(splitter->query, node)) {
+    if (travels_as_column(splitter->query, node)) {
         TargetEntry *present = nullptr;
         ListCell *cell;
         foreach (cell, splitter->shard_list)
@@ -79,7 +97,7 @@ bool has_planned_part(Node *node, void *context)
     Splitter *splitter = (Splitter *)context;
     if (node == nullptr)
         return false;
-    if (!IsA(node, List) && travels_as_column(splitter->query, node))
+    if (travels_as_column(splitter->query, node))
         return false;
     if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc) ||
         IsA(node, GroupingFunc) || IsA(node, SetToDefault))
@@ -127,6 +145,10 @@ Projection split_projection(Query *query, int varno)
         shown->resorigcol = entry->resorigcol;
         projection.output = lappend(projection.output, shown);
     }
+    // RETURNING what the router alone knows: rows must come even so.
+    if (!is_select && *list != NIL && splitter.shard_list == NIL)
+        (void)output_column(&splitter, makeTargetEntry((Expr *)makeBoolConst(true, false), 0,
+                                                       pstrdup("returned"), false));
     // Sort keys that are not shown go along; the shard alone needs them.
     foreach (cell, *list) {
         TargetEntry *entry = (TargetEntry *)lfirst(cell);

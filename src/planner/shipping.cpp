@@ -406,7 +406,8 @@ Node *ship_mutator(Node *node, void *context)
         Profile profile = profile_expression(node);
         bool special = profile.must_be_pinned || profile.is_volatile || profile.needs_router ||
                        profile.names_objects;
-        if (special && !profile.needs_row && (!profile.is_volatile || shipper->once))
+        if (special && !profile.needs_row && (!profile.is_volatile || shipper->once) &&
+            type_is_shipped(exprType(node)))
             return take_out(shipper, node, profile.is_volatile);
     }
     if (object != nullptr)

@@ -54,13 +54,15 @@ bool has_executor_param(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())has_executor_param, context);
 }
 
-// A condition that the shard may apply: nothing of the running plan in it, and no function that
-// could tell of rows which a security condition still hides.
+// A condition that the shard may apply: nothing of the running plan in it, nor of a table outside
+// (UNION ALL in LATERAL), and no function that could tell of rows which a security condition still
+// hides.
 bool clause_ships(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *info)
 {
     if (info->security_level > rel->baserestrict_min_security && !info->leakproof)
         return false;
-    return !info->pseudoconstant && condition_ships(root, (Node *)info->clause);
+    return !info->pseudoconstant && bms_is_subset(info->clause_relids, rel->relids) &&
+           condition_ships(root, (Node *)info->clause);
 }
 
 List *shipped_infos(PlannerInfo *root, RelOptInfo *rel)

@@ -9,6 +9,7 @@ CREATE DOMAIN short AS text CHECK (length(value) < 9);
 CREATE TYPE pair AS (a int, b text);
 CREATE TYPE span AS RANGE (subtype = int4);
 CREATE TABLE home (a int, b text);
+CREATE FUNCTION twice(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2 * $1; END';
 CREATE VIEW first_words AS SELECT k, s FROM words WHERE k < 5;
 CREATE VIEW words_as_json AS SELECT *, to_json(f) AS j FROM first_words f;
 CREATE OR REPLACE VIEW first_words AS SELECT k, s, 2 + k AS more FROM words WHERE k < 5;
@@ -64,6 +65,30 @@ UPDATE words SET s = s::short WHERE k = 2 RETURNING k, s::short;
 UPDATE words SET s = 'far too long for it'::short WHERE k = 2;
 INSERT INTO words SELECT k + 100, s::short FROM words;
 DELETE FROM words WHERE k > 100 AND s::short = s;
+
+-- Values of such types: in expressions without a cast, and as all that RETURNING shows.
+SELECT coalesce('red1', 'red0'::hue), k FROM words ORDER BY k;
+SELECT greatest('red1', 'red0'::hue), ARRAY['red1'::hue, 'red0'], nullif('red1'::hue, 'red0') FROM words WHERE k = 3;
+SELECT CASE WHEN k > 3 THEN 'red1'::hue ELSE 'red0' END FROM words WHERE k = 3 FOR UPDATE;
+SELECT coalesce('red1', 'red0'::hue), k FROM words ORDER BY k FOR UPDATE;
+SELECT k FROM words WHERE CASE WHEN k > 20 THEN 'red1'::hue ELSE 'red0' END = 'red1' ORDER BY k;
+SELECT max(CASE WHEN k > 3 THEN 'red1'::hue ELSE 'red0' END), count(DISTINCT coalesce('red1', 'red0'::hue)) FROM words;
+INSERT INTO words VALUES (201, 'x') RETURNING 'red1'::hue;
+INSERT INTO words VALUES (202, 'x'), (203, 'x') RETURNING 'red1'::hue;
+INSERT INTO words SELECT k + 10, s FROM words WHERE k > 200 RETURNING 'red1'::hue AS a, 'red0'::hue AS b;
+UPDATE words SET s = 'y' WHERE k = 201 RETURNING 'red1'::hue;
+UPDATE words SET s = 'y' WHERE k > 200 RETURNING 'red1'::hue;
+UPDATE words SET k = k + 20 WHERE k > 200 RETURNING 'red1'::hue;
+WITH w AS (DELETE FROM words WHERE k = 221 RETURNING 'red1'::hue AS h) SELECT count(*), max(h) FROM w;
+DELETE FROM words WHERE k > 200 RETURNING 'red1'::hue;
+DELETE FROM words WHERE k = 200 RETURNING 'red1'::hue;
+
+-- Functions of the router in a CASE.
+SELECT CASE WHEN k > 3 THEN twice(k) ELSE 7 END, CASE k WHEN 3 THEN twice(k) ELSE 7 END FROM words WHERE k = 3;
+SELECT CASE twice(k) WHEN 6 THEN k ELSE 7 END, CASE twice(k) WHEN length(s) + 2 * k - 4 THEN s END FROM words WHERE k = 3;
+SELECT CASE length(s) WHEN twice(2) THEN twice(k) WHEN k THEN 3 ELSE k END, ARRAY[twice(k), k]::text[] FROM words WHERE k = 3;
+SELECT k, CASE k % 3 WHEN twice(1) THEN s WHEN length(s) % 3 THEN 'length' END FROM words ORDER BY k;
+UPDATE words SET de = 'x' WHERE k = 3 RETURNING CASE k WHEN 3 THEN twice(k) ELSE 7 END, CASE WHEN twice(k) > 3 THEN 'red1'::hue END;
 
 SELECT s, k FROM words ORDER BY s COLLATE own_order, k;
 SELECT count(*), min(s COLLATE own_order), max(de COLLATE own_order) FROM words WHERE s > 'b' COLLATE own_order;
@@ -147,5 +172,5 @@ DROP DOMAIN short;
 DROP COLLATION own_order;
 DROP TEXT SEARCH CONFIGURATION own_search;
 DROP TEXT SEARCH DICTIONARY own_words;
-DROP FUNCTION custom_violation;
+DROP FUNCTION custom_violation, twice;
 DROP ROLE diff_guest;

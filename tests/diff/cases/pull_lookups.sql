@@ -40,6 +40,8 @@ SELECT o.id FROM outers o WHERE o.b > ALL (SELECT i.b FROM inners i WHERE i.a = 
 SELECT o.id, o.a IN (SELECT i.b FROM inners i WHERE i.t = o.t) FROM outers o ORDER BY 1;
 SELECT o.id, x.id FROM outers o, LATERAL (SELECT i.id FROM inners i WHERE i.a = o.a ORDER BY i.id DESC LIMIT 2) x ORDER BY 1, 2;
 SELECT o.id, x.n FROM outers o LEFT JOIN LATERAL (SELECT count(*) AS n FROM inners i JOIN inners j ON j.id = i.id + 1 WHERE i.a = o.a AND j.b = o.b) x ON true ORDER BY 1;
+-- A condition of a part of UNION ALL that is about the row outside.
+SELECT o.id, x.id FROM (SELECT id, a, b || 'x' AS c FROM outers WHERE a IN (SELECT a FROM inners)) o, LATERAL (SELECT i.id, i.a, o.c FROM inners i UNION ALL SELECT 0, a, max(b) FROM inners GROUP BY a) x (id, a, c) WHERE x.a = o.a AND x.c = x.c AND x.c > 'a' ORDER BY 1, 2;
 SELECT o.id, (SELECT count(*) FROM inners i WHERE i.a = o.a AND EXISTS (SELECT FROM inners j WHERE j.id = i.b + o.id)) FROM outers o ORDER BY 1;
 SELECT o.id, (SELECT (SELECT count(*) FROM inners i WHERE i.a = p.a AND i.b = o.b) FROM outers p WHERE p.id = o.id + 1) FROM outers o ORDER BY 1;
 SELECT o.id, ARRAY(SELECT i.id FROM inners i WHERE i.id = o.a ORDER BY 1) FROM outers o ORDER BY 1;

@@ -6,6 +6,9 @@
 namespace shardwise::random_queries
 {
 
+// A type that a schema makes has other Oids on each server, from here on.
+static constexpr Oid first_own_type = 16384;
+
 namespace
 {
 
@@ -124,7 +127,8 @@ std::string compare_results(const PGresult *router, const PGresult *plain, const
     std::vector<int> all;
     for (int c = 0; c < PQnfields(plain); c++) {
         all.push_back(c);
-        if (PQftype(router, c) != PQftype(plain, c)) {
+        Oid of_router = PQftype(router, c), of_plain = PQftype(plain, c);
+        if (of_router != of_plain && std::min(of_router, of_plain) < first_own_type) {
             return "  type of column " + std::to_string(c + 1) + "\n";
         }
         if (std::strcmp(PQfname(router, c), PQfname(plain, c)) != 0) {

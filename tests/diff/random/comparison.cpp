@@ -39,6 +39,7 @@ void Pair::create(const Schema &schema)
     for (PGconn *connection : {router_.get(), plain_.get()}) {
         must_run(connection, "CREATE SCHEMA " + schema.name);
         must_run(connection, search_path_);
+        must_run(connection, schema.types);
         for (const Table &table : schema.tables) {
             must_run(connection, table.definition);
             std::string rows;

@@ -5,9 +5,10 @@ namespace shardwise::random_queries
 
 Type Generator::random_type()
 {
-    static const std::vector<Type> types = {Type::Int,  Type::Int,  Type::Text, Type::Big,
-                                            Type::Num,  Type::Text, Type::Date, Type::Bool,
-                                            Type::Uuid, Type::Int};
+    static const std::vector<Type> types = {
+        Type::Int,  Type::Int,  Type::Int,  Type::Int,   Type::Text, Type::Text, Type::Text,
+        Type::Big,  Type::Big,  Type::Num,  Type::Num,   Type::Date, Type::Bool, Type::Uuid,
+        Type::Time, Type::Json, Type::Ints, Type::Bytes, Type::Mood};
     return choices_.one_of(types);
 }
 
@@ -75,8 +76,81 @@ std::string Generator::number(const Scope &scope, Type type, int depth)
     case 4:
         return "(" + left + " % " + std::to_string(choices_.between(2, 5)) + ")";
     default:
-        return "length(" + expression(scope, Type::Text, depth - 1) + ")" +
-               (type == Type::Big ? "::bigint" : "");
+        return size(scope, depth) + (type == Type::Big ? "::bigint" : "");
+    }
+}
+
+// A number that another type's value has.
+std::string Generator::size(const Scope &scope, int depth)
+{
+    switch (choices_.below(8)) {
+    case 4:
+        return "cardinality(" + expression(scope, Type::Ints, depth - 1) + ")";
+    case 5:
+        return "extract(day FROM " + expression(scope, Type::Time, depth - 1) + ")::int";
+    case 6:
+        return "length(" + expression(scope, Type::Json, depth - 1) + " ->> 'a')";
+    case 7:
+        return "(" + column_or_literal(scope, Type::Ints) + ")[1]";
+    default:
+        return "length(" + expression(scope, Type::Text, depth - 1) + ")";
+    }
+}
+
+std::string Generator::time(const Scope &scope, int depth)
+{
+    std::string value = expression(scope, Type::Time, depth - 1);
+    switch (choices_.below(3)) {
+    case 0:
+        return "(" + value + " + interval '" + std::to_string(choices_.between(1, 30)) + " hours')";
+    case 1:
+        return "date_trunc('day', " + value + ")";
+    default:
+        return "(" + expression(scope, Type::Date, depth - 1) + ")::timestamptz";
+    }
+}
+
+std::string Generator::json(const Scope &scope, int depth)
+{
+    switch (choices_.below(4)) {
+    case 0:
+        return "(" + expression(scope, Type::Json, depth - 1) + " -> 'a')";
+    case 1:
+        return "jsonb_build_object('a', " + expression(scope, Type::Int, depth - 1) + ", 'b', " +
+               expression(scope, Type::Text, depth - 1) + ")";
+    case 2:
+        return "jsonb_strip_nulls(" + expression(scope, Type::Json, depth - 1) + ")";
+    default:
+        return "to_jsonb(" +
+               expression(scope, choices_.chance(50) ? Type::Text : Type::Ints, depth - 1) + ")";
+    }
+}
+
+std::string Generator::array(const Scope &scope, int depth)
+{
+    std::string number = expression(scope, Type::Int, depth - 1);
+    switch (choices_.below(4)) {
+    case 0:
+        return "ARRAY[" + number + ", " + column_or_literal(scope, Type::Int) + "]";
+    case 1:
+        return "array_remove(" + expression(scope, Type::Ints, depth - 1) + ", " + number + ")";
+    case 2:
+        return "(" + expression(scope, Type::Ints, depth - 1) + " || " + number + ")";
+    default:
+        return "(" + column_or_literal(scope, Type::Ints) + ")[1:2]";
+    }
+}
+
+std::string Generator::bytes(const Scope &scope, int depth)
+{
+    std::string value = expression(scope, Type::Bytes, depth - 1);
+    switch (choices_.below(3)) {
+    case 0:
+        return "(" + value + " || " + column_or_literal(scope, Type::Bytes) + ")";
+    case 1:
+        return "substr(" + value + ", 1, 1)";
+    default:
+        return "decode(md5(" + expression(scope, Type::Text, depth - 1) + "), 'hex')";
     }
 }
 
@@ -144,7 +218,16 @@ std::string Generator::expression(const Scope &scope, Type type, int depth)
     case Type::Date:
         return "(" + column_or_literal(scope, type) + " + " +
                std::to_string(choices_.between(0, 4)) + ")";
+    case Type::Time:
+        return time(scope, depth);
+    case Type::Json:
+        return json(scope, depth);
+    case Type::Ints:
+        return array(scope, depth);
+    case Type::Bytes:
+        return bytes(scope, depth);
     case Type::Uuid:
+    case Type::Mood:
         return column_or_literal(scope, type);
     }
     return "NULL";
@@ -219,8 +302,14 @@ std::string Generator::comparison(const Scope &scope, int depth)
         return left + choices_.one_of({" IS DISTINCT FROM ", " IS NOT DISTINCT FROM "}) +
                expression(scope, type, depth);
     case 7:
+        if (type == Type::Ints) { // of such there are no arrays
+            return column_or_literal(scope, Type::Int) + " = ANY (" + left + ")";
+        }
         return left + " = ANY (ARRAY[" + literal(type) + ", " + literal(type) + "])";
     default:
+        if (type == Type::Ints || type == Type::Json) {
+            return left + choices_.one_of({" @> ", " <@ "}) + expression(scope, type, depth);
+        }
         return column_or_literal(scope, Type::Text) + choices_.one_of({" LIKE ", " NOT LIKE "}) +
                choices_.one_of({"'a%'", "'%b%'", "'_'"});
     }
@@ -271,13 +360,22 @@ std::string Generator::aggregate_call(const Scope &scope, Type type, std::string
         *argument = expression(scope, of_type, 1);
         return name + "(" + (choices_.chance(15) ? "DISTINCT " : "") + *argument + ")";
     };
+    if (choices_.chance(6)) {
+        *argument = expression(scope, type, 1);
+        return "percentile_disc(" + choices_.one_of({"0", "0.5", "1"}) +
+               ") WITHIN GROUP (ORDER BY " + *argument + choices_.one_of({"", " DESC"}) + ")";
+    }
     switch (type) {
     case Type::Int:
         return of(choices_.one_of({"max", "min", "bit_or", "bit_and"}), type);
     case Type::Big:
-        switch (choices_.below(4)) {
+        switch (choices_.below(5)) {
         case 0:
             return "count(*)";
+        case 4:
+            *argument = expression(scope, Type::Int, 1);
+            return choices_.one_of({"rank(", "dense_rank("}) + literal(Type::Int) +
+                   ") WITHIN GROUP (ORDER BY " + *argument + ")";
         case 1:
             return of("count", random_type());
         case 2:
@@ -296,13 +394,28 @@ std::string Generator::aggregate_call(const Scope &scope, Type type, std::string
             return "string_agg(" + *argument + ", ',' ORDER BY " + *argument + ")";
         }
         if (choices_.chance(20)) {
-            *argument = expression(scope, random_type(), 1);
+            Type of_type = random_type();
+            *argument = expression(scope, of_type, 1) + (of_type == Type::Ints ? "::text" : "");
             return "array_agg(" + std::string(choices_.chance(30) ? "DISTINCT " : "") + *argument +
                    " ORDER BY " + *argument + ")::text";
         }
         return of(choices_.one_of({"max", "min"}), type);
     case Type::Date:
+    case Type::Time:
+    case Type::Mood:
         return of(choices_.one_of({"max", "min"}), type);
+    case Type::Ints:
+        if (choices_.chance(40)) {
+            *argument = expression(scope, Type::Int, 1);
+            return "array_agg(" + *argument + " ORDER BY " + *argument + ")";
+        }
+        return of(choices_.one_of({"max", "min"}), type);
+    case Type::Json:
+        *argument = expression(scope, choices_.chance(50) ? Type::Json : Type::Text, 1);
+        return "jsonb_agg(" + *argument + " ORDER BY " + *argument + ")";
+    case Type::Bytes:
+        *argument = expression(scope, type, 1);
+        return "string_agg(" + *argument + ", '' ORDER BY " + *argument + ")";
     case Type::Bool:
         return of(choices_.one_of({"bool_and", "bool_or", "every"}), type);
     case Type::Uuid:
@@ -363,7 +476,7 @@ std::string Generator::window(const Scope &scope, Type type)
     if (choices_.chance(20)) {
         std::string rows = frame(scope, &order);
         std::string name = type == Type::Big ? "sum(" : type == Type::Bool ? "bool_and(" : "max(";
-        if (type != Type::Uuid) {
+        if (type != Type::Uuid && type != Type::Json && type != Type::Bytes) {
             return name + column_or_literal(scope, type == Type::Big ? Type::Int : type) +
                    ") OVER (" + partition + order + rows + ")";
         }
@@ -383,8 +496,10 @@ std::string Generator::window(const Scope &scope, Type type)
         call = "bool_or(" + column_or_literal(scope, type) + ")";
         break;
     case Type::Uuid:
-        call = "max(" + column_or_literal(scope, type) + "::text)";
-        return "(" + call + " OVER (" + partition + "))::uuid";
+    case Type::Json:
+    case Type::Bytes:
+        call = "max((" + column_or_literal(scope, type) + ")::text)";
+        return "(" + call + " OVER (" + partition + "))::" + type_name(type);
     case Type::Big:
         call =
             choices_.chance(50) ? "count(*)" : "sum(" + column_or_literal(scope, Type::Int) + ")";

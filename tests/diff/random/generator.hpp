@@ -68,7 +68,12 @@ private:
     std::string column_or_literal(const Scope &scope, Type type);
     std::string expression(const Scope &scope, Type type, int depth);
     std::string number(const Scope &scope, Type type, int depth);
+    std::string size(const Scope &scope, int depth);
     std::string text(const Scope &scope, int depth);
+    std::string time(const Scope &scope, int depth);
+    std::string json(const Scope &scope, int depth);
+    std::string array(const Scope &scope, int depth);
+    std::string bytes(const Scope &scope, int depth);
     std::string case_expression(const Scope &scope, Type type, int depth);
     std::string scalar_subquery(const Scope &scope, Type type, int depth);
     std::string condition(const Scope &scope, int depth);

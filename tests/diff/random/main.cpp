@@ -28,6 +28,7 @@ void print_query(const RandomQuery &query)
 
 void print_tables(const Schema &schema, const std::string &sql)
 {
+    std::printf("  %s\n", schema.types.c_str());
     for (const Table &table : schema.tables) {
         if (sql.find(" " + table.name + " ") != std::string::npos) {
             std::printf("  %s; %s\n", table.definition.c_str(), table.distribution.c_str());

@@ -9,7 +9,8 @@ namespace shardwise::random_queries
 namespace
 {
 
-constexpr std::array key_types = {Type::Int, Type::Big, Type::Text, Type::Uuid, Type::Date};
+constexpr std::array key_types = {Type::Int,  Type::Big,  Type::Text,  Type::Uuid,
+                                  Type::Date, Type::Time, Type::Bytes, Type::Mood};
 
 std::string quoted(const std::string &text)
 {
@@ -19,8 +20,7 @@ std::string quoted(const std::string &text)
 // How `distribute_table` is to spread a key; `,` with what follows the key's name.
 std::string make_strategy(Choices &choices, Type key)
 {
-    bool has_splits =
-        key == Type::Int || key == Type::Big || key == Type::Text || key == Type::Date;
+    bool has_splits = key != Type::Uuid && key != Type::Bytes;
     switch (choices.below(has_splits ? 4 : 2)) {
     case 0:
         return "";
@@ -30,7 +30,10 @@ std::string make_strategy(Choices &choices, Type key)
         switch (key) {
         case Type::Text:
             return ", strategy => 'range', splits => ARRAY['b', 'd']";
+        case Type::Mood:
+            return ", strategy => 'range', splits => ARRAY['fair', 'good']";
         case Type::Date:
+        case Type::Time:
             return ", strategy => 'range', splits => ARRAY['2025-01-05', '2025-01-10']";
         default:
             return ", strategy => 'range', splits => ARRAY['0', '8']";
@@ -39,7 +42,10 @@ std::string make_strategy(Choices &choices, Type key)
         switch (key) {
         case Type::Text:
             return ", strategy => 'list', splits => ARRAY['a', 'b', 'c'], default_shard => 's2'";
+        case Type::Mood:
+            return ", strategy => 'list', splits => ARRAY['good', 'bad'], default_shard => 's2'";
         case Type::Date:
+        case Type::Time:
             return ", strategy => 'list', splits => ARRAY['2025-01-02', '2025-01-03'], "
                    "default_shard => 's3'";
         default:
@@ -59,8 +65,9 @@ Table make_table(Choices &choices, const std::string &name, const std::vector<Ty
     for (Type type : {Type::Int, Type::Text, Type::Num}) {
         table.columns.push_back({std::string(1, type_name(type)[0]), type});
     }
-    for (Type type : {Type::Big, Type::Date, Type::Bool, Type::Uuid, Type::Int}) {
-        if (choices.chance(30)) {
+    for (Type type : {Type::Big, Type::Date, Type::Bool, Type::Uuid, Type::Int, Type::Time,
+                      Type::Json, Type::Ints, Type::Bytes, Type::Mood}) {
+        if (choices.chance(25)) {
             table.columns.push_back({"x" + std::to_string(table.columns.size()), type});
         }
     }
@@ -134,7 +141,9 @@ void define(Choices &choices, Table &table, Purpose purpose)
                    unique + ")";
     }
     std::string partitions =
-        choices.chance(12) ? make_partitions(choices, table, &partitioning) : "";
+        choices.chance(12) && table.key[0].type != Type::Mood // its hashes are each server's own
+            ? make_partitions(choices, table, &partitioning)
+            : "";
     // A column that is gone leaves a hole in the numbers of the others.
     if (choices.chance(20)) {
         table.definition = "CREATE TABLE " + table.name + " (gone int, " + columns + ")" +
@@ -287,6 +296,7 @@ void add_views(Choices &choices, Schema &schema)
     Table simple = choices.one_of(schema.tables);
     simple.definition = "CREATE VIEW v0 AS SELECT * FROM " + simple.name +
                         choices.one_of({"", " WHERE i > 2", " WHERE t <> 'b' WITH CHECK OPTION"});
+    simple.base = simple.name;
     simple.name = "v0";
     Table joined;
     joined.name = "v1";
@@ -321,6 +331,16 @@ const char *type_name(Type type)
         return "boolean";
     case Type::Uuid:
         return "uuid";
+    case Type::Time:
+        return "timestamptz";
+    case Type::Json:
+        return "jsonb";
+    case Type::Ints:
+        return "int[]";
+    case Type::Bytes:
+        return "bytea";
+    case Type::Mood:
+        return "mood";
     }
     return "";
 }
@@ -344,6 +364,18 @@ std::string make_literal(Choices &choices, Type type)
         return choices.one_of({"true", "false"});
     case Type::Uuid:
         return "'00000000-0000-0000-0000-00000000000" + std::to_string(choices.between(0, 9)) + "'";
+    case Type::Time:
+        return "'2025-01-0" + std::to_string(choices.between(1, 9)) +
+               choices.one_of({" 00:00:00+00'", " 12:30:00.25+00'", " 23:30:00+00'"});
+    case Type::Json:
+        return quoted(choices.one_of({R"({"a": 1})", R"({"a": "x", "b": [1, 2]})", "[1, 2]", "3",
+                                      "null", "{}", R"({"a": null})", R"("a")"}));
+    case Type::Ints:
+        return quoted(choices.one_of({"{1,2}", "{}", "{5}", "{3,NULL}", "{2,1}", "{1,2,3}"}));
+    case Type::Bytes:
+        return quoted(choices.one_of({"\\x00", "\\x", "\\x61", "\\x6162", "\\xff00", "\\x41"}));
+    case Type::Mood:
+        return quoted(choices.one_of({"good", "fair", "bad"})); // not their order
     }
     return "NULL";
 }
@@ -353,6 +385,7 @@ Schema make_schema(Choices &choices, int number, Purpose purpose)
     Schema schema;
     schema.name =
         (purpose == Purpose::Reads ? "random_" : "random_writes_") + std::to_string(number);
+    schema.types = "CREATE TYPE mood AS ENUM ('bad', 'fair', 'good')";
     add_distributed(choices, schema);
     for (const char *name : {"r0", "r1"}) {
         Table table = make_table(choices, name, {name[1] == '0' ? Type::Int : Type::Text});

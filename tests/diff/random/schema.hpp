@@ -9,7 +9,7 @@
 namespace shardwise::random_queries
 {
 
-enum class Type { Int, Big, Text, Num, Date, Bool, Uuid };
+enum class Type { Int, Big, Text, Num, Date, Bool, Uuid, Time, Json, Ints, Bytes, Mood };
 
 const char *type_name(Type type);
 
@@ -28,10 +28,12 @@ struct Table {
     std::vector<std::string> rows; // each a VALUES list in parentheses
     std::string distribution;      // the call that spreads it; empty: stays on the router
     bool is_reference = false, is_view = false;
+    std::string base; // of a view that writes may go through: the table
 };
 
 struct Schema {
     std::string name;
+    std::string types; // what defines them
     std::vector<Table> tables;
 };
 

@@ -407,6 +407,11 @@ std::string Generator::any_write(const Table *table, const std::vector<Type> *ty
     }
 }
 
+static const std::string &table_behind(const Table &table)
+{
+    return table.base.empty() ? table.name : table.base;
+}
+
 // Writes of different tables in one statement, as which of them comes first is nobody's to say.
 // What the first one's triggers write has been written when the second runs on the shards.
 std::string Generator::write_with()
@@ -414,8 +419,9 @@ std::string Generator::write_with()
     std::vector<Type> types = random_types(2);
     const Table &first = choices_.one_of(schema_.tables), &second = choices_.one_of(schema_.tables);
     std::string with = "WITH w AS (" + any_write(&first, &types) + ") ";
-    bool meets_triggers = second.name == first.name + "_log";
-    switch (choices_.below(&first == &second ? 2 : meets_triggers ? 3 : 4)) {
+    bool is_same = table_behind(first) == table_behind(second);
+    bool meets_triggers = second.name == table_behind(first) + "_log";
+    switch (choices_.below(is_same ? 2 : meets_triggers ? 3 : 4)) {
     case 0:
         return with + "SELECT * FROM w";
     case 1:
