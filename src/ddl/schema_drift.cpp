@@ -9,6 +9,7 @@
 #include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
+#include "ddl/trigger_definition.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
 
@@ -71,7 +72,7 @@ WITH named AS (
     FROM named JOIN pg_index i ON indrelid = named.oid JOIN pg_class x ON x.oid = indexrelid
     JOIN pg_namespace n ON n.oid = x.relnamespace
     UNION ALL
-    SELECT format('trigger %%I on %%s', tgname, name), pg_get_triggerdef(t.oid)
+    SELECT format('trigger %%I on %%s', tgname, name), %9$s
         || CASE tgenabled WHEN 'O' THEN '' ELSE ' (' || tgenabled::text || ')' END,
         'pg_trigger'::regclass, t.oid, 0
     FROM named JOIN pg_trigger t ON tgrelid = named.oid AND NOT tgisinternal AND tgparentid = 0
@@ -183,7 +184,11 @@ static char *further_objects()
     return sql.data;
 }
 
-static char *build_query(SchemaReader read, void *argument)
+struct SchemaQueries {
+    char *router, *shard;
+};
+
+static SchemaQueries build_queries(SchemaReader read, void *argument)
 {
     List *tables = NIL;
     ListCell *cell;
@@ -198,10 +203,14 @@ static char *build_query(SchemaReader read, void *argument)
     read(argument, psprintf(roles_query, quote_literal_cstr(roles.values[0][0])), &known, &may_own);
     SqlRows shipped = query_router(shipped_query);
     char **names = shipped.values[0];
-    return psprintf(objects_query, text_array_literal(tables), quote_literal_cstr(names[0]),
-                    quote_literal_cstr(names[1]), quote_literal_cstr(names[2]), further_objects(),
-                    quote_literal_cstr(known), quote_literal_cstr(may_own),
-                    quote_literal_cstr(names[3]));
+    char *relations = text_array_literal(tables), *objects = further_objects();
+    auto build = [&](const char *trigger) {
+        return psprintf(objects_query, relations, quote_literal_cstr(names[0]),
+                        quote_literal_cstr(names[1]), quote_literal_cstr(names[2]), objects,
+                        quote_literal_cstr(known), quote_literal_cstr(may_own),
+                        quote_literal_cstr(names[3]), trigger);
+    };
+    return {build(shard_trigger_definition()), build("pg_get_triggerdef(t.oid)")};
 }
 
 struct SchemaObjects {
@@ -321,10 +330,10 @@ static bool holds_tables(const SchemaObjects &shard)
 
 List *find_schema_drift(SchemaReader read, void *argument, bool *has_tables)
 {
-    char *sql = build_query(read, argument);
-    SqlRows own = query_router(sql);
+    SchemaQueries queries = build_queries(read, argument);
+    SqlRows own = query_router(queries.router);
     char *names, *definitions;
-    read(argument, sql, &names, &definitions);
+    read(argument, queries.shard, &names, &definitions);
     SchemaObjects shard = read_objects(names, definitions);
     *has_tables = holds_tables(shard);
     return compare(read_objects(own.values[0][0], own.values[0][1]), shard);

@@ -2,6 +2,7 @@
 
 #include "ddl/table_definition.hpp"
 #include "ddl/spi.hpp"
+#include "ddl/trigger_definition.hpp"
 
 extern "C" {
 #include "catalog/partition.h"
@@ -151,19 +152,24 @@ JOIN pg_namespace n ON n.oid = r.relnamespace
 WHERE c.conrelid = $1 AND c.contype = 'f' AND c.conparentid = 0
 ORDER BY c.conname)";
 
-static const char *const trigger_query = R"(
+// The triggers, and which of them are not enabled as usual.
+static char *trigger_query()
+{
+    return psprintf(R"(
 SELECT s.statement FROM (
-    SELECT tgname, 1 AS step, pg_get_triggerdef(oid) AS statement
-    FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgparentid = 0
+    SELECT t.tgname, 1 AS step, %s AS statement
+    FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgparentid = 0
     UNION ALL
-    SELECT t.tgname, 2, format('ALTER TABLE ONLY %I.%I %s TRIGGER %I', n.nspname, r.relname,
+    SELECT t.tgname, 2, format('ALTER TABLE ONLY %%I.%%I %%s TRIGGER %%I', n.nspname, r.relname,
         CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
         t.tgname)
     FROM pg_trigger t
     JOIN pg_class r ON r.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgenabled <> 'O') s
-ORDER BY s.tgname, s.step)";
+ORDER BY s.tgname, s.step)",
+                    shard_trigger_definition());
+}
 
 static const char *const table_settings_query = R"(
 SELECT format('ALTER TABLE ONLY %I.%I %s', n.nspname, r.relname, s.setting)
@@ -364,7 +370,7 @@ List *table_foreign_key_sql(Oid relid)
 
 List *table_behaviour_sql(Oid relid)
 {
-    return statements_of(relid, {trigger_query, table_settings_query, comment_query});
+    return statements_of(relid, {trigger_query(), table_settings_query, comment_query});
 }
 
 List *table_access_sql(Oid relid, Datum roles, Datum owners)

@@ -7,6 +7,7 @@
 #include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
+#include "ddl/trigger_definition.hpp"
 
 extern "C" {
 #include "catalog/objectaddress.h"
@@ -32,7 +33,9 @@ bool forward_create_trigger(const UtilityCall &call, CreateTrigStmt *statement)
     run_locally(call);
     CommandCounterIncrement();
     Oid trigger = get_trigger_oid(relid, name, false);
-    SqlRows rows = query_router("SELECT pg_get_triggerdef($1)", 1, &trigger);
+    SqlRows rows = query_router(
+        psprintf("SELECT %s FROM pg_trigger t WHERE t.oid = $1", shard_trigger_definition()), 1,
+        &trigger);
     const char *sql = rows.values[0][0];
     change_shards(replace ? psprintf("CREATE OR REPLACE%s", sql + strlen("CREATE")) : pstrdup(sql),
                   relid);

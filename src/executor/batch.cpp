@@ -4,6 +4,7 @@
 #include "executor/gather.hpp"
 #include "executor/rows.hpp"
 #include "pg/subtransaction.hpp"
+#include "pg/triggers.hpp"
 #include "routing/shard_choice.hpp"
 #include "transaction/participants.hpp"
 
@@ -20,6 +21,7 @@ namespace
 // Rows for one shard. While a statement with earlier rows runs, more are collected.
 struct Batch {
     int32 shard; // 0: all
+    Silence silence;
     int rows;
     ArrayWriter *arrays; // one a parameter; those of single values stay unused
     List *queries;       // RemoteQuery *: running
@@ -56,16 +58,19 @@ struct BatchRunner {
 namespace
 {
 
-Batch *find_batch(BatchRunner *runner, int32 shard)
+Batch *find_batch(BatchRunner *runner, int32 shard, Silence silence)
 {
     ListCell *cell;
-    foreach (cell, runner->batches)
-        if (((Batch *)lfirst(cell))->shard == shard)
-            return (Batch *)lfirst(cell);
+    foreach (cell, runner->batches) {
+        Batch *batch = (Batch *)lfirst(cell);
+        if (batch->shard == shard && batch->silence == silence)
+            return batch;
+    }
     MemoryContext saved = MemoryContextSwitchTo(runner->context);
     int n = runner->statement->route->nparams;
     Batch *batch = (Batch *)palloc0(sizeof(Batch));
     batch->shard = shard;
+    batch->silence = silence;
     batch->arrays = (ArrayWriter *)palloc0(sizeof(ArrayWriter) * (n + 1));
     for (int i = 0; i < n; i++)
         if (runner->statement->columns[i] >= 0)
@@ -111,6 +116,16 @@ void number_row(BatchRunner *runner, Batch *batch)
     batch->numbers[batch->rows] = runner->added++;
 }
 
+// Travels with the next statement.
+void set_silence(Connection *connection, Silence silence)
+{
+    const char *value = silence == Silence::All         ? trigger_silence_all
+                        : silence == Silence::Statement ? trigger_silence_statement
+                                                        : "";
+    queue_command(connection, psprintf("SET LOCAL %s = %s", trigger_silence_setting,
+                                       quote_literal_cstr(value)));
+}
+
 void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all);
 
 void send_batch(BatchRunner *runner, Batch *batch)
@@ -131,8 +146,12 @@ void send_batch(BatchRunner *runner, Batch *batch)
     ListCell *cell;
     foreach (cell, shards) {
         Connection *connection = join_shard(lfirst_int(cell), Access::Write, false);
+        if (batch->silence != Silence::None)
+            set_silence(connection, batch->silence);
         batch->queries =
             lappend(batch->queries, start_query(connection, &statement, &values, batch->context));
+        if (batch->silence != Silence::None)
+            set_silence(connection, Silence::None);
     }
     MemoryContextSwitchTo(saved);
     batch->sent_rows = batch->rows;
@@ -293,10 +312,11 @@ BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value
     return runner;
 }
 
-bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls)
+bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls,
+                  Silence silence)
 {
     const BatchStatement *statement = runner->statement;
-    Batch *batch = find_batch(runner, shard);
+    Batch *batch = find_batch(runner, shard, silence);
     MemoryContext saved = MemoryContextSwitchTo(runner->row_context);
     int64 bytes = 0;
     for (int i = 0; i < statement->route->nparams; i++) {

@@ -22,6 +22,9 @@ struct BatchOutcome {
     uint64 changed;        // rows that shards changed
 };
 
+// Which of the user's triggers on INSERT, UPDATE and DELETE do not fire on the shard.
+enum class Silence { None, Statement, All };
+
 // Prepares a statement. `values` are those of its parameters that are the same for all rows,
 // `types` the types of the source's columns. Memory is taken from the current context.
 BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value_types,
@@ -29,7 +32,8 @@ BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value
                                BatchOutcome *outcome);
 
 // Adds a row for a shard, or for all shards (0). True if the batch is full and should be sent.
-bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls);
+bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls,
+                  Silence silence = Silence::None);
 
 // Sends the rows of all batches, without waiting. What was sent before is awaited.
 void send_batches(BatchRunner *runner);

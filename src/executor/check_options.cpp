@@ -40,8 +40,8 @@ static char *describe_row(const Datum *values, const bool *nulls, int n)
     return description.data;
 }
 
-void raise_view_violation(const WithCheckOption *check, const Datum *values, const bool *nulls,
-                          int n)
+[[noreturn]] static void raise_view_violation(const WithCheckOption *check, const Datum *values,
+                                              const bool *nulls, int n)
 {
     Oid table = DatumGetObjectId(castNode(Const, check->qual)->constvalue);
     bool is_shown = n > 0 && may_see_rows(table);
@@ -63,7 +63,7 @@ void raise_view_violation(const WithCheckOption *check, const Datum *values, con
     raise_view_violation(check, values, nulls, n);
 }
 
-void raise_policy_violation(const WithCheckOption *check)
+[[noreturn]] static void raise_policy_violation(const WithCheckOption *check)
 {
     if (check->kind == view_conflict_check)
         ereport(ERROR,
@@ -96,6 +96,29 @@ void raise_second_change(const char *command)
                       : errhint("Ensure that no rows proposed for insertion within the same "
                                 "command have duplicate constrained values.")));
     pg_unreachable();
+}
+
+void raise_violation(const WithCheckOption *check, const TupleTableSlot *row, const List *columns)
+{
+    if (check->kind != WCO_VIEW_CHECK)
+        raise_policy_violation(check);
+    int n = list_length(columns);
+    Datum *values = (Datum *)palloc0(sizeof(Datum) * (n + 1));
+    bool *nulls = (bool *)palloc0(sizeof(bool) * (n + 1));
+    ListCell *cell;
+    foreach (cell, columns) {
+        int i = foreach_current_index(cell);
+        int column = lfirst_int(cell);
+        Oid function;
+        bool is_varlena;
+        nulls[i] = row->tts_isnull[column];
+        getTypeOutputInfo(TupleDescAttr(row->tts_tupleDescriptor, column)->atttypid, &function,
+                          &is_varlena);
+        if (!nulls[i])
+            values[i] =
+                CStringGetTextDatum(OidOutputFunctionCall(function, row->tts_values[column]));
+    }
+    raise_view_violation(check, values, nulls, n);
 }
 
 void raise_row_check(const void *argument, int sqlstate, const char *message)

@@ -5,6 +5,10 @@
 #include "pg/pg.hpp"
 #include "planner/route.hpp"
 
+extern "C" {
+#include "executor/tuptable.h"
+}
+
 namespace shardwise
 {
 
@@ -16,11 +20,10 @@ void raise_row_check(const void *route, int sqlstate, const char *message);
 // Raises 21000: a command must not change a row twice.
 [[noreturn]] void raise_second_change(const char *command);
 
-// Raises the violation of a view's WITH CHECK OPTION by a row, whose columns are given as texts.
-[[noreturn]] void raise_view_violation(const WithCheckOption *check, const Datum *values,
-                                       const bool *nulls, int n);
-
-// Raises the violation of a check of row-level security, or of the conditions of a view (55000).
-[[noreturn]] void raise_policy_violation(const WithCheckOption *check);
+// Raises the violation of a check that the router makes, of a row whose columns in the view are
+// those (int, from 0) of the slot: 44000 for a view, 42501 for row-level security, 55000 for a row
+// that a view hides.
+[[noreturn]] void raise_violation(const WithCheckOption *check, const TupleTableSlot *row,
+                                  const List *columns);
 
 } // namespace shardwise

@@ -118,6 +118,8 @@ void start(ModifyState *state)
     }
     state->row_context =
         AllocSetContextCreate(CurrentMemoryContext, "shardwise source row", ALLOCSET_SMALL_SIZES);
+    if (plan->move.fires || plan->move.is_referred_to)
+        state->triggers = open_row_triggers(plan);
     if (plan->is_stream) {
         Relation relation = table_open(plan->relid, NoLock);
         RowStreamOptions options = {};
@@ -202,11 +204,24 @@ bool was_changed(ModifyState *state, TupleTableSlot *row, HASHACTION action)
     raise_second_change(plan->once);
 }
 
-void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
+void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row,
+         Silence silence = Silence::None)
 {
     BatchRunner *runner = state->runners[statement];
-    if (add_to_batch(runner, shard, row->tts_values, row->tts_isnull))
+    if (add_to_batch(runner, shard, row->tts_values, row->tts_isnull, silence))
         send_batches(runner);
+}
+
+// False if the shard did not do it: the row has gone, or a BEFORE trigger keeps it.
+bool write_alone(ModifyState *state, int statement, int32 shard, TupleTableSlot *row,
+                 Silence silence)
+{
+    BatchRunner *runner = state->runners[statement];
+    uint64 before = state->outcome.changed;
+    (void)add_to_batch(runner, shard, row->tts_values, row->tts_isnull, silence);
+    send_batches(runner);
+    finish_batches(runner, false);
+    return state->outcome.changed > before;
 }
 
 void finish_statements(ModifyState *state);
@@ -218,11 +233,6 @@ bool fire_before(ModifyState *state, const ModifyAction *action, TupleTableSlot 
     const MovePlan *move = &state->plan->move;
     if (move->shows_earlier && !move->refers_to_itself)
         finish_statements(state);
-    if (state->triggers == nullptr) {
-        MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-        state->triggers = open_row_triggers(state->plan);
-        MemoryContextSwitchTo(saved);
-    }
     fill_row(action->old_columns, nullptr, row, old_row_slot(state->triggers));
     fill_row(action->new_columns, action->old_columns, row, new_row_slot(state->triggers));
     if (!fire_before_update(state->triggers, partition_of(move, row)))
@@ -239,6 +249,12 @@ bool fire_before(ModifyState *state, const ModifyAction *action, TupleTableSlot 
     return true;
 }
 
+[[noreturn]] void refuse_move(const MovePlan *move)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot move a row to another shard"), errdetail("%s", move->stays)));
+}
+
 // The row leaves its shard before it arrives: at most the latter may be in the way of others.
 void send_move(ModifyState *state, const ModifyAction *action)
 {
@@ -248,89 +264,79 @@ void send_move(ModifyState *state, const ModifyAction *action)
     send_batches(state->runners[action->place]);
 }
 
-// False if a BEFORE trigger on the shard keeps the row from leaving it, or from arriving.
+// False if the row did not arrive.
 bool move_alone(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
-                TupleTableSlot *row)
+                TupleTableSlot *row, Silence silence)
 {
-    BatchRunner *remove = state->runners[action->remove];
-    BatchRunner *place = state->runners[action->place];
-    uint64 before = state->outcome.changed;
-    (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull);
-    send_batches(remove);
-    finish_batches(remove, false);
-    if (state->outcome.changed == before)
+    if (!write_alone(state, action->remove, from, row, silence))
         return false;
     state->uncounted++;
-    (void)add_to_batch(place, to, row->tts_values, row->tts_isnull);
-    send_batches(place);
-    finish_batches(place, false);
-    return state->outcome.changed - before == 2;
+    return write_alone(state, action->place, to, row, silence);
 }
 
-void move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
-              TupleTableSlot *row)
+bool goes_one_by_one(const MovePlan *move)
+{
+    return (move->may_vanish || (move->may_stay && move->table_column >= 0)) &&
+           !move->refers_to_itself;
+}
+
+// False if the row does not move.
+bool move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 to,
+              TupleTableSlot *row, Silence silence)
 {
     const MovePlan *move = &state->plan->move;
+    BatchRunner *remove = state->runners[action->remove];
+    BatchRunner *place = state->runners[action->place];
     if (move->is_referred_to) {
-        add(state, action->place, to, row);
-        (void)add_to_batch(state->runners[action->remove], from, row->tts_values, row->tts_isnull);
-        state->uncounted++;
-    } else if (move->is_one_by_one && !move->refers_to_itself) {
-        if (!move_alone(state, action, from, to, row))
-            return;
+        add(state, action->place, to, row, silence);
+        (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull, silence);
+    } else if (goes_one_by_one(move)) {
+        return move_alone(state, action, from, to, row, silence);
     } else {
-        add(state, action->remove, from, row);
-        if (add_to_batch(state->runners[action->place], to, row->tts_values, row->tts_isnull))
+        add(state, action->remove, from, row, silence);
+        if (add_to_batch(place, to, row->tts_values, row->tts_isnull, silence))
             send_move(state, action);
-        state->uncounted++;
     }
-    if (move->fires)
-        keep_updated_row(state->triggers, partition_of(move, row));
+    state->uncounted++;
+    return true;
 }
 
-// An UPDATE of the key.
+// An UPDATE of the key. Triggers have their say, and may change it once more.
+void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
+                     TupleTableSlot *row)
+{
+    const MovePlan *move = &state->plan->move;
+    if (!fire_before(state, action, row))
+        return;
+    Oid partition = partition_of(move, row);
+    int32 to = find_destination(&action->fired_key, row);
+    bool leaves = move->fires && leaves_partition(state->triggers, partition);
+    Silence silence = !move->fires ? Silence::None : leaves ? Silence::Statement : Silence::All;
+    bool is_done = true;
+    if (to != from && move->stays != nullptr)
+        refuse_move(move);
+    if (to != from || leaves)
+        is_done = move_row(state, action, from, to, row, silence);
+    else if (goes_one_by_one(move))
+        is_done = write_alone(state, action->change, from, row, silence);
+    else
+        add(state, action->change, from, row, silence);
+    if (is_done)
+        keep_updated_row(state->triggers, partition, to != from || leaves, !leaves);
+}
+
 void update_key(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)
 {
     const MovePlan *move = &state->plan->move;
     int32 to = find_destination(&action->key, row);
-    if (to == from && (!move->fires_for_all || move->stays != nullptr)) {
+    if (move->fires || (move->is_referred_to && to != from))
+        update_seen_row(state, action, from, row);
+    else if (to == from)
         add(state, action->statement, from, row);
-        return;
-    }
-    if (move->stays != nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot move a row to another shard"), errdetail("%s", move->stays)));
-    if (move->fires) {
-        if (!fire_before(state, action, row))
-            return;
-        to = find_destination(&action->fired_key, row);
-    }
-    move_row(state, action, from, to, row);
-}
-
-[[noreturn]] void raise_violation(const ModifyPlan *plan, const WithCheckOption *check,
-                                  TupleTableSlot *row)
-{
-    if (check->kind != WCO_VIEW_CHECK)
-        raise_policy_violation(check);
-    int n = list_length(plan->new_row);
-    Datum *values = (Datum *)palloc0(sizeof(Datum) * (n + 1));
-    bool *nulls = (bool *)palloc0(sizeof(bool) * (n + 1));
-    ListCell *cell;
-    foreach (cell, plan->new_row) {
-        int i = foreach_current_index(cell);
-        int column = lfirst_int(cell);
-        Oid function;
-        bool is_varlena;
-        nulls[i] = row->tts_isnull[column];
-        getTypeOutputInfo(TupleDescAttr(row->tts_tupleDescriptor, column)->atttypid, &function,
-                          &is_varlena);
-        if (!nulls[i])
-            values[i] =
-                CStringGetTextDatum(OidOutputFunctionCall(function, row->tts_values[column]));
-    }
-    raise_view_violation(check, values, nulls, n);
+    else if (move->stays != nullptr)
+        refuse_move(move);
+    else
+        (void)move_row(state, action, from, to, row, Silence::None);
 }
 
 void write_row(ModifyState *state, TupleTableSlot *row)
@@ -344,7 +350,8 @@ void write_row(ModifyState *state, TupleTableSlot *row)
         return;
     }
     if (number < 0)
-        raise_violation(plan, (const WithCheckOption *)list_nth(plan->checks, -number - 1), row);
+        raise_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1), row,
+                        plan->new_row);
     const ModifyAction *action = &plan->actions[number - 1];
     if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, HASH_ENTER)) {
         if (plan->once != nullptr)
@@ -413,32 +420,40 @@ void take_rows(ModifyState *state)
     }
 }
 
+void send_action(ModifyState *state, const ModifyAction *action)
+{
+    if (action->remove >= 0 && !state->plan->move.is_referred_to)
+        send_batches(state->runners[action->remove]);
+    send_batches(state->runners[action->statement]);
+    if (action->change >= 0)
+        send_batches(state->runners[action->change]);
+}
+
+void finish_action(ModifyState *state, const ModifyAction *action)
+{
+    if (action->remove >= 0 && !state->plan->move.is_referred_to)
+        finish_batches(state->runners[action->remove], true);
+    finish_batches(state->runners[action->statement], false);
+    if (action->change >= 0)
+        finish_batches(state->runners[action->change], false);
+    if (action->place < 0)
+        return;
+    send_batches(state->runners[action->place]);
+    finish_batches(state->runners[action->place], false);
+}
+
 // What is deleted makes room for what is inserted.
 void finish_statements(ModifyState *state)
 {
     const ModifyPlan *plan = state->plan;
     constexpr CmdType order[] = {CMD_DELETE, CMD_UPDATE, CMD_INSERT};
     for (CmdType command : order) {
-        for (int i = 0; i < plan->nactions; i++) {
-            const ModifyAction *action = &plan->actions[i];
-            if (action->command != command || action->statement < 0)
-                continue;
-            send_batches(state->runners[action->statement]);
-            if (action->remove >= 0 && !plan->move.is_referred_to)
-                send_batches(state->runners[action->remove]);
-        }
-        for (int i = 0; i < plan->nactions; i++) {
-            const ModifyAction *action = &plan->actions[i];
-            if (action->command != command || action->statement < 0)
-                continue;
-            finish_batches(state->runners[action->statement], false);
-            if (action->remove < 0)
-                continue;
-            if (!plan->move.is_referred_to)
-                finish_batches(state->runners[action->remove], true);
-            send_batches(state->runners[action->place]);
-            finish_batches(state->runners[action->place], false);
-        }
+        for (int i = 0; i < plan->nactions; i++)
+            if (plan->actions[i].command == command && plan->actions[i].statement >= 0)
+                send_action(state, &plan->actions[i]);
+        for (int i = 0; i < plan->nactions; i++)
+            if (plan->actions[i].command == command && plan->actions[i].statement >= 0)
+                finish_action(state, &plan->actions[i]);
     }
 }
 
@@ -480,7 +495,7 @@ void write_all(ModifyState *state)
     if (state->triggers != nullptr && state->plan->move.is_referred_to)
         finish_references(state);
     if (state->triggers != nullptr)
-        fire_after_update(state->triggers);
+        queue_after_update(state->triggers);
     state->css.ss.ps.state->es_processed += state->outcome.changed - state->uncounted;
     MemoryContextSwitchTo(saved);
 }

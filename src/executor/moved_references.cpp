@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "pg/names.hpp"
 #include "pg/violation_detail.hpp"
+#include "transaction/participants.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -28,7 +29,7 @@ struct Reference {
     ReferenceAction action;
     const char *name;
     Oid referencing;
-    bool is_deferrable;
+    bool is_deferrable, is_deferred; // the latter unless SET CONSTRAINTS says otherwise
     int n;
     AttrNumber columns[INDEX_MAX_KEYS]; // of the table that refers
     AttrNumber referenced[INDEX_MAX_KEYS];
@@ -84,6 +85,7 @@ Reference *read_reference(const Trigger *trigger)
         found->name = pstrdup(NameStr(form->conname));
         found->referencing = form->conrelid;
         found->is_deferrable = form->condeferrable;
+        found->is_deferred = form->condeferred;
         DeconstructFkConstraintRow(tuple, &found->n, found->columns, found->referenced,
                                    found->operators, nullptr, nullptr, nullptr, nullptr);
     }
@@ -194,11 +196,11 @@ char *describe_key(const MovedReferences *references, const Reference *reference
                                   TupleTableSlot *row)
 {
     const char *table = get_rel_name(reference->referencing);
-    if (reference->is_deferrable)
+    if (reference->is_deferred || (reference->is_deferrable && has_run_in_transactions()))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot move a row to another shard"),
                         errdetail("Rows of table \"%s\" refer to it by foreign key \"%s\", which "
-                                  "is deferrable and acts on DELETE.",
+                                  "may be deferred and acts on DELETE.",
                                   table, reference->name)));
     const char *schema = get_namespace_name(get_rel_namespace(reference->referencing));
     char *detail = psprintf("Key %s is still referenced from table \"%s\".",

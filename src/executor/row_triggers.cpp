@@ -1,9 +1,11 @@
 #include "executor/row_triggers.hpp"
 
 #include "executor/moved_references.hpp"
+#include "pg/triggers.hpp"
 
 extern "C" {
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/tupconvert.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -26,17 +28,13 @@ namespace
 struct TriggerTable {
     Oid relid;
     Relation relation;
-    ResultRelInfo *before;
-    ResultRelInfo *after; // for rows
+    ResultRelInfo *info;
+    bool fires_after; // for rows
     MovedReferences *references;
     TupleTableSlot *old_row, *new_row;
     TupleConversionMap *from_target, *to_target; // nullptr: the rows are alike
-};
-
-// What is known of a row beside its values.
-struct KeptRow {
-    TriggerTable *table;
-    bool fires_after;
+    ItemPointerData *stored;                     // rows in the router's table
+    int64 nstored, room;
 };
 
 } // namespace
@@ -45,75 +43,15 @@ struct RowTriggers {
     const ModifyPlan *plan;
     EState *estate;
     ResultRelInfo *target;
+    TransitionCaptureState *capture;
     List *tables; // TriggerTable *
     TupleTableSlot *old_row, *new_row;
-    Tuplestorestate *old_rows, *new_rows; // also the transition tables
-    List *kept;                           // KeptRow *
-    bool has_begun;
+    Tuplestorestate *old_rows, *new_rows; // that others refer to
+    List *followed;                       // TriggerTable *, one a row of these
 };
 
 namespace
 {
-
-// ---- AFTER triggers ----------------------------------------------------------------------------
-// PostgreSQL queues these with the places of rows in its own tables. There are none here, so they
-// are called at the end of the statement in the way of BEFORE triggers, which get the rows as they
-// are; this function stands between and shows the trigger's function what it expects.
-
-struct AfterCall {
-    FmgrInfo function;
-    Trigger *trigger;
-    const RowTriggers *triggers;
-};
-
-extern "C" Datum call_after_trigger(PG_FUNCTION_ARGS)
-{
-    AfterCall *call = (AfterCall *)fcinfo->flinfo->fn_extra;
-    const TriggerData *given = (const TriggerData *)fcinfo->context;
-    TriggerData shown = *given;
-    Trigger *trigger = call->trigger;
-    shown.tg_event = TRIGGER_EVENT_UPDATE;
-    shown.tg_trigger = trigger;
-    if (TRIGGER_FOR_ROW(trigger->tgtype)) {
-        shown.tg_event |= TRIGGER_EVENT_ROW;
-    } else {
-        shown.tg_trigtuple = shown.tg_newtuple = nullptr;
-        shown.tg_trigslot = shown.tg_newslot = nullptr;
-    }
-    shown.tg_oldtable = trigger->tgoldtable != nullptr ? call->triggers->old_rows : nullptr;
-    shown.tg_newtable = trigger->tgnewtable != nullptr ? call->triggers->new_rows : nullptr;
-    LOCAL_FCINFO(inner, 0);
-    InitFunctionCallInfoData(*inner, &call->function, 0, InvalidOid, (Node *)&shown, nullptr);
-    (void)FunctionCallInvoke(inner);
-    return PointerGetDatum(given->tg_newtuple);
-}
-
-// Leaves only the AFTER triggers, for rows or for the statement, in place of BEFORE ROW ones.
-void turn_into_before(const RowTriggers *triggers, ResultRelInfo *info, bool for_rows)
-{
-    TriggerDesc *desc = info->ri_TrigDesc;
-    const TriggerDesc *own = CopyTriggerDesc(desc);
-    for (int i = 0; desc != nullptr && i < desc->numtriggers; i++) {
-        Trigger *trigger = &desc->triggers[i];
-        bool is_meant = !trigger->tgisinternal && TRIGGER_FOR_AFTER(trigger->tgtype) &&
-                        TRIGGER_FOR_UPDATE(trigger->tgtype) &&
-                        (TRIGGER_FOR_ROW(trigger->tgtype) != 0) == for_rows;
-        trigger->tgtype =
-            is_meant ? TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE : 0;
-        if (!is_meant)
-            continue;
-        AfterCall *call = (AfterCall *)palloc0(sizeof(AfterCall));
-        fmgr_info(trigger->tgfoid, &call->function);
-        call->trigger = &own->triggers[i];
-        call->triggers = triggers;
-        FmgrInfo *function = &info->ri_TrigFunctions[i];
-        function->fn_addr = call_after_trigger;
-        function->fn_oid = trigger->tgfoid;
-        function->fn_stats = PG_UINT8_MAX; // its own call is what counts
-        function->fn_mcxt = CurrentMemoryContext;
-        function->fn_extra = call;
-    }
-}
 
 // ---- tables ------------------------------------------------------------------------------------
 
@@ -122,31 +60,44 @@ ResultRelInfo *make_result_table(RowTriggers *triggers, Relation relation)
     ResultRelInfo *info = makeNode(ResultRelInfo);
     bool is_target = RelationGetRelid(relation) == triggers->plan->relid;
     InitResultRelInfo(info, relation, is_target ? 1 : 0, is_target ? nullptr : triggers->target, 0);
+    // PostgreSQL's own triggers are the shards' matter, who check foreign keys.
+    TriggerDesc *desc = info->ri_TrigDesc;
+    for (int i = 0; desc != nullptr && i < desc->numtriggers; i++)
+        if (desc->triggers[i].tgisinternal)
+            desc->triggers[i].tgtype = 0;
     return info;
 }
 
-TriggerTable *find_trigger_table(RowTriggers *triggers, Oid relid)
+TriggerTable *open_trigger_table(RowTriggers *triggers, Oid relid)
 {
-    ListCell *cell;
-    foreach (cell, triggers->tables)
-        if (((TriggerTable *)lfirst(cell))->relid == relid)
-            return (TriggerTable *)lfirst(cell);
     MemoryContext saved = MemoryContextSwitchTo(triggers->estate->es_query_cxt);
     TriggerTable *table = (TriggerTable *)palloc0(sizeof(TriggerTable));
     table->relid = relid;
     table->relation = table_open(relid, RowExclusiveLock);
-    table->before = make_result_table(triggers, table->relation);
-    table->after = make_result_table(triggers, table->relation);
-    turn_into_before(triggers, table->after, true);
+    table->info = make_result_table(triggers, table->relation);
+    table->fires_after = find_user_trigger(table->relation, TRIGGER_TYPE_ROW, TRIGGER_TYPE_UPDATE,
+                                           TRIGGER_TYPE_BEFORE) != nullptr;
     TupleDesc target = RelationGetDescr(triggers->target->ri_RelationDesc);
     TupleDesc own = RelationGetDescr(table->relation);
     table->from_target = convert_tuples_by_name(target, own);
     table->to_target = convert_tuples_by_name(own, target);
-    table->old_row = MakeSingleTupleTableSlot(own, &TTSOpsVirtual);
-    table->new_row = MakeSingleTupleTableSlot(own, &TTSOpsVirtual);
+    table->old_row = ExecInitExtraTupleSlot(triggers->estate, own, &TTSOpsVirtual);
+    table->new_row = ExecInitExtraTupleSlot(triggers->estate, own, &TTSOpsVirtual);
     triggers->tables = lappend(triggers->tables, table);
     MemoryContextSwitchTo(saved);
     return table;
+}
+
+// The table of a row: a partition, or (0) the target.
+TriggerTable *find_trigger_table(RowTriggers *triggers, Oid relid)
+{
+    if (!OidIsValid(relid))
+        relid = triggers->plan->relid;
+    ListCell *cell;
+    foreach (cell, triggers->tables)
+        if (((TriggerTable *)lfirst(cell))->relid == relid)
+            return (TriggerTable *)lfirst(cell);
+    return open_trigger_table(triggers, relid);
 }
 
 void convert(const TupleConversionMap *map, TupleTableSlot *from, TupleTableSlot *to)
@@ -159,15 +110,15 @@ void convert(const TupleConversionMap *map, TupleTableSlot *from, TupleTableSlot
     ExecMaterializeSlot(to);
 }
 
-// Calls the BEFORE triggers that a table's entry has for the rows in the table's slots.
-bool fire(RowTriggers *triggers, TriggerTable *table, ResultRelInfo *info)
+// Calls the BEFORE triggers of a table for the rows in its slots.
+bool call_before_triggers(RowTriggers *triggers, TriggerTable *table)
 {
     bool is_own;
-    if (info->ri_TrigDesc == nullptr)
+    if (table->info->ri_TrigDesc == nullptr)
         return true; // others of the table's partitions have some
     HeapTuple old_row = ExecFetchSlotHeapTuple(table->old_row, true, &is_own);
     old_row->t_tableOid = table->relid;
-    bool goes_on = ExecBRUpdateTriggers(triggers->estate, nullptr, info, nullptr, old_row,
+    bool goes_on = ExecBRUpdateTriggers(triggers->estate, nullptr, table->info, nullptr, old_row,
                                         table->new_row, nullptr);
     if (goes_on)
         ExecMaterializeSlot(table->new_row);
@@ -182,59 +133,66 @@ void compute_generated_columns(RowTriggers *triggers, const TriggerTable *table)
 {
     const TupleConstr *constraints = RelationGetDescr(table->relation)->constr;
     if (constraints != nullptr && constraints->has_generated_stored)
-        ExecComputeStoredGenerated(table->before, triggers->estate, table->new_row, CMD_UPDATE);
+        ExecComputeStoredGenerated(table->info, triggers->estate, table->new_row, CMD_UPDATE);
     ResetPerTupleExprContext(triggers->estate);
 }
 
-void fire_for_row(RowTriggers *triggers, const KeptRow *row)
-{
-    if (row->fires_after)
-        (void)fire(triggers, row->table, row->table->after);
-}
+// ---- AFTER triggers ----------------------------------------------------------------------------
+// PostgreSQL queues these, until the end of the query or of the transaction, with the places of
+// rows in the table. There are none in the router's, so that it gets both versions of the row,
+// which are deleted at once: nobody else ever sees them, and they can be fetched until the
+// transaction ends.
 
-void follow_row(RowTriggers *, const KeptRow *row)
+ItemPointer store_row(TriggerTable *table, TupleTableSlot *row)
 {
-    TriggerTable *table = row->table;
-    if (table->references == nullptr)
-        table->references = open_moved_references(table->relation);
-    follow_moved_row(table->references, table->old_row, table->new_row);
-}
-
-// Calls something for each row kept, with the rows in the slots of its table.
-void visit_rows(RowTriggers *triggers, void (*visit)(RowTriggers *, const KeptRow *))
-{
-    TupleDesc columns = RelationGetDescr(triggers->target->ri_RelationDesc);
-    TupleTableSlot *slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-    Tuplestorestate *old_rows = triggers->old_rows;
-    Tuplestorestate *new_rows = triggers->new_rows;
-    // Transition tables are read meanwhile, by pointers of their own. The first stays at the start.
-    int old_place = tuplestore_alloc_read_pointer(old_rows, 0);
-    int new_place = tuplestore_alloc_read_pointer(new_rows, 0);
-    ListCell *cell;
-    foreach (cell, triggers->kept) {
-        const KeptRow *row = (const KeptRow *)lfirst(cell);
-        tuplestore_select_read_pointer(old_rows, old_place);
-        (void)tuplestore_gettupleslot(old_rows, true, true, slot);
-        convert(row->table->from_target, slot, row->table->old_row);
-        tuplestore_select_read_pointer(new_rows, new_place);
-        (void)tuplestore_gettupleslot(new_rows, true, true, slot);
-        convert(row->table->from_target, slot, row->table->new_row);
-        visit(triggers, row);
+    if (table->nstored == table->room) {
+        table->room = std::max((int64)64, 2 * table->room);
+        Size size = sizeof(ItemPointerData) * table->room;
+        table->stored = table->stored == nullptr
+                            ? (ItemPointerData *)palloc(size)
+                            : (ItemPointerData *)repalloc_huge(table->stored, size);
     }
-    tuplestore_select_read_pointer(old_rows, 0);
-    tuplestore_select_read_pointer(new_rows, 0);
-    ExecDropSingleTupleTableSlot(slot);
+    table_tuple_insert(table->relation, row, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL,
+                       nullptr);
+    table->stored[table->nstored] = row->tts_tid;
+    return &table->stored[table->nstored++];
 }
 
-// WHEN of a trigger for statements does not look at rows.
-void fire_for_statement(RowTriggers *triggers)
+void queue_for_row(RowTriggers *triggers, TriggerTable *table)
 {
-    TriggerTable *table = find_trigger_table(triggers, triggers->plan->relid);
-    ResultRelInfo *after = make_result_table(triggers, table->relation);
-    turn_into_before(triggers, after, false);
-    ExecStoreAllNullTuple(table->old_row);
-    ExecStoreAllNullTuple(table->new_row);
-    (void)fire(triggers, table, after);
+    ItemPointerData place = *store_row(table, table->old_row);
+    (void)store_row(table, table->new_row);
+    ExecARUpdateTriggers(triggers->estate, table->info, nullptr, nullptr, &place, nullptr,
+                         table->new_row, NIL, triggers->capture, false);
+}
+
+// Shows a row in the transition tables alone.
+void capture_row(RowTriggers *triggers, TriggerTable *table)
+{
+    TriggerDesc *saved = table->info->ri_TrigDesc;
+    HeapTuple old_row = ExecCopySlotHeapTuple(table->old_row);
+    table->info->ri_TrigDesc = nullptr;
+    ExecARUpdateTriggers(triggers->estate, table->info, nullptr, nullptr, nullptr, old_row,
+                         table->new_row, NIL, triggers->capture, false);
+    table->info->ri_TrigDesc = saved;
+    heap_freetuple(old_row);
+}
+
+void delete_stored_rows(const TriggerTable *table)
+{
+    for (int64 i = 0; i < table->nstored; i++)
+        simple_table_tuple_delete(table->relation, &table->stored[i], InvalidSnapshot);
+}
+
+void keep_followed_row(RowTriggers *triggers, TriggerTable *table)
+{
+    if (triggers->old_rows == nullptr) {
+        triggers->old_rows = tuplestore_begin_heap(false, false, work_mem);
+        triggers->new_rows = tuplestore_begin_heap(false, false, work_mem);
+    }
+    tuplestore_puttupleslot(triggers->old_rows, triggers->old_row);
+    tuplestore_puttupleslot(triggers->new_rows, triggers->new_row);
+    triggers->followed = lappend(triggers->followed, table);
 }
 
 } // namespace
@@ -256,10 +214,12 @@ RowTriggers *open_row_triggers(const ModifyPlan *plan)
     triggers->target = makeNode(ResultRelInfo);
     InitResultRelInfo(triggers->target, relation, 1, nullptr, 0);
     TupleDesc columns = RelationGetDescr(relation);
-    triggers->old_row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-    triggers->new_row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-    triggers->old_rows = tuplestore_begin_heap(false, false, work_mem);
-    triggers->new_rows = tuplestore_begin_heap(false, false, work_mem);
+    triggers->old_row = ExecInitExtraTupleSlot(triggers->estate, columns, &TTSOpsVirtual);
+    triggers->new_row = ExecInitExtraTupleSlot(triggers->estate, columns, &TTSOpsVirtual);
+    if (plan->move.fires) {
+        ExecBSUpdateTriggers(triggers->estate, triggers->target);
+        triggers->capture = MakeTransitionCaptureState(relation->trigdesc, plan->relid, CMD_UPDATE);
+    }
     MemoryContextSwitchTo(saved);
     return triggers;
 }
@@ -276,56 +236,79 @@ TupleTableSlot *new_row_slot(RowTriggers *triggers)
 
 bool fire_before_update(RowTriggers *triggers, Oid relid)
 {
-    if (!triggers->has_begun)
-        ExecBSUpdateTriggers(triggers->estate, triggers->target);
-    triggers->has_begun = true;
-    TriggerTable *table =
-        find_trigger_table(triggers, OidIsValid(relid) ? relid : triggers->plan->relid);
+    TriggerTable *table = find_trigger_table(triggers, relid);
     convert(table->from_target, triggers->old_row, table->old_row);
     convert(table->from_target, triggers->new_row, table->new_row);
-    if (!fire(triggers, table, table->before))
+    if (!call_before_triggers(triggers, table))
         return false;
     compute_generated_columns(triggers, table);
     convert(table->to_target, table->new_row, triggers->new_row);
     return true;
 }
 
-void keep_updated_row(RowTriggers *triggers, Oid relid)
+bool leaves_partition(RowTriggers *triggers, Oid relid)
+{
+    TriggerTable *table = find_trigger_table(triggers, relid);
+    if (table->relid == triggers->plan->relid)
+        return false;
+    convert(table->from_target, triggers->new_row, table->new_row);
+    return !ExecPartitionCheck(table->info, table->new_row, triggers->estate, false);
+}
+
+void keep_updated_row(RowTriggers *triggers, Oid relid, bool is_moved, bool fires)
 {
     MemoryContext saved = MemoryContextSwitchTo(triggers->estate->es_query_cxt);
-    TriggerTable *table =
-        find_trigger_table(triggers, OidIsValid(relid) ? relid : triggers->plan->relid);
-    // One that goes to another partition is deleted and inserted for PostgreSQL, too.
+    TriggerTable *table = find_trigger_table(triggers, relid);
+    convert(table->from_target, triggers->old_row, table->old_row);
     convert(table->from_target, triggers->new_row, table->new_row);
-    bool stays = table->relid == triggers->plan->relid ||
-                 ExecPartitionCheck(table->before, table->new_row, triggers->estate, false);
-    tuplestore_puttupleslot(triggers->old_rows, triggers->old_row);
-    tuplestore_puttupleslot(triggers->new_rows, triggers->new_row);
-    KeptRow *row = (KeptRow *)palloc(sizeof(KeptRow));
-    *row = KeptRow{table, stays && triggers->plan->move.fires_after};
-    triggers->kept = lappend(triggers->kept, row);
+    if (is_moved && triggers->plan->move.is_referred_to)
+        keep_followed_row(triggers, table);
+    if (fires && table->fires_after)
+        queue_for_row(triggers, table);
+    else if (triggers->capture != nullptr)
+        capture_row(triggers, table);
+    ResetPerTupleExprContext(triggers->estate);
     MemoryContextSwitchTo(saved);
 }
 
 void follow_updated_rows(RowTriggers *triggers)
 {
+    if (triggers->followed == NIL)
+        return;
+    TupleDesc columns = RelationGetDescr(triggers->target->ri_RelationDesc);
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "SPI_connect failed");
-    visit_rows(triggers, follow_row);
-    SPI_finish();
-}
-
-void fire_after_update(RowTriggers *triggers)
-{
-    visit_rows(triggers, fire_for_row);
-    if (triggers->has_begun)
-        fire_for_statement(triggers);
     ListCell *cell;
-    foreach (cell, triggers->tables)
-        table_close(((TriggerTable *)lfirst(cell))->relation, NoLock);
-    table_close(triggers->target->ri_RelationDesc, NoLock);
+    foreach (cell, triggers->followed) {
+        TriggerTable *table = (TriggerTable *)lfirst(cell);
+        (void)tuplestore_gettupleslot(triggers->old_rows, true, true, slot);
+        convert(table->from_target, slot, table->old_row);
+        (void)tuplestore_gettupleslot(triggers->new_rows, true, true, slot);
+        convert(table->from_target, slot, table->new_row);
+        if (table->references == nullptr)
+            table->references = open_moved_references(table->relation);
+        follow_moved_row(table->references, table->old_row, table->new_row);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    SPI_finish();
     tuplestore_end(triggers->old_rows);
     tuplestore_end(triggers->new_rows);
+}
+
+void queue_after_update(RowTriggers *triggers)
+{
+    if (triggers->plan->move.fires)
+        ExecASUpdateTriggers(triggers->estate, triggers->target, triggers->capture);
+    CommandCounterIncrement(); // what was stored can be deleted
+    ExecResetTupleTable(triggers->estate->es_tupleTable, false);
+    ListCell *cell;
+    foreach (cell, triggers->tables) {
+        TriggerTable *table = (TriggerTable *)lfirst(cell);
+        delete_stored_rows(table);
+        table_close(table->relation, NoLock);
+    }
+    table_close(triggers->target->ri_RelationDesc, NoLock);
     FreeExecutorState(triggers->estate);
 }
 

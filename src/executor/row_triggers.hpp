@@ -1,5 +1,6 @@
-// Fires the triggers on UPDATE of rows that move to another shard, on the router: their functions
-// may read and write rows of the old key and of the new one, which are on different shards.
+// Fires the triggers on UPDATE of statements that may move rows to another shard, on the router:
+// their functions may read and write rows of the old key and of the new one, which are on different
+// shards.
 #pragma once
 
 #include "pg/pg.hpp"
@@ -12,27 +13,34 @@ extern "C" {
 namespace shardwise
 {
 
-// The triggers of a table, and the rows of one statement that wait for those after it.
+// The triggers of a table, for one statement.
 struct RowTriggers;
 
-// Opens the triggers of a plan's table. Memory is taken from the current context.
+// Opens the triggers of a plan's table, and fires those for the statement that come BEFORE. Memory
+// is taken from the current context.
 RowTriggers *open_row_triggers(const ModifyPlan *plan);
 
 // Slots for a row of the table as it is and as it is to become.
 TupleTableSlot *old_row_slot(RowTriggers *triggers);
 TupleTableSlot *new_row_slot(RowTriggers *triggers);
 
-// Fires BEFORE triggers of a row: before the first one, those for the statement. `table` is the
-// row's partition, or 0. Triggers may change the new row. False if one keeps the row as it is.
+// Fires BEFORE triggers for the row in the slots. `table` is its partition, or 0. Triggers may
+// change the new row. False if one keeps the row as it is.
 bool fire_before_update(RowTriggers *triggers, Oid table);
 
-// Keeps the rows in the slots for AFTER triggers. Once the new one has been written.
-void keep_updated_row(RowTriggers *triggers, Oid table);
+// True if the new row belongs to another partition than the old one: PostgreSQL deletes and inserts
+// it then, too.
+bool leaves_partition(RowTriggers *triggers, Oid table);
+
+// Keeps the rows in the slots for transition tables, with `fires` for AFTER triggers, and, of a row
+// that moves to another shard, for rows that refer to it.
+void keep_updated_row(RowTriggers *triggers, Oid table, bool is_moved, bool fires);
 
 // Lets the rows that refer to those kept by foreign keys follow them (moved_references.hpp).
 void follow_updated_rows(RowTriggers *triggers);
 
-// Fires AFTER triggers for the rows kept, then those for the statement, and closes the tables.
-void fire_after_update(RowTriggers *triggers);
+// Has PostgreSQL fire AFTER triggers for the rows kept, and those for the statement, at the end of
+// the query, or, of deferred ones, of the transaction. Closes the tables.
+void queue_after_update(RowTriggers *triggers);
 
 } // namespace shardwise

@@ -24,4 +24,10 @@ const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 
 // (TRIGGER_TYPE_INSERT or TRIGGER_TYPE_UPDATE), which may change a new row.
 bool has_before_row_trigger(Oid relid, int16 event);
 
+// The shards' triggers on INSERT, UPDATE and DELETE have a condition (WHEN) more, by which the
+// router keeps them from firing for a statement: those for statements, or all.
+constexpr const char *trigger_silence_setting = "shardwise_shard.silent_triggers";
+constexpr const char *trigger_silence_statement = "statement";
+constexpr const char *trigger_silence_all = "all";
+
 } // namespace shardwise

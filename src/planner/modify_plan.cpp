@@ -19,9 +19,9 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     to->move.stays = from->move.stays != nullptr ? pstrdup(from->move.stays) : nullptr;
     to->move.updated = bms_copy(from->move.updated);
     to->actions = copy_array(from->actions, from->nactions);
-    for (int i = 0; i < to->nactions && to->move.fires; i++) {
+    for (int i = 0; i < to->nactions; i++) {
         ModifyAction *action = &to->actions[i];
-        if (action->place < 0)
+        if (action->change < 0)
             continue;
         action->old_columns = copy_array(action->old_columns, to->move.nattributes);
         action->new_columns = copy_array(action->new_columns, to->move.nattributes);

@@ -27,8 +27,9 @@ struct ModifyAction {
     int statement;
     int ntries; // so many statements from there on name one index each for ON CONFLICT; 0: it is
                 // one
-    // An UPDATE that changes the key: of a row that belongs to another shard after it.
-    int remove, place;
+    // An UPDATE that changes the key: of a row that belongs to another shard after it, and of one
+    // that stays, as the triggers leave it.
+    int remove, place, change;
     // Where a new row goes: the source's columns that hold its key; nkeys 0: it stays.
     KeyPin key;
     // Where triggers act on such a row: the source's columns, one an attribute of the table (-1:
@@ -41,11 +42,10 @@ struct ModifyAction {
 // What has to be heeded when rows move to other shards.
 struct MovePlan {
     const char *stays;   // why none may move; nullptr if rows may
-    bool fires;          // the router fires the triggers on UPDATE for them
-    bool fires_for_all;  // and for rows that stay: BEFORE triggers may change their keys
-    bool fires_after;    // AFTER triggers, too: no others stand for them on the shards
+    bool fires;          // the router fires the triggers on UPDATE, and the shards none
     bool shows_earlier;  // functions of BEFORE triggers may look at what was changed before
-    bool is_one_by_one;  // BEFORE triggers on INSERT or DELETE may keep a row from moving
+    bool may_vanish;     // another part of the statement may have changed the row
+    bool may_stay;       // BEFORE triggers may keep a row in its partition
     bool is_referred_to; // by foreign keys whose actions are the router's: the new row comes first
     bool refers_to_itself; // rows go together
     int nattributes;       // of the table

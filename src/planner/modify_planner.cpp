@@ -88,7 +88,7 @@ ModifyAction *make_action(CmdType command)
 {
     ModifyAction *action = (ModifyAction *)palloc0(sizeof(ModifyAction));
     action->command = command;
-    action->statement = action->remove = action->place = -1;
+    action->statement = action->remove = action->place = action->change = -1;
     return action;
 }
 

@@ -1,8 +1,8 @@
 // UPDATE of the key: rows that belong to another shard after it. Such a row is deleted and
-// inserted. The router fires the triggers on UPDATE for it, as it sees the rows of all keys that
-// they may read and write. Those on DELETE and INSERT fire on the shards, and cannot be kept from
-// it: where there are any after these, they stand for the ones after the UPDATE, as PostgreSQL has
-// it for rows that move to another partition.
+// inserted, in silence: the shards' triggers on DELETE and INSERT do not fire for it (those of
+// foreign keys do). The router fires the triggers on UPDATE for all rows of the statement, as it
+// sees the rows of all keys that they may read and write. Only where a row goes to another
+// partition, too, the shards' triggers for rows fire, as PostgreSQL's do.
 #include "pg/names.hpp"
 #include "pg/triggers.hpp"
 #include "planner/modify_maker.hpp"
@@ -23,7 +23,6 @@ namespace
 
 // ---- triggers ----------------------------------------------------------------------------------
 
-constexpr int16 update_bit = TRIGGER_TYPE_UPDATE;
 constexpr int16 insert_or_delete = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_DELETE;
 
 // PostgreSQL's own trigger of a foreign key of a distributed table, which refers to this one.
@@ -49,53 +48,33 @@ void survey_reference(Relation relation, const Trigger *trigger, MovePlan *move)
                                RelationGetRelationName(relation));
 }
 
-// What is known of a table and its partitions.
-struct Survey {
-    bool is_referred_to;
-    bool has_before, has_others; // for rows, on UPDATE; on INSERT or DELETE
-};
-
-void survey_table(Relation relation, MovePlan *move, Survey *survey)
+void survey_table(Relation relation, MovePlan *move)
 {
     const TriggerDesc *triggers = relation->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Trigger *trigger = &triggers->triggers[i];
-        if (is_referred_to_by(trigger)) {
-            survey->is_referred_to = true;
+        if (is_referred_to_by(trigger))
             survey_reference(relation, trigger, move);
-        }
         if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
                                  TRIGGER_TYPE_UPDATE))
             move->shows_earlier |= func_volatile(trigger->tgfoid) == PROVOLATILE_VOLATILE;
-        if (TRIGGER_FOR_UPDATE(trigger->tgtype) && trigger->tgdeferrable && !trigger->tgisinternal)
-            move->stays =
-                psprintf("Trigger \"%s\" acts on UPDATE, and is deferrable.", trigger->tgname);
     }
-    move->fires |= find_user_trigger(relation, 0, update_bit, 0) != nullptr;
-    if (find_user_trigger(relation, TRIGGER_TYPE_ROW, insert_or_delete, TRIGGER_TYPE_BEFORE))
-        move->fires_after = false;
-    if (find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE, insert_or_delete, 0))
-        move->is_one_by_one = true;
-    survey->has_before |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE,
-                                            update_bit, 0) != nullptr;
-    survey->has_others |=
-        find_user_trigger(relation, TRIGGER_TYPE_ROW, insert_or_delete, 0) != nullptr;
+    move->fires |=
+        find_user_trigger(relation, 0, TRIGGER_TYPE_UPDATE | insert_or_delete, 0) != nullptr;
+    move->may_stay |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE,
+                                        insert_or_delete, 0) != nullptr;
 }
 
 void survey_triggers(const Maker *maker, MovePlan *move)
 {
-    Survey survey = {};
-    move->fires_after = true;
     move->nattributes = RelationGetDescr(maker->relation)->natts;
     ListCell *cell;
     foreach (cell,
              find_all_inheritors(RelationGetRelid(maker->relation), AccessShareLock, nullptr)) {
         Relation relation = table_open(lfirst_oid(cell), NoLock);
-        survey_table(relation, move, &survey);
+        survey_table(relation, move);
         table_close(relation, NoLock);
     }
-    move->fires |= move->is_referred_to; // which wants to know the rows, too
-    move->fires_for_all = survey.has_before && !survey.has_others && !survey.is_referred_to;
 }
 
 // ---- columns of the source ---------------------------------------------------------------------
@@ -189,13 +168,14 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
     plan->nplace = 1 + list_length(maker->write.identity);
     if (move->nattributes == 0)
         survey_triggers(maker, move);
-    move->is_one_by_one |= maker->kept != nullptr; // it may have gone
-    if (move->fires) {
+    move->may_vanish |= maker->kept != nullptr;
+    if (move->fires || move->is_referred_to) {
         plan_firing(maker);
         all = add_fired_columns(maker, action, all);
         ModifyAction fired = {};
         set_key(maker, &fired, all);
         action->fired_key = fired.key;
+        action->change = add_statement(maker, build_batch_update(&maker->write, all, true));
     }
     action->remove = add_statement(maker, build_batch_delete(&maker->write, false));
     action->place = add_statement(maker, build_batch_insert(&maker->write, all, true));
@@ -205,8 +185,12 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
     BatchStatement *place = (BatchStatement *)list_nth(maker->statements, action->place);
     if (move->is_referred_to || move->refers_to_itself)
         remove->max_rows = PG_INT32_MAX;
-    if (move->refers_to_itself)
+    if (move->refers_to_itself) {
         place->max_rows = PG_INT32_MAX;
+        if (action->change >= 0)
+            ((BatchStatement *)list_nth(maker->statements, action->change))->max_rows =
+                PG_INT32_MAX;
+    }
     // RETURNING may want columns of the source, which an INSERT shows for one row only.
     if (maker->write.query->returningList != NIL)
         place->max_rows = 1;

@@ -351,4 +351,9 @@ void run_in_transactions(const char *sql)
         participants[i].commands = list_length(commands);
 }
 
+bool has_run_in_transactions()
+{
+    return commands != NIL;
+}
+
 } // namespace shardwise

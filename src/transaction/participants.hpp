@@ -46,6 +46,9 @@ Connection *join_shard_for_management(int32 shard_id);
 // is rolled back.
 void run_in_transactions(const char *sql);
 
+// True if the transaction has run such a command.
+bool has_run_in_transactions();
+
 // Registers the transaction callbacks. From _PG_init.
 void init_transaction();
 

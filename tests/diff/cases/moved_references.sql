@@ -15,6 +15,8 @@ CREATE TABLE ref_nullable (tenant int, id int, parent int, PRIMARY KEY (tenant, 
     CONSTRAINT nullable_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent ON UPDATE SET NULL ON DELETE CASCADE);
 CREATE TABLE ref_plain (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     CONSTRAINT plain_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent DEFERRABLE);
+CREATE TABLE ref_late (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    CONSTRAINT late_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent ON DELETE CASCADE DEFERRABLE);
 CREATE TABLE ref_tree (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     CONSTRAINT tree FOREIGN KEY (tenant, parent) REFERENCES ref_tree);
 CREATE TABLE ref_own (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
@@ -41,6 +43,7 @@ INSERT INTO ref_grandchild SELECT tenant, id * 10 + j, id, CASE j WHEN 1 THEN 'p
 INSERT INTO ref_strict SELECT i % 8, i, i FROM generate_series(31, 32) i;
 INSERT INTO ref_nullable SELECT i % 8, i, i FROM generate_series(33, 34) i;
 INSERT INTO ref_plain SELECT i % 8, i, i FROM generate_series(35, 36) i;
+INSERT INTO ref_late SELECT i % 8, i, i FROM generate_series(37, 38) i;
 INSERT INTO ref_tree SELECT i / 10, i, nullif(i / 2, 0) FROM generate_series(0, 1) i;
 INSERT INTO ref_tree SELECT 2, 20 + i, nullif(20 + i / 2, 20) FROM generate_series(1, 9) i;
 INSERT INTO ref_own SELECT i, i, i FROM generate_series(1, 9) i;
@@ -48,7 +51,7 @@ INSERT INTO ref_parts SELECT i, i FROM generate_series(1, 19) i;
 INSERT INTO ref_parts_child SELECT i, i, i FROM generate_series(1, 19) i;
 -- shardwise: SELECT shardwise.create_reference_table('ref_kind')
 -- shardwise: SELECT shardwise.distribute_table('ref_parent', 'tenant')
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_log}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_late,ref_log}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_parts}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('ref_parts_child', 'tenant', colocate_with => 'ref_parts')
 
@@ -73,6 +76,15 @@ UPDATE ref_parent SET tenant = 1, id = 25 WHERE id = 26;
 UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 31;
 UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 33;
 UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 35;
+UPDATE ref_parent SET tenant = tenant + 300 WHERE id = 37;
+BEGIN;
+SET CONSTRAINTS late_parent DEFERRED;
+-- modes: simple
+-- expect-refused: may be deferred and acts on DELETE
+UPDATE ref_parent SET tenant = tenant + 300 WHERE id = 37;
+ROLLBACK;
+DELETE FROM ref_late WHERE id = 38;
+UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 38;
 BEGIN;
 SET CONSTRAINTS plain_parent DEFERRED;
 UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 35;
@@ -99,5 +111,5 @@ UPDATE ref_parts SET tenant = tenant + 100, id = id + 2 WHERE id = 19;
 SELECT * FROM ref_parts_child ORDER BY id;
 
 -- teardown
-DROP TABLE ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
+DROP TABLE ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
 DROP FUNCTION ref_log();

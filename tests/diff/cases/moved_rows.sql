@@ -102,7 +102,6 @@ UPDATE moving SET tenant = 8 WHERE tenant > 20 RETURNING *;
 RESET ROLE;
 
 UPDATE moving_writer SET tenant = tenant + 10;
--- expect-refused: and is deferrable
 UPDATE moving_late SET tenant = tenant + 10;
 UPDATE moving_both SET tenant = tenant + 10 WHERE tenant > 10;
 UPDATE moving_child SET tenant = tenant + 10;

@@ -1,5 +1,4 @@
--- UPDATE that moves rows to other shards, and triggers that write. What fires for a row that moves is
--- compared with a plain table, and where triggers act on INSERT and DELETE, too, with a partitioned one.
+-- UPDATE that moves rows to other shards, and triggers that write.
 -- setup
 CREATE TABLE trig_log (
     tenant int NOT NULL, name text, place text, told text, old_row text, new_row text, depth int, rows bigint
@@ -8,7 +7,7 @@ CREATE TABLE trig_total (tenant int PRIMARY KEY, rows int, value int);
 CREATE FUNCTION log_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO trig_log VALUES (
-        CASE WHEN TG_OP = 'DELETE' OR TG_ARGV[0] = 'old' THEN OLD.tenant ELSE NEW.tenant END, TG_NAME, TG_TABLE_NAME,
+        CASE WHEN TG_OP = 'DELETE' OR (TG_ARGV[0] = 'old' AND TG_OP <> 'INSERT') THEN OLD.tenant ELSE NEW.tenant END, TG_NAME, TG_TABLE_NAME,
         concat_ws(' ', TG_OP, TG_WHEN, TG_LEVEL, TG_NARGS, TG_ARGV[0]),
         CASE WHEN TG_OP <> 'INSERT' THEN OLD::text END, CASE WHEN TG_OP <> 'DELETE' THEN NEW::text END,
         pg_trigger_depth());
@@ -71,12 +70,8 @@ CREATE TRIGGER a_log AFTER UPDATE ON trig_parts FOR EACH ROW EXECUTE FUNCTION lo
 CREATE TRIGGER own_log AFTER UPDATE ON trig_part_2 FOR EACH ROW WHEN (NEW.value > OLD.part) EXECUTE FUNCTION log_row('part');
 INSERT INTO trig_parts SELECT i, i, 'row', i, 1 + i % 2 FROM generate_series(1, 20) i;
 
--- Triggers for everything: each shard is a partition of the plain server's table.
--- router: CREATE TABLE trig_all (tenant int, id int, body text, value int, PRIMARY KEY (tenant, id));
--- plain: CREATE TABLE trig_all (tenant int, id int, body text, value int, PRIMARY KEY (tenant, id)) PARTITION BY RANGE (tenant);
--- plain: CREATE TABLE trig_all_1 PARTITION OF trig_all FOR VALUES FROM (MINVALUE) TO (10);
--- plain: CREATE TABLE trig_all_2 PARTITION OF trig_all FOR VALUES FROM (10) TO (20);
--- plain: CREATE TABLE trig_all_3 PARTITION OF trig_all FOR VALUES FROM (20) TO (MAXVALUE);
+-- Triggers for everything: of a row that moves, those on UPDATE fire alone.
+CREATE TABLE trig_all (tenant int, id int, body text, value int, PRIMARY KEY (tenant, id));
 CREATE TABLE trig_all_log (tenant int NOT NULL, told text, old_row text, new_row text);
 CREATE TABLE trig_all_total (tenant int PRIMARY KEY, rows int, value int);
 CREATE FUNCTION log_all() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -108,15 +103,49 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE FUNCTION log_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO trig_all_log VALUES (1, concat_ws(' ', TG_NAME, TG_OP, TG_WHEN, TG_ARGV[0], TG_ARGV[1]));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION log_late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trig_log (tenant, name, told, old_row, new_row, rows) SELECT coalesce(NEW.tenant, OLD.tenant), TG_NAME, TG_OP, OLD::text, NEW::text,
+        CASE TG_OP WHEN 'UPDATE' THEN (SELECT sum(value) FROM trig_late WHERE tenant IN (OLD.tenant, NEW.tenant)) END;
+    IF NEW.value = 666 THEN
+        RAISE EXCEPTION 'late: %', OLD.value;
+    END IF;
+    RETURN NULL;
+END $$;
 CREATE TRIGGER b_log BEFORE INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION log_all();
 CREATE TRIGGER a_log AFTER INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION log_all();
 CREATE TRIGGER a_totals AFTER INSERT OR UPDATE OR DELETE ON trig_all FOR EACH ROW EXECUTE FUNCTION all_totals();
 CREATE TRIGGER c_log AFTER UPDATE ON trig_all REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_all();
+CREATE TRIGGER d_log AFTER INSERT ON trig_all REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_all();
+CREATE TRIGGER e_log BEFORE UPDATE OR DELETE OR INSERT ON trig_all FOR EACH STATEMENT WHEN (current_setting('enable_seqscan') = 'on' AND current_setting('enable_sort') <> 'x') EXECUTE FUNCTION log_statement(' EXECUTE FUNCTION ', 'it''s');
+
+-- Partitions and triggers for everything: of a row that goes to another partition, those on DELETE and INSERT fire, too.
+CREATE TABLE trig_every (tenant int, id int, body text, value int, part int, PRIMARY KEY (tenant, id, part)) PARTITION BY LIST (part);
+CREATE TABLE trig_every_1 PARTITION OF trig_every FOR VALUES IN (1);
+CREATE TABLE trig_every_2 PARTITION OF trig_every FOR VALUES IN (2);
+CREATE TRIGGER b_log BEFORE INSERT OR UPDATE OR DELETE ON trig_every FOR EACH ROW EXECUTE FUNCTION log_row('old');
+CREATE TRIGGER a_log AFTER INSERT OR UPDATE OR DELETE ON trig_every FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION log_row('new');
+ALTER TABLE trig_every DISABLE TRIGGER USER;
+INSERT INTO trig_every SELECT i, i, CASE i WHEN 11 THEN 'stays' WHEN 12 THEN 'vanishes' ELSE 'row' END, i, 1 + i % 2 FROM generate_series(1, 20) i;
+ALTER TABLE trig_every ENABLE TRIGGER USER;
+
+-- Deferred triggers fire at COMMIT, once.
+CREATE TABLE trig_late (tenant int, id int, value int, PRIMARY KEY (tenant, id));
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON trig_late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id > 0) EXECUTE FUNCTION log_late();
+CREATE CONSTRAINT TRIGGER soon AFTER INSERT OR UPDATE OR DELETE ON trig_late DEFERRABLE FOR EACH ROW EXECUTE FUNCTION log_late();
+INSERT INTO trig_late SELECT i, i, i FROM generate_series(1, 20) i;
 ALTER TABLE trig_all DISABLE TRIGGER USER;
 INSERT INTO trig_all SELECT i, i, CASE i WHEN 3 THEN 'sticks' WHEN 4 THEN 'vanishes' ELSE 'row' END, i FROM generate_series(1, 29) i;
 INSERT INTO trig_all_total SELECT i, count(id), coalesce(sum(value), 0) FROM generate_series(0, 60) i LEFT JOIN trig_all ON tenant = i GROUP BY i;
 ALTER TABLE trig_all ENABLE TRIGGER USER;
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{trig,trig_seen,trig_log,trig_total,trig_parts}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{trig,trig_seen,trig_log,trig_total,trig_parts,trig_every,trig_late}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('trig_all', 'tenant', 'range', splits => '{10,20}'), shardwise.distribute_table('trig_all_log', 'tenant', colocate_with => 'trig_all'), shardwise.distribute_table('trig_all_total', 'tenant', colocate_with => 'trig_all')
 
 -- test
@@ -156,16 +185,52 @@ MERGE INTO trig_parts t USING generate_series(11, 14) i ON t.id = i WHEN MATCHED
 UPDATE trig_parts SET tenant = tenant + 100, part = 3 WHERE id = 15;
 SELECT * FROM trig_log WHERE place LIKE 'trig_part%' ORDER BY 1, 2, 5, 6;
 
--- Statements move all their rows, or none.
+-- Rows that move, and rows that stay.
 UPDATE trig_all SET tenant = tenant + 10, value = value + 1 WHERE tenant BETWEEN 1 AND 6 RETURNING *;
+UPDATE trig_all SET tenant = tenant + 5 WHERE tenant BETWEEN 7 AND 12 RETURNING *;
 UPDATE trig_all SET tenant = 8 WHERE tenant = 7 RETURNING *;
+UPDATE trig_all SET tenant = tenant + 10 WHERE id = 0;
 UPDATE trig_all SET tenant = tenant + 10 WHERE tenant BETWEEN 17 AND 19 RETURNING *;
-ALTER TABLE trig_all DISABLE TRIGGER c_log; -- PostgreSQL 15 shows it no rows that MERGE moves
-MERGE INTO trig_all t USING generate_series(20, 23) i ON t.id = i WHEN MATCHED THEN UPDATE SET tenant = t.tenant - 20;
+MERGE INTO trig_all t USING generate_series(20, 23) i ON t.id = i WHEN MATCHED AND id = 22 THEN DELETE WHEN MATCHED THEN UPDATE SET tenant = t.tenant - 20;
+WITH a AS (UPDATE trig_all SET tenant = tenant + 1 WHERE id IN (24, 25) RETURNING *), b AS (DELETE FROM trig_all WHERE id = 26 RETURNING *) SELECT * FROM a UNION ALL SELECT * FROM b;
 SELECT * FROM trig_all ORDER BY id;
 SELECT told, old_row, new_row FROM trig_all_log ORDER BY 1, 2, 3;
 SELECT t.tenant FROM trig_all_total t LEFT JOIN trig_all USING (tenant) GROUP BY 1, rows, t.value HAVING rows <> count(id) OR t.value <> coalesce(sum(trig_all.value), 0);
 
+UPDATE trig_every SET tenant = tenant + 100 WHERE id <= 4 RETURNING *, tableoid::regclass;
+UPDATE trig_every SET tenant = tenant + 100, part = 3 - part WHERE id IN (5, 6) RETURNING *, tableoid::regclass;
+UPDATE trig_every SET tenant = tenant + id % 2 * 50, part = CASE WHEN id < 9 THEN part ELSE 3 - part END WHERE id BETWEEN 7 AND 10;
+UPDATE trig_every SET tenant = tenant + 100, part = 3 - part WHERE id IN (11, 12);
+UPDATE trig_every SET tenant = tenant + 200 WHERE id IN (11, 12);
+INSERT INTO trig_every VALUES (1, 21, 'new', 1, 1);
+DELETE FROM trig_every WHERE id = 13;
+SELECT * FROM trig_every ORDER BY id;
+SELECT * FROM trig_log WHERE place LIKE 'trig_every%' ORDER BY 1, 2, 5, 6;
+
+BEGIN;
+UPDATE trig_late SET tenant = tenant + 100 WHERE id <= 4;
+SELECT name, told, old_row, new_row, rows FROM trig_log WHERE name IN ('late', 'soon') ORDER BY 1, 2, 3, 4;
+UPDATE trig_late SET value = value + 1 WHERE id <= 2;
+SAVEPOINT one;
+UPDATE trig_late SET tenant = tenant + 100 WHERE id = 5;
+ROLLBACK TO one;
+UPDATE trig_late SET tenant = tenant + 101, value = 7 WHERE id IN (6, -6);
+COMMIT;
+BEGIN;
+UPDATE trig_late SET tenant = tenant + 100 WHERE id = 7;
+SET CONSTRAINTS late IMMEDIATE;
+SELECT name, told, old_row, new_row, rows FROM trig_log WHERE name IN ('late', 'soon') ORDER BY 1, 2, 3, 4;
+SET CONSTRAINTS ALL DEFERRED;
+UPDATE trig_late SET tenant = tenant + 100 WHERE id = 8;
+COMMIT;
+UPDATE trig_late SET tenant = tenant + 100, value = 666 WHERE id = 9;
+BEGIN;
+UPDATE trig_late SET tenant = tenant + 100, value = 666 WHERE id = 10;
+ALTER TABLE trig_late ADD COLUMN other int;
+ROLLBACK;
+SELECT name, told, old_row, new_row, rows FROM trig_log WHERE name IN ('late', 'soon') ORDER BY 1, 2, 3, 4;
+SELECT * FROM trig_late ORDER BY id;
+
 -- teardown
-DROP TABLE trig, trig_seen, trig_log, trig_total, trig_parts, trig_all, trig_all_log, trig_all_total;
-DROP FUNCTION log_row(), keep_totals(), see_earlier(), see_changes(), log_all(), all_totals();
+DROP TABLE trig_every, trig_late, trig, trig_seen, trig_log, trig_total, trig_parts, trig_all, trig_all_log, trig_all_total;
+DROP FUNCTION log_row(), keep_totals(), see_earlier(), see_changes(), log_all(), all_totals(), log_statement(), log_late();
