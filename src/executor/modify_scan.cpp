@@ -364,6 +364,8 @@ void write_row(ModifyState *state, TupleTableSlot *row)
                        row->tts_isnull);
         return;
     }
+    if (plan->now_column >= 0 && action->command != CMD_INSERT && row->tts_isnull[plan->now_column])
+        return;
     if (plan->is_reference) {
         add(state, action->statement, 0, row);
         return;

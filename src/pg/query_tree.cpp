@@ -106,6 +106,21 @@ Query *make_select_from(RangeTblEntry *source, Node *quals)
     return query;
 }
 
+RangeTblEntry *make_subquery_entry(Query *subquery, const char *alias)
+{
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_SUBQUERY;
+    rte->subquery = subquery;
+    rte->alias = makeAlias(alias, NIL);
+    rte->eref = makeAlias(alias, NIL);
+    ListCell *cell;
+    foreach (cell, subquery->targetList)
+        rte->eref->colnames = lappend(rte->eref->colnames,
+                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
+    rte->inFromCl = true;
+    return rte;
+}
+
 Node *make_reference(int varno)
 {
     RangeTblRef *reference = makeNode(RangeTblRef);

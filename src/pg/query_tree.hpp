@@ -35,6 +35,9 @@ inline Expr *make_case(Node *condition, Expr *value, Expr *otherwise)
 // SELECT FROM source WHERE quals: a query over one range table entry, without a target list yet.
 Query *make_select_from(RangeTblEntry *source, Node *quals);
 
+// An entry of FROM for a subquery, with its columns' names.
+RangeTblEntry *make_subquery_entry(Query *subquery, const char *alias);
+
 // A reference to an entry of a range table, for FROM.
 Node *make_reference(int varno);
 

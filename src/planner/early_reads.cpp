@@ -138,7 +138,8 @@ bool needs_more(Node *node, void *context)
     if (IsA(node, Var))
         return ((Var *)node)->varno != *(int *)context || ((Var *)node)->varlevelsup > 0 ||
                ((Var *)node)->varattno <= 0;
-    return IsA(node, SubLink) || expression_tree_walker(node, (bool (*)())needs_more, context);
+    return IsA(node, SubLink) || IsA(node, CurrentOfExpr) ||
+           expression_tree_walker(node, (bool (*)())needs_more, context);
 }
 
 // Conditions of WHERE on a table alone hold for its rows, wherever they are asked.

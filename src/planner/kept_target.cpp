@@ -1,10 +1,13 @@
 #include "planner/kept_target.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
+#include "nodes/makefuncs.h"
 #include "parser/parsetree.h"
 }
 
@@ -13,14 +16,6 @@ namespace shardwise
 
 namespace
 {
-
-bool uses_cursor(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    return IsA(node, CurrentOfExpr) ||
-           expression_tree_walker(node, (bool (*)())uses_cursor, context);
-}
 
 LockClauseStrength lock_of_write(Maker *maker)
 {
@@ -37,6 +32,39 @@ LockClauseStrength lock_of_write(Maker *maker)
     return lock_of_update(maker, assignments);
 }
 
+// The target's rows of this moment, told by their places.
+Query *select_places_now(const Maker *maker, bool is_partitioned)
+{
+    RangeTblEntry *target = copy_node(rt_fetch(maker->write.target, maker->write.query->rtable));
+    target->subquery = nullptr;
+    target->securityQuals = NIL;
+    target->inFromCl = true;
+    target->alias = nullptr;
+    mark_target(target, maker->strength);
+    Query *select = make_select_from(target, nullptr);
+    add_output(select,
+               (Expr *)makeVar(1, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0),
+               "place");
+    if (is_partitioned)
+        add_output(select, (Expr *)makeVar(1, remote_table_attribute, CIDOID, -1, InvalidOid, 0),
+                   "table");
+    return select;
+}
+
+Var *output_var(int varno, const Query *query, int number)
+{
+    return makeVarFromTargetEntry(varno, (TargetEntry *)list_nth(query->targetList, number - 1));
+}
+
+Node *make_equality(Var *left, Var *right)
+{
+    Oid equal = lookup_type_cache(left->vartype, TYPECACHE_EQ_OPR)->eq_opr;
+    OpExpr *clause = (OpExpr *)make_opclause(equal, BOOLOID, false, (Expr *)left, (Expr *)right,
+                                             InvalidOid, InvalidOid);
+    clause->opfuncid = get_opcode(equal);
+    return (Node *)clause;
+}
+
 } // namespace
 
 Query *select_target(Query *write, List *conditions, Refusal *refusal)
@@ -46,16 +74,11 @@ Query *select_target(Query *write, List *conditions, Refusal *refusal)
     maker.table = find_table(target->relid);
     maker.write.target = write->resultRelation;
     maker.write.query = write;
-    if (maker.table->is_reference)
-        *refusal = psprintf("Reference table \"%s\" is changed by several parts of the statement.",
-                            get_rel_name(target->relid));
-    else if (uses_cursor((Node *)write->jointree, nullptr))
-        *refusal = psprintf("Table \"%s\" is changed by several parts, one by WHERE CURRENT OF.",
-                            get_rel_name(target->relid));
-    else if (uses_places((Node *)write, write->resultRelation))
+    if (uses_places((Node *)write, write->resultRelation)) {
         *refusal = pstrdup("cmin and cmax of the target are not known.");
-    if (*refusal != nullptr)
         return nullptr;
+    }
+    take_cursor(write);
     maker.relation = table_open(target->relid, NoLock);
     maker.strength = lock_of_write(&maker);
     if (write->commandType == CMD_MERGE)
@@ -64,6 +87,7 @@ Query *select_target(Query *write, List *conditions, Refusal *refusal)
     Query *select = select_target_rows(&maker, target, conditions);
     select->hasRowSecurity = write->hasRowSecurity;
     select->hasSubLinks = write->hasSubLinks; // of policies
+    target->functions = NIL;                  // the SELECT has the cursor's row
     table_close(maker.relation, NoLock);
     return select;
 }
@@ -72,6 +96,41 @@ Query *select_target(Query *write, List *conditions, Refusal *refusal)
 void keep_target(Query *write, Query *rows)
 {
     rt_fetch(write->resultRelation, write->rtable)->subquery = rows;
+}
+
+Query *read_kept_target(const Maker *maker)
+{
+    Query *rows = copy_node(maker->kept);
+    if (!maker->table->is_reference || maker->strength == LCS_NONE)
+        return rows;
+    bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    int nplaces = is_partitioned ? 2 : 1;
+    Query *now = select_places_now(maker, is_partitioned);
+    int first = place_var(maker, place_tuple)->varattno;
+    Query *select = make_select_from(make_subquery_entry(rows, "kept"), nullptr);
+    select->rtable = lappend(select->rtable, make_subquery_entry(now, "now"));
+    List *quals = NIL;
+    for (int i = 0; i < nplaces; i++)
+        quals = lappend(quals,
+                        make_equality(output_var(1, rows, first + i), output_var(2, now, i + 1)));
+    Node *join =
+        make_join(select, JOIN_LEFT, make_reference(1), make_reference(2), make_conjunction(quals));
+    select->jointree = makeFromExpr(list_make1(join), nullptr);
+    ListCell *cell;
+    foreach (cell, rows->targetList)
+        add_output(select, (Expr *)output_var(1, rows, foreach_current_index(cell) + 1),
+                   ((TargetEntry *)lfirst(cell))->resname);
+    add_output(select, (Expr *)output_var(2, now, 1), "now");
+    return select;
+}
+
+void note_kept_copies(Maker *maker)
+{
+    if (maker->kept == nullptr || !maker->table->is_reference)
+        return;
+    Var *now = place_var(maker, place_tuple);
+    now->varattno = now->varattnosyn = list_length(maker->kept->targetList) + 1;
+    maker->plan->now_column = add_column(maker, seen_by_source(maker, (Expr *)now));
 }
 
 Query *find_kept_target(const Query *write)

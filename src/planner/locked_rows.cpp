@@ -267,6 +267,17 @@ Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *cur
                                 COERCE_EXPLICIT_CALL);
 }
 
+// In a field that entries of tables do not use, as the mark is.
+void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current)
+{
+    Oid relid = target->relid;
+    target->functions = list_make2(call_for_cursor("cursor_shard", INT4OID, current, relid),
+                                   call_for_cursor("cursor_place", TIDOID, current, relid));
+    if (target->relkind == RELKIND_PARTITIONED_TABLE)
+        target->functions =
+            lappend(target->functions, call_for_cursor("cursor_partition", OIDOID, current, relid));
+}
+
 struct Mixture {
     bool has_copy;
     bool has_distributed;
@@ -335,15 +346,18 @@ bool uses_places(Node *node, int varno)
     return uses_places_walker(node, &varno);
 }
 
-// In a field that entries of tables do not use, as the mark is.
-void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current)
+void take_cursor(Query *write)
 {
-    Oid relid = target->relid;
-    target->functions = list_make2(call_for_cursor("cursor_shard", INT4OID, current, relid),
-                                   call_for_cursor("cursor_place", TIDOID, current, relid));
-    if (target->relkind == RELKIND_PARTITIONED_TABLE)
-        target->functions =
-            lappend(target->functions, call_for_cursor("cursor_partition", OIDOID, current, relid));
+    List *others = NIL;
+    ListCell *cell;
+    foreach (cell, make_ands_implicit((Expr *)write->jointree->quals)) {
+        CurrentOfExpr *current = (CurrentOfExpr *)lfirst(cell);
+        if (IsA(current, CurrentOfExpr))
+            restrict_to_cursor(rt_fetch(write->resultRelation, write->rtable), current);
+        else
+            others = lappend(others, current);
+    }
+    write->jointree->quals = make_conjunction(others);
 }
 
 void mark_target(RangeTblEntry *target, LockClauseStrength strength)

@@ -51,8 +51,8 @@ void place_locked(RangeTblEntry *table, bool keeps_lock);
 // Marks a table whose rows tell their places, but are not locked for that.
 void mark_placed(RangeTblEntry *table);
 
-// Restricts the target of a write to the row of it that a cursor is on.
-void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current);
+// Takes WHERE CURRENT OF out of a write's conditions: its target is restricted to the cursor's row.
+void take_cursor(Query *write);
 
 // True if an expression uses the columns that tell places, as columns of entry `varno`.
 bool uses_places(Node *node, int varno);

@@ -38,19 +38,11 @@ Query *join_source(Maker *maker)
     join->hasRecursive = false;
     join->targetList = NIL;
 
-    RangeTblEntry *sub = makeNode(RangeTblEntry);
-    sub->rtekind = RTE_SUBQUERY;
-    sub->subquery = maker->kept != nullptr
-                        ? copy_node(maker->kept)
-                        : select_merge_target(maker, target, merge->jointree->quals);
-    sub->alias = makeAlias("target", NIL);
-    sub->eref = makeAlias("target", NIL);
-    ListCell *cell;
-    foreach (cell, sub->subquery->targetList)
-        sub->eref->colnames = lappend(sub->eref->colnames,
-                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
-    sub->inFromCl = true;
-    lfirst(list_nth_cell(join->rtable, maker->write.target - 1)) = sub;
+    Query *rows = maker->kept != nullptr
+                      ? read_kept_target(maker)
+                      : select_merge_target(maker, target, merge->jointree->quals);
+    lfirst(list_nth_cell(join->rtable, maker->write.target - 1)) =
+        make_subquery_entry(rows, "target");
 
     Node *from = make_join(join, merge->mergeUseOuterJoin ? JOIN_LEFT : JOIN_INNER,
                            (Node *)linitial(join->jointree->fromlist),
@@ -311,6 +303,7 @@ List *make_merge(Maker *maker)
         }
         if (maker->table->is_reference)
             identify_copies(maker);
+        note_kept_copies(maker);
     }
     maker->plan->action_column =
         add_column(maker, (Expr *)makeVar(1, 1, INT4OID, -1, InvalidOid, 0));
@@ -326,18 +319,9 @@ List *make_merge(Maker *maker)
 Query *make_merge_source(Maker *maker)
 {
     const Query *merge = maker->write.query;
-    RangeTblEntry *join = makeNode(RangeTblEntry);
-    join->rtekind = RTE_SUBQUERY;
-    join->subquery = maker->source;
-    raise_cte_references(join->subquery); // the CTEs are those of the query around it
-    join->alias = makeAlias("joined", NIL);
-    join->eref = makeAlias("joined", NIL);
+    raise_cte_references(maker->source); // the CTEs are those of the query around it
+    Query *select = make_select_from(make_subquery_entry(maker->source, "joined"), nullptr);
     ListCell *cell;
-    foreach (cell, maker->source->targetList)
-        join->eref->colnames = lappend(join->eref->colnames,
-                                       makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
-    join->inFromCl = true;
-    Query *select = make_select_from(join, nullptr);
     select->targetList = maker->write.source.columns;
     foreach (cell, maker->junk)
         select->targetList =

@@ -58,6 +58,12 @@ Expr *seen_by_source(Maker *maker, Expr *expr);
 // The action of INSERT (ModifyAction *).
 List *make_insert(Maker *maker);
 
+// A SELECT of the target's rows that were read before another part of the statement has written
+// (kept_target.hpp). Those of a reference table, which are found by key, have a column more: where
+// the row is now, NULL if it has been changed since. note_kept_copies() takes that into the source.
+Query *read_kept_target(const Maker *maker);
+void note_kept_copies(Maker *maker);
+
 // Makes an action UPDATE; rows may move if it sets the key.
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments);
 

@@ -62,7 +62,8 @@ ModifyPlan *make_modify_plan()
     ModifyPlan *plan = (ModifyPlan *)palloc0(sizeof(ModifyPlan));
     plan->node.type = T_ExtensibleNode;
     plan->node.extnodename = node_name;
-    plan->shard_column = plan->action_column = plan->move.table_column = -1;
+    plan->shard_column = plan->now_column = plan->action_column = -1;
+    plan->move.table_column = -1;
     return plan;
 }
 

@@ -64,6 +64,7 @@ struct ModifyPlan {
     bool is_stream;    // an INSERT without further ado: COPY takes the rows
     List *attributes;  // then, the columns' numbers in the table
     int shard_column;  // of the source, from 0; -1: none
+    int now_column;    // NULL where another part of the statement has changed the row; -1: none
     int action_column; // number of the action, from 1 (0: none); -1: there is one action
     List *checks;      // WithCheckOption: action -1 raises the violation of the first, and so on
     List *new_row;     // int: the source's columns (from 0) with the row that a view's check saw

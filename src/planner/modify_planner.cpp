@@ -169,6 +169,7 @@ static void identify_rows(Maker *maker)
 {
     if (maker->table->is_reference) {
         identify_copies(maker);
+        note_kept_copies(maker);
         return;
     }
     BatchWrite *write = &maker->write;
@@ -222,22 +223,6 @@ namespace
 
 // ---- the source --------------------------------------------------------------------------------
 
-// The rows that were kept, in the place of the target.
-RangeTblEntry *make_kept_entry(const Maker *maker, const RangeTblEntry *target)
-{
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_SUBQUERY;
-    rte->subquery = copy_node(maker->kept);
-    rte->alias = makeAlias(target->eref->aliasname, NIL);
-    rte->eref = makeAlias(target->eref->aliasname, NIL);
-    ListCell *cell;
-    foreach (cell, rte->subquery->targetList)
-        rte->eref->colnames = lappend(rte->eref->colnames,
-                                      makeString(pstrdup(((TargetEntry *)lfirst(cell))->resname)));
-    rte->inFromCl = true;
-    return rte;
-}
-
 // A SELECT over the write's FROM and WHERE, whose columns are the source's.
 Query *make_source_query(Maker *maker)
 {
@@ -262,7 +247,8 @@ Query *make_source_query(Maker *maker)
     if (maker->kept != nullptr) {
         select->rtable = list_copy(select->rtable);
         lfirst(list_nth_cell(select->rtable, maker->write.target - 1)) =
-            make_kept_entry(maker, rt_fetch(maker->write.target, select->rtable));
+            make_subquery_entry(read_kept_target(maker),
+                                rt_fetch(maker->write.target, select->rtable)->eref->aliasname);
     }
     select->commandType = CMD_SELECT;
     select->targetList = (List *)copy_node(maker->write.source.columns);
@@ -416,26 +402,11 @@ bool reads_once(const PlannedStmt *plan)
     return IsA(top, CustomScan) && plan->subplans == NIL;
 }
 
-// WHERE CURRENT OF says which row of the target is meant, in place of its conditions.
-void find_cursor(Query *query)
-{
-    List *others = NIL;
-    ListCell *cell;
-    foreach (cell, make_ands_implicit((Expr *)query->jointree->quals)) {
-        CurrentOfExpr *current = (CurrentOfExpr *)lfirst(cell);
-        if (IsA(current, CurrentOfExpr))
-            restrict_to_cursor(rt_fetch(query->resultRelation, query->rtable), current);
-        else
-            others = lappend(others, current);
-    }
-    query->jointree->quals = make_conjunction(others);
-}
-
 Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 {
     Query *query = maker->write.query;
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
-        find_cursor(query);
+        take_cursor(query);
     take_router_checks(maker);
     if (query->commandType != CMD_INSERT && maker->kept == nullptr &&
         uses_places((Node *)query, maker->write.target))
@@ -463,7 +434,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     *plan = plan_on_router(call, &routes);
     // Nothing may be read while a row is tried, which may be undone.
     maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan)) ||
-                                (routes.count == 1 && maker->plan->actions[0].ntries > 0);
+                                (routes.count == 1 && maker->plan->actions[0].ntries > 0) ||
+                                maker->plan->now_column >= 0;
     put_on_top(maker, *plan, query);
     return nullptr;
 }

@@ -42,8 +42,25 @@ WITH a AS (UPDATE events SET kind = 'first' WHERE id % 4 = 1 RETURNING id, tenan
 WITH a AS (UPDATE watched SET value = value + 1 WHERE id < 4 RETURNING id), b AS (UPDATE watched SET value = value + 10 WHERE id BETWEEN 4 AND 6 RETURNING id) SELECT count(*) FROM a, b;
 WITH a AS (INSERT INTO by_number VALUES (900, 'new') RETURNING n), b AS (UPDATE by_number SET word = 'seen before' WHERE n > 890 RETURNING n) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
 WITH a AS (DELETE FROM items WHERE item_id = 30) SELECT 1;
--- expect-refused: Reference table "items" is changed by several parts
 WITH a AS (UPDATE items SET price = 1 WHERE item_id = 1), b AS (UPDATE items SET price = 2 WHERE item_id = 2) SELECT 1;
+-- The same of a reference table, whose copies are found by key.
+WITH a AS (UPDATE items SET price = price + 1 WHERE item_id < 5 RETURNING item_id), b AS (UPDATE items SET price = price + 1 WHERE item_id > 2 RETURNING item_id), c AS (DELETE FROM items WHERE price > 11 RETURNING item_id, price) SELECT 'a', item_id FROM a UNION ALL SELECT 'b', item_id FROM b UNION ALL SELECT 'c', item_id FROM c;
+SELECT * FROM items ORDER BY 1;
+WITH a AS (DELETE FROM items WHERE item_id = 30 RETURNING item_id), b AS (INSERT INTO items VALUES (31, 'new', 1) RETURNING item_id) UPDATE items i SET name = i.name || '!', item_id = i.item_id + 100 FROM a FULL JOIN b ON false WHERE i.item_id IN (a.item_id, b.item_id, 1) AND i.item_id < 50 RETURNING i.*;
+WITH a AS (UPDATE items SET name = 'merged' WHERE item_id IN (2, 101) RETURNING item_id) MERGE INTO items i USING (SELECT item_id + 1 AS id FROM a UNION SELECT 40) s ON i.item_id = s.id WHEN MATCHED THEN UPDATE SET price = 7 WHEN NOT MATCHED THEN INSERT VALUES (s.id + 200, 'inserted', 1);
+-- params: 3
+WITH a AS (UPDATE items SET price = $1 WHERE item_id = $1 RETURNING *), b AS (DELETE FROM items USING a WHERE items.item_id = a.item_id + 1 RETURNING items.*, items) SELECT * FROM b;
+SELECT * FROM items ORDER BY 1;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM items ORDER BY item_id FOR UPDATE;
+DECLARE d CURSOR FOR SELECT * FROM customers ORDER BY customer_id FOR UPDATE;
+FETCH 2 FROM c;
+FETCH 3 FROM d;
+WITH a AS (UPDATE items SET price = 1 WHERE item_id = 5 RETURNING item_id), b AS (UPDATE items SET price = 2 WHERE CURRENT OF c RETURNING item_id) SELECT a.*, b.* FROM a FULL JOIN b ON false;
+WITH a AS (DELETE FROM items WHERE CURRENT OF c RETURNING item_id) DELETE FROM items WHERE price > 11 RETURNING item_id;
+WITH a AS (UPDATE customers SET balance = 1 WHERE customer_id = 5 RETURNING customer_id), b AS (UPDATE customers SET balance = 2 WHERE CURRENT OF d RETURNING customer_id) SELECT a.*, b.* FROM a FULL JOIN b ON false;
+WITH a AS (UPDATE customers SET balance = 1 WHERE customer_id = 3 RETURNING customer_id) DELETE FROM customers WHERE CURRENT OF d RETURNING customer_id;
+ROLLBACK;
 -- params: 7
 WITH d AS (DELETE FROM orders WHERE item_id = $1 RETURNING customer_id) SELECT count(*), min(customer_id), $1::int FROM d;
 BEGIN;
