@@ -24,8 +24,12 @@ struct KeyspaceEntry {
 
 static HTAB *entries;
 
+// What was asked for last, which mostly is asked for again; nullptr: nothing, or it was dropped.
+static const Keyspace *latest = nullptr;
+
 void drop_keyspaces()
 {
+    latest = nullptr;
     if (!entries)
         return;
     HASH_SEQ_STATUS status;
@@ -373,11 +377,13 @@ static void make_entries()
 
 const Keyspace *find_keyspace(int32 keyspace_id)
 {
+    if (likely(latest != nullptr && latest->id == keyspace_id))
+        return latest;
     if (unlikely(!entries))
         make_entries();
     auto *entry = (KeyspaceEntry *)hash_search(entries, &keyspace_id, HASH_FIND, nullptr);
     if (likely(entry != nullptr))
-        return entry->keyspace;
+        return latest = entry->keyspace;
 
     bool current;
     const Keyspace *keyspace = build_cache_object(
@@ -390,6 +396,7 @@ const Keyspace *find_keyspace(int32 keyspace_id)
         entry = (KeyspaceEntry *)hash_search(entries, &keyspace_id, HASH_ENTER, &found);
         if (found)
             retire(entry->keyspace);
+        latest = nullptr;
         entry->keyspace = keyspace;
     }
     return keyspace;

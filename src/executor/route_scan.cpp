@@ -31,6 +31,21 @@ extern "C" Node *create_state(CustomScan *scan)
     return (Node *)state;
 }
 
+// A parameter's value that the client sent, which needs no expression machinery; nullptr for one
+// that a function has, and for all other expressions.
+const ParamExternData *find_sent_parameter(const Expr *expr, ParamListInfo params)
+{
+    if (!IsA(expr, Param) || params == nullptr || params->paramFetch != nullptr ||
+        params->paramCompile != nullptr)
+        return nullptr;
+    const Param *param = (const Param *)expr;
+    if (param->paramkind != PARAM_EXTERN || param->paramid <= 0 ||
+        param->paramid > params->numParams)
+        return nullptr;
+    const ParamExternData *sent = &params->params[param->paramid - 1];
+    return sent->ptype == param->paramtype ? sent : nullptr;
+}
+
 extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 {
     RouteScanState *state = (RouteScanState *)node;
@@ -54,6 +69,10 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
         if (IsA(expr, Const)) { // needs no expression machinery
             state->values[i] = ((Const *)expr)->constvalue;
             state->nulls[i] = ((Const *)expr)->constisnull;
+        } else if (const ParamExternData *sent =
+                       find_sent_parameter(expr, estate->es_param_list_info)) {
+            state->values[i] = sent->value;
+            state->nulls[i] = sent->isnull;
         } else {
             state->value_states[i] = ExecInitExpr(expr, &node->ss.ps);
         }

@@ -124,6 +124,8 @@ RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, 
     statement.few_rows = route->few_rows;
     statement.may_end_early = may_end_early(state);
     statement.workers = workers_for(state);
+    // The next shard's values would take their place.
+    statement.lasts = sql == route->sql && list_length(state->shards) == 1;
     if (route->checks != NIL) {
         statement.translate_error = raise_row_check;
         statement.argument = route;

@@ -107,15 +107,22 @@ void append_counted(StringInfo bytes, const char *data, int length)
 
 ParameterWriter *make_parameter_writer(int n, const Oid *types)
 {
-    ParameterWriter *writer = (ParameterWriter *)palloc0(sizeof(ParameterWriter));
+    // Of one piece, since each execution makes one.
+    struct Parameter {
+        ValueWriter writer;
+        const char *value;
+        char fixed[16];
+        int length;
+        int format;
+    };
+    char *room = (char *)palloc0(sizeof(ParameterWriter) + sizeof(Parameter) * n);
+    ParameterWriter *writer = (ParameterWriter *)room;
     writer->n = n;
-    if (n == 0)
-        return writer;
-    writer->writers = (ValueWriter *)palloc0(sizeof(ValueWriter) * n);
-    writer->values = (const char **)palloc0(sizeof(char *) * n);
-    writer->lengths = (int *)palloc0(sizeof(int) * n);
-    writer->formats = (int *)palloc0(sizeof(int) * n);
-    writer->fixed = (char(*)[16])palloc(16 * n);
+    writer->writers = (ValueWriter *)(room + sizeof(ParameterWriter));
+    writer->values = (const char **)(writer->writers + n);
+    writer->fixed = (char(*)[16])(writer->values + n);
+    writer->lengths = (int *)(writer->fixed + n);
+    writer->formats = writer->lengths + n;
     for (int i = 0; i < n; i++)
         init_writer(&writer->writers[i], types[i]);
     return writer;

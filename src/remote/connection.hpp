@@ -55,6 +55,8 @@ struct RemoteStatement {
     Workers workers = Workers::Any;
     // `sql` is COPY (...) TO STDOUT (FORMAT binary), without id and parameters.
     bool is_bulk = false;
+    // Text, types and values live as long as the query: a second attempt needs no copy of them.
+    bool lasts = false;
     // Its reader may end it before its last row, and nothing is lost if the shard undoes it: within
     // a transaction it gets a savepoint to go back to.
     bool may_end_early = false;

@@ -132,15 +132,17 @@ static void open_for_role(Connection **connections, int n, Oid role, bool failur
         connections[i]->last_use = GetCurrentStatementStartTimestamp();
 }
 
-// Finds a connection; what must not be used any more is closed.
-static Connection *find_usable(Oid server, Oid role)
+// Finds a connection; what must not be used any more is closed. `known`: the role's use of it was
+// noted before.
+static Connection *find_usable(Oid server, Oid role, bool *known)
 {
     if (any_invalidated)
         close_invalidated();
 
     RoleKey key = {server, role};
     RoleEntry *entry = static_cast<RoleEntry *>(hash_search(roles, &key, HASH_FIND, nullptr));
-    Connection *c = entry != nullptr ? entry->connection : find_connection(server, role);
+    *known = entry != nullptr;
+    Connection *c = *known ? entry->connection : find_connection(server, role);
     if (c->scope != Scope::Idle) // its transaction goes on, or fails, on what it has
         return c;
     if (c->busy)
@@ -158,10 +160,14 @@ static void note_role(Connection *c, Oid role)
 
 Connection *get_connection(Oid server, Oid role)
 {
-    Connection *c = find_usable(server, role);
-    if (c->pg == nullptr && c->scope == Scope::Idle)
+    bool known;
+    Connection *c = find_usable(server, role, &known);
+    if (c->pg == nullptr && c->scope == Scope::Idle) {
         open_for_role(&c, 1, role, false);
-    note_role(c, role);
+        known = false; // what was known may have changed meanwhile
+    }
+    if (!known)
+        note_role(c, role);
     return c;
 }
 
@@ -170,8 +176,9 @@ static Connection **find_all(const List *servers, Oid role)
     Connection **all =
         static_cast<Connection **>(palloc(sizeof(Connection *) * (list_length(servers) + 1)));
     ListCell *cell;
+    bool known;
     foreach (cell, servers)
-        all[foreach_current_index(cell)] = find_usable(lfirst_oid(cell), role);
+        all[foreach_current_index(cell)] = find_usable(lfirst_oid(cell), role, &known);
     return all;
 }
 

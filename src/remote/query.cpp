@@ -141,7 +141,7 @@ RemoteQuery *start_query(Connection *c, const RemoteStatement *statement,
     q->on_reset.arg = q;
     MemoryContextRegisterResetCallback(context, &q->on_reset);
 
-    if (c->scope != Scope::Transaction)
+    if (c->scope != Scope::Transaction && !statement->lasts)
         copy_statement(q);
     send_query(q);
     return q;

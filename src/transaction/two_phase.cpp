@@ -162,6 +162,8 @@ static int count_prepared()
 // Ends the parts that wait for the router's commit, all at the same time.
 void commit_prepared()
 {
+    if (participant_count == 0)
+        return;
     if (current.decided)
         stop_point("after_decision");
     bool is_seen_in_parts = count_prepared() > 1;
@@ -197,6 +199,10 @@ void commit_prepared()
 // Undoes what has been prepared, or may have been. Where that fails, recovery does it.
 void rollback_prepared()
 {
+    if (count_prepared() == 0) {
+        forget_current();
+        return;
+    }
     for (int i = 0; i < participant_count; i++)
         if (participants[i].prepare_sent)
             send_finish(&participants[i], "ROLLBACK");
