@@ -5,6 +5,7 @@
 #include "pg/types.hpp"
 #include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
+#include "planner/conflict_update.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_checks.hpp"
@@ -510,9 +511,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
-    bool is_one_row = must_be_one_row(sent);
-    if (write->captures)
-        capture_proposed(sent);
+    bool is_one_row = must_be_one_row(sent) || (write->captures && does_nothing(sent));
+    if (write->captures && write->refusal == nullptr)
+        write->refusal = capture_proposed(sent);
     List *checks = NIL;
     if (write->refusal == nullptr)
         checks = place_row_checks(sent, is_one_row, &write->refusal);

@@ -3,6 +3,7 @@
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
 #include "planner/arbiter.hpp"
+#include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
 #include "planner/late_checks.hpp"
@@ -50,14 +51,29 @@ struct Conflict {
 
 // ---- refusals ----------------------------------------------------------------------------------
 
-// The columns that SET names, in a table or its partition.
+// True for SET column = column, or = EXCLUDED.column where the rows conflict because these are
+// equal.
+bool keeps_value(const Conflict *conflict, const TargetEntry *entry)
+{
+    const Query *insert = conflict->insert;
+    const Var *var = (const Var *)entry->expr;
+    if (!IsA(var, Var) || var->varattno != entry->resno)
+        return false;
+    if (var->varno != insert->onConflict->exclRelIndex)
+        return var->varno == insert->resultRelation;
+    return list_member(
+        index_columns(conflict->relation, conflict->arbiter, insert->onConflict->exclRelIndex),
+        var);
+}
+
+// The columns that SET changes, in a table or its partition.
 Bitmapset *set_columns(const Conflict *conflict, Relation relation)
 {
     Bitmapset *columns = nullptr;
     ListCell *cell;
     foreach (cell, conflict->insert->onConflict->onConflictSet) {
         const TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (entry->resjunk)
+        if (entry->resjunk || keeps_value(conflict, entry))
             continue;
         char *name = get_attname(RelationGetRelid(conflict->relation), entry->resno, false);
         columns = bms_add_member(columns, get_attnum(RelationGetRelid(relation), name) -
@@ -164,27 +180,8 @@ List *drop_update_checks(const Query *insert)
     return kept;
 }
 
-// What INSERT returns behind what the user wants: by which to know the new rows; where triggers may
-// change them, all columns, and whether the row went in.
-List *make_traces(const Conflict *conflict, const Query *insert)
-{
-    int target = insert->resultRelation;
-    if (!conflict->captures) {
-        List *key = index_columns(conflict->relation, conflict->arbiter, target);
-        Node *predicate = index_predicate(conflict->arbiter, target);
-        return predicate != nullptr ? prepend(predicate, key) : key;
-    }
-    List *traces = NIL;
-    TupleDesc columns = RelationGetDescr(conflict->relation);
-    for (int i = 0; i < columns->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(columns, i);
-        if (!column->attisdropped)
-            traces = lappend(traces, makeVar(target, column->attnum, column->atttypid,
-                                             column->atttypmod, column->attcollation, 0));
-    }
-    return lappend(traces, makeBoolConst(true, false));
-}
-
+// It returns, behind what the user wants, by which to know the new rows: those that are proposed,
+// if triggers may change them.
 Query *make_insert(Conflict *conflict, Refusal *refusal)
 {
     Query *insert = copy_node(conflict->insert);
@@ -195,75 +192,22 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     insert->hasRecursive = false;
     insert->canSetTag = true;
     insert->withCheckOptions = drop_update_checks(insert);
+    *refusal = update_nothing(insert, conflict->relation);
+    if (conflict->captures) {
+        return_proposed(insert);
+        return insert;
+    }
+    List *key = index_columns(conflict->relation, conflict->arbiter, insert->resultRelation);
+    if (Node *predicate = index_predicate(conflict->arbiter, insert->resultRelation))
+        key = prepend(predicate, key);
     ListCell *cell;
-    foreach (cell, make_traces(conflict, insert)) {
+    foreach (cell, key) {
         int number = list_length(insert->returningList) + 1;
         insert->returningList =
             lappend(insert->returningList,
                     makeTargetEntry((Expr *)lfirst(cell), number, psprintf("r%d", number), false));
     }
-    *refusal = update_nothing(insert, conflict->relation);
     return insert;
-}
-
-// The columns of the rows that INSERT returned as triggers have left them, over entry `varno`.
-List *captured_columns(const Conflict *conflict, const Query *insert, int varno)
-{
-    List *columns = NIL;
-    ListCell *cell;
-    for_each_from(cell, insert->returningList, list_length(conflict->returning))
-    {
-        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (!IsA(entry->expr, Var))
-            break;
-        Var *var = copy_node((Var *)entry->expr);
-        AttrNumber attribute = var->varattno;
-        var->varno = var->varnosyn = varno;
-        var->varattno = var->varattnosyn = entry->resno;
-        columns = lappend(columns, makeTargetEntry((Expr *)var, attribute, nullptr, false));
-    }
-    return columns;
-}
-
-// Whether a row that INSERT returned went in, over entry 1.
-Expr *was_inserted(const Query *insert)
-{
-    int last = list_length(insert->returningList);
-    return (Expr *)makeVar(1, last, BOOLOID, -1, InvalidOid, 0);
-}
-
-// Takes over the policies on what is proposed, where the shard lacks rows that they ask for and
-// triggers may change the row: of all rows that INSERT returns.
-Refusal take_proposed_checks(const Conflict *conflict, Query *insert, LateChecks *late)
-{
-    bool is_needed = false;
-    List *others = NIL;
-    ListCell *cell;
-    foreach (cell, insert->withCheckOptions) {
-        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
-        is_needed |= check->kind == WCO_RLS_INSERT_CHECK && reads_shards(check);
-    }
-    if (!is_needed || !conflict->captures)
-        return nullptr;
-    List *columns = captured_columns(conflict, insert, 1);
-    foreach (cell, insert->withCheckOptions) {
-        WithCheckOption *check = (WithCheckOption *)lfirst(cell);
-        bool has_links = false;
-        if (check->kind != WCO_RLS_INSERT_CHECK || check->qual == nullptr) {
-            others = lappend(others, check);
-            continue;
-        }
-        if (uses_system_columns(check, insert->resultRelation))
-            return pstrdup("A policy asks for system columns of a row that triggers may change.");
-        check->qual =
-            ReplaceVarsFromTargetList(check->qual, insert->resultRelation, 0,
-                                      rt_fetch(insert->resultRelation, insert->rtable), columns,
-                                      REPLACEVARS_SUBSTITUTE_NULL, 0, &has_links);
-        late->checks = lappend(late->checks, check);
-    }
-    insert->withCheckOptions = others;
-    late->relid = RelationGetRelid(conflict->relation);
-    return nullptr;
 }
 
 // ---- the UPDATE --------------------------------------------------------------------------------
@@ -289,7 +233,7 @@ Node *as_in_update(const Conflict *conflict, List *excluded, Node *expr)
 List *columns_of_excluded(const Conflict *conflict, Query *insert)
 {
     if (conflict->captures)
-        return captured_columns(conflict, insert, rows_varno);
+        return proposed_columns(insert, rows_varno);
     List *columns = columns_of_new_row(insert, conflict->relation, find_insert_source(insert));
     ChangeVarNodes((Node *)columns, 1, rows_varno, 0);
     return columns;
@@ -501,7 +445,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     LateChecks late = {};
     note_write(&reads, insert);
     if ((*refusal = read_subqueries_early(update, &reads)) != nullptr ||
-        (*refusal = take_proposed_checks(conflict, insert, &proposed)) != nullptr ||
+        (conflict->captures && (*refusal = take_proposed_checks(insert, &proposed)) != nullptr) ||
         (*refusal = read_checks_early(proposed.checks, &reads)) != nullptr ||
         (*refusal = take_late_checks(update, &late)) != nullptr)
         return nullptr;
@@ -540,16 +484,62 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     return plan;
 }
 
+// DO NOTHING whose policies ask for rows that the shard lacks, of rows that triggers may change:
+// the INSERT returns all that are proposed.
+PlannedStmt *plan_nothing(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
+{
+    Query *insert = call.query;
+    int nshown = list_length(insert->returningList);
+    char *name = name_kept_rows();
+    EarlyReads reads = {};
+    LateChecks checks = {};
+    return_proposed(insert);
+    Query *main = select_kept_rows(insert->returningList, name);
+    main->jointree->quals = (Node *)was_inserted(insert);
+    main->targetList = list_truncate(main->targetList, nshown);
+    main->canSetTag = insert->canSetTag;
+    main->queryId = insert->queryId;
+    main->stmt_location = insert->stmt_location;
+    main->stmt_len = insert->stmt_len;
+    note_write(&reads, insert);
+    if ((*refusal = take_proposed_checks(insert, &checks)) != nullptr ||
+        (*refusal = read_checks_early(checks.checks, &reads)) != nullptr)
+        return nullptr;
+    List *returned = (List *)copy_node((Node *)insert->returningList);
+    PlannerCall part = call;
+    part.cursor_options = 0;
+    PlannedStmt *inserting = plan_conflict_insert(part, true, refusal);
+    if (inserting == nullptr)
+        return nullptr;
+    inserting->canSetTag = true;
+    List *parts = plan_early_reads(call, plan_part, &reads);
+    parts = lappend(parts, inserting);
+    parts = lappend(parts, plan_late_checks(call, plan_part, checks, returned, name));
+    part.query = main;
+    PlannedStmt *plan = run_next_planner(part);
+    put_parts_below(
+        plan, parts,
+        list_concat(reads.names, list_make2(makeString(name), makeString(name_kept_rows()))));
+    plan->commandType = CMD_INSERT;
+    plan->hasReturning = nshown > 0;
+    return plan;
+}
+
 } // namespace
 
-bool is_conflict_update(const Query *query)
+bool may_run_in_parts(Query *query)
 {
-    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
+    if (query->onConflict == nullptr)
+        return false;
+    return query->onConflict->action == ONCONFLICT_UPDATE ||
+           (must_be_one_row(query) && asks_shards_of_proposed(query));
 }
 
 PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
 {
     Query *insert = call.query;
+    if (insert->onConflict->action == ONCONFLICT_NOTHING)
+        return plan_nothing(call, plan_part, refusal);
     Conflict conflict = {};
     conflict.insert = insert;
     conflict.relation = table_open(rt_fetch(insert->resultRelation, insert->rtable)->relid, NoLock);

@@ -1,7 +1,6 @@
 #include "planner/conflict_update.hpp"
 
 #include "planner/arbiter.hpp"
-#include "planner/row_checks.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -158,9 +157,14 @@ char *rewrite(Query *query, Relation relation)
 
 } // namespace
 
+bool does_nothing(const Query *query)
+{
+    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_NOTHING;
+}
+
 List *find_indexes_to_try(Query *query)
 {
-    if (!must_be_one_row(query) || is_named(query->onConflict))
+    if (!does_nothing(query) || is_named(query->onConflict))
         return NIL;
     Relation relation =
         table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);

@@ -13,8 +13,11 @@ namespace shardwise
 char *make_conflict_update(Query *query);
 
 // The indexes (Oid) that have to be named one after the other for that, until the one is found over
-// which a row is in conflict: DO NOTHING without a target means all. NIL where that is not so.
+// which a row is in conflict: DO NOTHING without a target means all. NIL where one will do.
 List *find_indexes_to_try(Query *query);
+
+// True for ON CONFLICT DO NOTHING.
+bool does_nothing(const Query *query);
 
 // Names an index as the target of ON CONFLICT.
 void name_conflict_index(Query *query, Oid index);

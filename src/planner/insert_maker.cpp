@@ -3,6 +3,7 @@
 #include "pg/triggers.hpp"
 #include "planner/conflict_update.hpp"
 #include "planner/modify_maker.hpp"
+#include "planner/row_checks.hpp"
 
 extern "C" {
 #include "catalog/pg_inherits.h"
@@ -83,7 +84,8 @@ List *make_insert(Maker *maker)
     bool is_update = maker->write.query->onConflict != nullptr &&
                      maker->write.query->onConflict->action == ONCONFLICT_UPDATE;
     maker->write.is_marked = is_update && may_update_in_batches(maker);
-    List *tried = find_indexes_to_try(maker->write.query);
+    bool tries = maker->write.captures || must_be_one_row(maker->write.query);
+    List *tried = tries ? find_indexes_to_try(maker->write.query) : NIL;
     foreach (cell, tried)
         add_try(maker, action, assignments, lfirst_oid(cell));
     if (tried == NIL)

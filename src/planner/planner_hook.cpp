@@ -121,7 +121,7 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
         PlannerCall again = call;
         bool checks = must_check_late(call.query);
         bool returns = checks || returns_subqueries(call.query);
-        bool updates = is_conflict_update(call.query);
+        bool updates = may_run_in_parts(call.query);
         again.query = returns || updates ? copy_node(call.query) : nullptr;
         PlannedStmt *plan = checks ? nullptr : plan_modify(call, &refusal);
         if (plan == nullptr && returns)

@@ -38,11 +38,6 @@ bool is_update_of_conflict(const Query *query)
     return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
 }
 
-bool is_nothing_of_conflict(const Query *query)
-{
-    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_NOTHING;
-}
-
 // ---- expressions -------------------------------------------------------------------------------
 
 Expr *make_bool(bool value)
@@ -300,7 +295,7 @@ void place_in_statement(Placer *placer)
     bool before = !placer->has_before_insert && query->targetList != NIL;
     placer->marks_updates =
         must_tell_rows_apart(placer, inserts, updates) && query->targetList != NIL;
-    if (!before && inserts != NIL && is_nothing_of_conflict(query)) {
+    if (!before && inserts != NIL && does_nothing(query)) {
         placer->refusal = make_conflict_update(query);
         if (placer->refusal != nullptr)
             return;
@@ -357,7 +352,7 @@ bool must_be_one_row(Query *query)
 {
     Placer placer = {};
     placer.query = query;
-    if (!is_nothing_of_conflict(query) || checks_of_kind(query, WCO_RLS_INSERT_CHECK) == NIL)
+    if (!does_nothing(query) || checks_of_kind(query, WCO_RLS_INSERT_CHECK) == NIL)
         return false;
     examine_target(&placer);
     return placer.has_before_insert;

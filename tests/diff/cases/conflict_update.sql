@@ -133,6 +133,8 @@ SELECT * FROM c_rows ORDER BY id;
 INSERT INTO c_keys VALUES (3, NULL, 3, 1, 'x'), (1, 'a5', NULL, 1, 'y'), (0, NULL, NULL, 1, 'z') ON CONFLICT (tenant, a, b) DO UPDATE SET tenant = c_keys.tenant + 40, body = excluded.body RETURNING *;
 INSERT INTO c_keys VALUES (2, 'other', 1, 1, 'BODY 2'), (2, 'none', 1, -1, 'BODY 2') ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET tenant = 50, n = excluded.n RETURNING *;
 INSERT INTO c_parts VALUES (1, '2025-01-04', 7), (2, '2025-01-04', 8), (12, '2025-02-06', 9) ON CONFLICT (tenant, at) DO UPDATE SET tenant = excluded.tenant + 20, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts.n) RETURNING *, tableoid::regclass::text;
+INSERT INTO c_parts VALUES (5, '2025-01-16', 7), (15, '2025-02-15', 8) ON CONFLICT (tenant, at) DO UPDATE SET tenant = excluded.tenant, at = excluded.at, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts.n) RETURNING *, tableoid::regclass::text;
+INSERT INTO c_parts VALUES (6, '2025-01-19', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 106, at = c_parts.at RETURNING *;
 -- expect-refused: decides the partition
 INSERT INTO c_parts VALUES (3, '2025-01-10', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 7, at = '2025-01-12';
 INSERT INTO c_reference VALUES (1, 5), (11, 6), (3, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n) RETURNING *;

@@ -36,6 +36,20 @@ CREATE VIEW r_view_own AS SELECT * FROM r_touched r WHERE team <= (SELECT max(te
 ALTER TABLE r_touched ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_rows ON r_touched USING (true) WITH CHECK (EXISTS (SELECT FROM r_teams t WHERE t.team >= r_touched.team AND t.id > 5 AND body <> ALL (SELECT 'not ' || t.id || ' touched' FROM r_teams t)));
 GRANT ALL ON r_touched TO diff_checked;
+CREATE TABLE r_named (tenant int, id int, name text, team int, body text DEFAULT 'new', PRIMARY KEY (tenant, id));
+CREATE UNIQUE INDEX ON r_named (tenant, lower(name));
+CREATE TABLE r_unnamed (tenant int NOT NULL, team int, body text DEFAULT 'new');
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{r_named,r_unnamed}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER touch BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION r_touch()', t);
+        EXECUTE format('GRANT ALL ON %I TO diff_checked', t);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY all_rows ON %1$I USING (true) WITH CHECK (EXISTS (SELECT FROM r_teams t WHERE t.team >= %1$I.team))', t);
+    END LOOP;
+END $$;
 CREATE TABLE r_updated (id int PRIMARY KEY, team int, body text DEFAULT 'new');
 INSERT INTO r_updated SELECT i, i, 'row ' || i FROM generate_series(1, 15) i;
 CREATE TRIGGER touch BEFORE UPDATE ON r_updated FOR EACH ROW EXECUTE FUNCTION r_touch();
@@ -58,6 +72,8 @@ CREATE VIEW r_view_copies AS SELECT * FROM r_copies WHERE team < (SELECT max(tea
 -- shardwise: SELECT shardwise.distribute_table('r_secured', 'id');
 -- shardwise: SELECT shardwise.distribute_table('r_touched', 'id');
 -- shardwise: SELECT shardwise.distribute_table('r_updated', 'id');
+-- shardwise: SELECT shardwise.distribute_table('r_named', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('r_unnamed', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('r_parts', 'tenant');
 -- shardwise: SELECT shardwise.create_reference_table('r_copies');
 
@@ -156,8 +172,21 @@ INSERT INTO r_touched (id, team) VALUES (14, 99), (15, 100), (114, 1) ON CONFLIC
 INSERT INTO r_touched (id, team) VALUES (14, 99), (15, 98), (114, 1) ON CONFLICT (id) DO UPDATE SET team = r_touched.team + 1 RETURNING *;
 INSERT INTO r_touched (id, team) VALUES (14, 99) ON CONFLICT (id) DO UPDATE SET team = 100;
 INSERT INTO r_touched (id, team, body) VALUES (14, 99, 'keep out'), (115, 100, 'keep out'), (116, 5, 'in') ON CONFLICT (id) DO UPDATE SET team = 7 RETURNING *, (SELECT count(*) FROM r_teams t WHERE t.team < r_touched.team);
--- expect-refused: A check of new rows
 INSERT INTO r_touched (id, team) VALUES (14, 99) ON CONFLICT (id) DO NOTHING;
+INSERT INTO r_touched (id, team) VALUES (14, 100) ON CONFLICT (id) DO NOTHING;
+INSERT INTO r_touched (id, team) VALUES (117, 99), (14, 98), (117, 97), (118, 1) ON CONFLICT DO NOTHING RETURNING id, twice, body, (SELECT count(*) FROM r_teams t WHERE t.team < r_touched.team);
+INSERT INTO r_touched (id, team) VALUES (119, 99), (14, 100), (120, 97) ON CONFLICT DO NOTHING;
+INSERT INTO r_touched (id, team, body) VALUES (119, 99, 'keep out'), (14, 100, 'keep out'), (120, 97, 'in') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO r_touched (id, team) SELECT team * 3, team - 1 FROM r_teams ON CONFLICT DO NOTHING;
+-- params: 14, 98
+INSERT INTO r_touched (id, team) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING *;
+WITH x AS (INSERT INTO r_touched (id, team) VALUES (14, 9), (121, 9) ON CONFLICT DO NOTHING RETURNING *) SELECT x.id, t.id FROM x, r_teams t WHERE t.team = x.team;
+INSERT INTO r_named VALUES (1, 1, 'a', 10), (1, 2, 'b', 20), (2, 1, 'A', 99) ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO r_named VALUES (1, 3, 'A', 10), (1, 2, 'c', 20), (2, 1, 'A', 99), (2, 2, 'B', 98) ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO r_named VALUES (1, 4, 'd', 10), (1, 5, 'A', 100) ON CONFLICT DO NOTHING;
+INSERT INTO r_named VALUES (1, 4, 'd', 10), (1, 2, 'e', 100) ON CONFLICT DO NOTHING;
+INSERT INTO r_unnamed VALUES (1, 10), (1, 10), (2, 99) ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO r_unnamed VALUES (1, 10), (3, 100) ON CONFLICT DO NOTHING;
 DELETE FROM r_touched WHERE id = 14 RETURNING *;
 MERGE INTO r_touched r USING (VALUES (1)) v(id) ON r.id = v.id WHEN MATCHED THEN DELETE;
 WITH a AS (UPDATE r_touched SET team = 1 WHERE id = 15 RETURNING *), b AS (INSERT INTO r_touched (id, team) SELECT 500, team + 90 FROM r_touched WHERE id = 15 RETURNING *) SELECT * FROM a UNION ALL SELECT * FROM b;
@@ -221,7 +250,7 @@ DEALLOCATE late;
 SELECT * FROM r_parts ORDER BY 1, 2;
 -- teardown
 DROP VIEW r_view, r_view_of_row, r_view_twice, r_view_touched, r_view_own, r_view_parts, r_view_copies;
-DROP TABLE r_rows, r_touched, r_updated, r_parts, r_copies, r_secured, r_teams;
+DROP TABLE r_rows, r_touched, r_updated, r_named, r_unnamed, r_parts, r_copies, r_secured, r_teams;
 DROP FUNCTION r_touch();
 -- shardwise: DROP USER MAPPING FOR diff_checked SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_checked SERVER s2;
