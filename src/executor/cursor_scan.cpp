@@ -4,8 +4,11 @@
 #include "planner/cursor_plan.hpp"
 
 extern "C" {
+#include "access/table.h"
+#include "catalog/partition.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
+#include "partitioning/partdesc.h"
 #include "utils/portal.h"
 }
 
@@ -132,9 +135,29 @@ const QueryDesc *find_cursor_query(const char *cursor)
     return portal->queryDesc;
 }
 
-[[noreturn]] void refuse_cursor(const char *cursor, const QueryDesc *desc, Oid relid)
+// The first partition without partitions of its own that the cursor does not scan, if any:
+// PostgreSQL looks at one after the other.
+Oid find_unscanned(const CursorState *state, Oid relid)
 {
-    const char *table = get_rel_name(relid);
+    for (int i = 0; state != nullptr && i < state->n; i++)
+        if (state->places[i].relid == relid)
+            return InvalidOid;
+    if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+        return relid;
+    Relation relation = table_open(relid, AccessShareLock);
+    PartitionDesc partitions = RelationGetPartitionDesc(relation, true);
+    Oid found = InvalidOid;
+    for (int i = 0; i < partitions->nparts && !OidIsValid(found); i++)
+        found = find_unscanned(state, partitions->oids[i]);
+    table_close(relation, NoLock);
+    return found;
+}
+
+[[noreturn]] void refuse_cursor(const char *cursor, const QueryDesc *desc, const CursorState *state,
+                                Oid relid)
+{
+    Oid leaf = find_unscanned(state, relid);
+    const char *table = get_rel_name(OidIsValid(leaf) ? leaf : relid);
     ereport(
         ERROR,
         (errcode(ERRCODE_INVALID_CURSOR_STATE),
@@ -145,11 +168,18 @@ const QueryDesc *find_cursor_query(const char *cursor)
                       table)));
 }
 
+// A partition's rows are those of the tables that it is a part of.
+bool holds_rows_of(Oid table, Oid relid)
+{
+    return table == relid || (get_rel_relispartition(relid) &&
+                              list_member_oid(get_partition_ancestors(relid), table));
+}
+
 const RowPlace *find_place_in(const CursorState *state, const char *cursor, Oid relid)
 {
     const RowPlace *found = nullptr;
     for (int i = 0; i < state->n; i++) {
-        if (state->places[i].relid != relid)
+        if (!holds_rows_of(state->places[i].relid, relid))
             continue;
         if (found != nullptr)
             ereport(ERROR,
@@ -167,11 +197,11 @@ const RowPlace *find_place(const char *cursor, Oid relid)
 {
     const QueryDesc *desc = find_cursor_query(cursor);
     CustomScanState *top = (CustomScanState *)desc->planstate;
-    const RowPlace *place = nullptr;
-    if (IsA(top, CustomScanState) && top->methods == &exec_methods)
-        place = find_place_in((CursorState *)top, cursor, relid);
+    bool tells_places = IsA(top, CustomScanState) && top->methods == &exec_methods;
+    const CursorState *state = tells_places ? (CursorState *)top : nullptr;
+    const RowPlace *place = state != nullptr ? find_place_in(state, cursor, relid) : nullptr;
     if (place == nullptr)
-        refuse_cursor(cursor, desc, relid);
+        refuse_cursor(cursor, desc, state, relid);
     Portal portal = GetPortalByName(cursor);
     if (portal->atStart || portal->atEnd)
         ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
@@ -230,7 +260,7 @@ SHARDWISE_FUNCTION(shardwise_cursor_place)
 SHARDWISE_FUNCTION(shardwise_cursor_partition)
 {
     const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
-    if (place == nullptr)
+    if (place == nullptr || !OidIsValid(place->partition))
         PG_RETURN_NULL();
     PG_RETURN_OID(place->partition);
 }

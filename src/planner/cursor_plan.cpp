@@ -16,30 +16,6 @@ namespace
 
 constexpr char place_name[] = "shardwise place ";
 
-void add_place_column(Query *query, int varno, AttrNumber attribute, int number)
-{
-    Oid type = attribute == SelfItemPointerAttributeNumber ? TIDOID : CIDOID;
-    Var *var = makeVar(varno, attribute, type, -1, InvalidOid, 0);
-    query->targetList =
-        lappend(query->targetList, makeTargetEntry((Expr *)var, list_length(query->targetList) + 1,
-                                                   psprintf("%s%d", place_name, number), true));
-}
-
-void add_places_of(Query *query, int varno, List **tables)
-{
-    RangeTblEntry *rte = rt_fetch(varno, query->rtable);
-    if (rte->rtekind != RTE_RELATION || find_table(rte->relid) == nullptr ||
-        uses_places((Node *)query, varno))
-        return;
-    int first = list_length(*tables) * place_columns;
-    add_place_column(query, varno, shard_attribute, first);
-    add_place_column(query, varno, SelfItemPointerAttributeNumber, first + 1);
-    if (rte->relkind == RELKIND_PARTITIONED_TABLE)
-        add_place_column(query, varno, remote_table_attribute, first + 2);
-    mark_placed(rte);
-    *tables = lappend_oid(*tables, rte->relid);
-}
-
 // The rows of the query are rows of its tables, in whatever order.
 bool yields_table_rows(const Query *query)
 {
@@ -47,6 +23,93 @@ bool yields_table_rows(const Query *query)
            query->setOperations == nullptr && !query->hasAggs && !query->hasWindowFuncs &&
            !query->hasTargetSRFs && query->groupClause == NIL && query->groupingSets == NIL &&
            query->distinctClause == NIL && query->havingQual == nullptr;
+}
+
+// Where the rows of one table are, in columns of a query.
+struct Places {
+    Oid relid;
+    Expr *columns[place_columns]; // nullptr: none
+};
+
+List *find_places(Query *query);
+
+List *places_of_table(Query *query, int varno)
+{
+    RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+    if (find_table(rte->relid) == nullptr || uses_places((Node *)query, varno))
+        return NIL;
+    Places *places = (Places *)palloc0(sizeof(Places));
+    places->relid = rte->relid;
+    places->columns[0] = (Expr *)makeVar(varno, shard_attribute, CIDOID, -1, InvalidOid, 0);
+    places->columns[1] =
+        (Expr *)makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0);
+    if (rte->relkind == RELKIND_PARTITIONED_TABLE)
+        places->columns[2] =
+            (Expr *)makeVar(varno, remote_table_attribute, CIDOID, -1, InvalidOid, 0);
+    mark_placed(rte);
+    return list_make1(places);
+}
+
+// Columns of a subquery, which it shows behind its own.
+List *places_of_subquery(Query *query, int varno)
+{
+    RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+    List *found = yields_table_rows(rte->subquery) ? find_places(rte->subquery) : NIL;
+    ListCell *cell;
+    foreach (cell, found) {
+        Places *places = (Places *)lfirst(cell);
+        for (Expr *&column : places->columns) {
+            if (column == nullptr)
+                continue;
+            int number = list_length(rte->subquery->targetList) + 1;
+            char *name = psprintf("place %d", number);
+            Oid type = exprType((Node *)column);
+            rte->subquery->targetList =
+                lappend(rte->subquery->targetList, makeTargetEntry(column, number, name, false));
+            rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(name)));
+            column = (Expr *)makeVar(varno, number, type, -1, InvalidOid, 0);
+        }
+    }
+    return found;
+}
+
+List *places_of(Query *query, int varno)
+{
+    const RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+    return rte->rtekind == RTE_RELATION   ? places_of_table(query, varno)
+           : rte->rtekind == RTE_SUBQUERY ? places_of_subquery(query, varno)
+                                          : NIL;
+}
+
+bool locks_rows(const Query *query)
+{
+    bool found = query->rowMarks != NIL;
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        const RangeTblEntry *rte = (const RangeTblEntry *)lfirst(cell);
+        found |= rte->rtekind == RTE_SUBQUERY && locks_rows(rte->subquery);
+    }
+    return found;
+}
+
+// Those of the tables that FOR UPDATE and its like name, here or in subqueries, or else of the only
+// one.
+List *find_places(Query *query)
+{
+    bool locks = locks_rows(query);
+    List *found = NIL;
+    ListCell *cell;
+    foreach (cell, query->rowMarks)
+        found = list_concat(found, places_of(query, (int)((RowMarkClause *)lfirst(cell))->rti));
+    for (int varno = 1; query->rowMarks == NIL && varno <= list_length(query->rtable); varno++) {
+        const RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+        if (rte->rtekind == RTE_SUBQUERY && locks_rows(rte->subquery))
+            found = list_concat(found, places_of(query, varno));
+    }
+    if (!locks && list_length(query->jointree->fromlist) == 1 &&
+        IsA(linitial(query->jointree->fromlist), RangeTblRef))
+        found = places_of(query, ((RangeTblRef *)linitial(query->jointree->fromlist))->rtindex);
+    return found;
 }
 
 } // namespace
@@ -65,13 +128,18 @@ List *add_place_columns(const PlannerCall &call)
     if ((call.cursor_options & CURSOR_OPT_FAST_PLAN) == 0 || !yields_table_rows(query))
         return NIL;
     ListCell *cell;
-    foreach (cell, query->rowMarks)
-        if (!((RowMarkClause *)lfirst(cell))->pushedDown)
-            add_places_of(query, (int)((RowMarkClause *)lfirst(cell))->rti, &tables);
-    if (query->rowMarks == NIL && list_length(query->jointree->fromlist) == 1 &&
-        IsA(linitial(query->jointree->fromlist), RangeTblRef))
-        add_places_of(query, ((RangeTblRef *)linitial(query->jointree->fromlist))->rtindex,
-                      &tables);
+    foreach (cell, find_places(query)) {
+        Places *places = (Places *)lfirst(cell);
+        for (int i = 0; i < place_columns; i++)
+            if (places->columns[i] != nullptr)
+                query->targetList =
+                    lappend(query->targetList,
+                            makeTargetEntry(places->columns[i], list_length(query->targetList) + 1,
+                                            psprintf("%s%d", place_name,
+                                                     list_length(tables) * place_columns + i),
+                                            true));
+        tables = lappend_oid(tables, places->relid);
+    }
     return tables;
 }
 

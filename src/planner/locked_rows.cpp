@@ -157,27 +157,44 @@ Expr *is_at(int varno, Expr *table, Expr *place)
     return (Expr *)clause;
 }
 
+Expr *as_relation(Expr *oid)
+{
+    return (Expr *)makeRelabelType(oid, REGCLASSOID, -1, InvalidOid, COERCE_EXPLICIT_CAST);
+}
+
+// The partition with the cursor's row, by its Oid on the shard; unknown where the cursor is over
+// the partition itself.
+Expr *cursor_partition(const RangeTblEntry *target, Expr *known, Expr *name)
+{
+    if (target->relkind == RELKIND_PARTITIONED_TABLE)
+        return known;
+    CoalesceExpr *partition = makeNode(CoalesceExpr);
+    partition->coalescetype = OIDOID;
+    partition->args =
+        list_make2(known, makeRelabelType((Expr *)cast_as((Node *)copy_node(name), REGCLASSOID),
+                                          OIDOID, -1, InvalidOid, COERCE_EXPLICIT_CAST));
+    partition->location = -1;
+    return (Expr *)partition;
+}
+
 // Adds to a statement that it wants the cursor's row alone, and returns its shard.
 Expr *add_cursor_row(Query *query, int varno, Shipping *shipping)
 {
     RangeTblEntry *target = rt_fetch(varno, query->rtable);
     List *row = target->functions;
     target->functions = NIL;
-    Expr *table;
+    Expr *table =
+        (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+                          CStringGetTextDatum(qualified_table_name(target->relid)), false, false);
     List *clauses = NIL;
-    if (list_length(row) > 2) { // a partition, by its Oid on the shard
-        Expr *param = (Expr *)router_param(shipping, (Expr *)lthird(row));
-        RelabelType *relation = makeRelabelType((Expr *)copy_node(param), REGCLASSOID, -1,
-                                                InvalidOid, COERCE_EXPLICIT_CAST);
-        table = (Expr *)cast_as((Node *)relation, TEXTOID);
+    if (list_length(row) > 2) {
+        Expr *known = (Expr *)router_param(shipping, (Expr *)lthird(row));
+        Expr *partition = cursor_partition(target, known, table);
+        table = (Expr *)cast_as((Node *)as_relation(copy_node(partition)), TEXTOID);
         clauses = list_make1(make_opclause(
             lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr, BOOLOID, false,
-            (Expr *)makeVar(varno, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0), param,
+            (Expr *)makeVar(varno, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0), partition,
             InvalidOid, InvalidOid));
-    } else {
-        table = (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
-                                  CStringGetTextDatum(qualified_table_name(target->relid)), false,
-                                  false);
     }
     Expr *place = (Expr *)router_param(shipping, (Expr *)lsecond(row));
     clauses = lappend(clauses, is_at(varno, table, place));
@@ -273,7 +290,7 @@ void restrict_to_cursor(RangeTblEntry *target, const CurrentOfExpr *current)
     Oid relid = target->relid;
     target->functions = list_make2(call_for_cursor("cursor_shard", INT4OID, current, relid),
                                    call_for_cursor("cursor_place", TIDOID, current, relid));
-    if (target->relkind == RELKIND_PARTITIONED_TABLE)
+    if (target->relkind == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
         target->functions =
             lappend(target->functions, call_for_cursor("cursor_partition", OIDOID, current, relid));
 }

@@ -16,6 +16,8 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE VIEW current_rich AS SELECT name, customer_id, region FROM customers WHERE balance > 0;
+CREATE VIEW current_joined WITH (security_barrier) AS SELECT c.customer_id, c.region, o.order_id FROM customers c JOIN orders o USING (customer_id);
 -- On one key, over many shards, of a partitioned table, of a reference table.
 BEGIN;
 DECLARE c CURSOR FOR SELECT name FROM customers WHERE customer_id = 7;
@@ -121,5 +123,67 @@ DECLARE c CURSOR FOR SELECT key, value FROM by_text WHERE value > 20 ORDER BY va
 FETCH 2 FROM c;
 UPDATE by_text SET note = 'here' WHERE CURRENT OF c RETURNING *;
 ROLLBACK;
+-- Over views and subqueries.
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM current_rich WHERE customer_id = 7;
+FETCH c;
+UPDATE customers SET name = 'rich' WHERE CURRENT OF c RETURNING *;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM current_rich WHERE customer_id > 2 ORDER BY 1 FOR UPDATE;
+FETCH 2 FROM c;
+UPDATE customers SET name = 'rich' WHERE CURRENT OF c RETURNING *;
+UPDATE current_rich SET name = 'rich' WHERE CURRENT OF c;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT x.customer_id, x.order_id FROM current_joined x WHERE x.order_id = 27 FOR UPDATE;
+FETCH c;
+UPDATE customers SET name = 'joined' WHERE CURRENT OF c RETURNING *;
+DELETE FROM orders WHERE CURRENT OF c RETURNING order_id;
+UPDATE items SET price = 0 WHERE CURRENT OF c;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT y.* FROM (SELECT region, x.* FROM (SELECT name, customer_id AS id, region FROM customers WHERE customer_id = 7) x) y;
+FETCH c;
+DELETE FROM customers WHERE CURRENT OF c RETURNING *;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT s.item_id FROM (SELECT * FROM items ORDER BY price DESC LIMIT 1 FOR UPDATE) s JOIN customers c ON c.customer_id = s.item_id;
+FETCH c;
+UPDATE items SET price = price + 1 WHERE CURRENT OF c RETURNING *;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT DISTINCT region FROM current_rich WHERE region = 3;
+FETCH c;
+DELETE FROM customers WHERE CURRENT OF c;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT count(*) FROM (SELECT customer_id FROM customers) s;
+FETCH c;
+DELETE FROM customers WHERE CURRENT OF c;
+ROLLBACK;
+-- A partition by a cursor over the table, and the other way round.
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, tenant, at, tableoid::regclass FROM events WHERE at > '2025-01-15' ORDER BY at FOR UPDATE;
+FETCH 1 FROM c;
+UPDATE events_january SET kind = 'one' WHERE CURRENT OF c RETURNING id, kind;
+UPDATE events_february SET kind = 'two' WHERE CURRENT OF c RETURNING id, kind;
+MOVE 20 FROM c;
+UPDATE events_january SET kind = 'one' WHERE CURRENT OF c RETURNING id, kind;
+DELETE FROM events_february WHERE CURRENT OF c RETURNING id, kind;
+DELETE FROM events_february WHERE CURRENT OF c RETURNING id, kind;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM events_january ORDER BY at FOR UPDATE;
+FETCH 2 FROM c;
+UPDATE events_january SET kind = 'own' WHERE CURRENT OF c RETURNING *;
+UPDATE events_february SET kind = 'x' WHERE CURRENT OF c;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM events_january WHERE tenant = 3;
+FETCH 2 FROM c;
+UPDATE events SET kind = 'x' WHERE CURRENT OF c;
+ROLLBACK;
 -- teardown
+DROP VIEW current_rich, current_joined;
 DROP FUNCTION raise_prices();
