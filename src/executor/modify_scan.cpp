@@ -321,8 +321,12 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
         is_done = write_alone(state, action->change, from, row, silence);
     else
         add(state, action->change, from, row, silence);
-    if (is_done)
-        keep_updated_row(state->triggers, partition, to != from || leaves, !leaves);
+    if (!is_done)
+        return;
+    keep_updated_row(state->triggers, partition, !leaves);
+    if (move->is_referred_to && (to != from || leaves))
+        keep_moved_row(state->triggers, partition, from,
+                       (ItemPointer)DatumGetPointer(row->tts_values[1]));
 }
 
 void update_key(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)

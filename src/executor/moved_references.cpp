@@ -29,6 +29,7 @@ struct Reference {
     ReferenceAction action;
     const char *name;
     Oid referencing;
+    bool is_own;                     // of the table to itself
     bool is_deferrable, is_deferred; // the latter unless SET CONSTRAINTS says otherwise
     int n;
     AttrNumber columns[INDEX_MAX_KEYS]; // of the table that refers
@@ -84,6 +85,7 @@ Reference *read_reference(const Trigger *trigger)
         found->action = action;
         found->name = pstrdup(NameStr(form->conname));
         found->referencing = form->conrelid;
+        found->is_own = form->conrelid == form->confrelid;
         found->is_deferrable = form->condeferrable;
         found->is_deferred = form->condeferred;
         DeconstructFkConstraintRow(tuple, &found->n, found->columns, found->referenced,
@@ -104,7 +106,13 @@ const char *column_name(const Reference *reference, int i)
     return quote_identifier(get_attname(reference->referencing, reference->columns[i], false));
 }
 
-// The values of the old row are $1 and on, those of the new one behind them.
+int count_values(const Reference *reference)
+{
+    return reference->action == ReferenceAction::Cascade ? 2 * reference->n : reference->n;
+}
+
+// The values of the old row are $1 and on, those of the new one behind them, last the places of
+// rows that leave.
 char *make_statement(const MovedReferences *references, const Reference *reference)
 {
     StringInfoData sql;
@@ -132,6 +140,8 @@ char *make_statement(const MovedReferences *references, const Reference *referen
                                  column_name(reference, i),
                                  get_atttype(reference->referencing, reference->columns[i]));
     }
+    if (reference->is_own)
+        appendStringInfo(&sql, " AND ctid <> ALL ($%d)", count_values(reference) + 1);
     if (reference->action == ReferenceAction::Refuse)
         appendStringInfoString(&sql, " LIMIT 1");
     return sql.data;
@@ -141,13 +151,14 @@ void prepare(const MovedReferences *references, Reference *reference)
 {
     if (reference->plan != nullptr)
         return;
-    Oid types[2 * INDEX_MAX_KEYS];
+    Oid types[2 * INDEX_MAX_KEYS + 1];
     int n = reference->n;
+    int nvalues = count_values(reference);
     for (int i = 0; i < n; i++)
         types[i] = types[n + i] = referenced_type(references, reference, i);
-    bool is_cascade = reference->action == ReferenceAction::Cascade;
-    reference->plan =
-        SPI_prepare(make_statement(references, reference), is_cascade ? 2 * n : n, types);
+    types[nvalues] = TIDARRAYOID;
+    reference->plan = SPI_prepare(make_statement(references, reference),
+                                  reference->is_own ? nvalues + 1 : nvalues, types);
     if (reference->plan == nullptr)
         elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 }
@@ -219,16 +230,18 @@ char *describe_key(const MovedReferences *references, const Reference *reference
 
 // Runs as the owner of the table that refers, as PostgreSQL does. True if there was a row.
 bool run(MovedReferences *references, Reference *reference, TupleTableSlot *old_row,
-         TupleTableSlot *new_row)
+         TupleTableSlot *new_row, Datum leaving)
 {
-    Datum values[2 * INDEX_MAX_KEYS];
-    char nulls[2 * INDEX_MAX_KEYS];
+    Datum values[2 * INDEX_MAX_KEYS + 1];
+    char nulls[2 * INDEX_MAX_KEYS + 1];
     int n = reference->n;
     for (int i = 0; i < 2 * n; i++) {
         bool is_null;
         values[i] = slot_getattr(i < n ? old_row : new_row, reference->referenced[i % n], &is_null);
         nulls[i] = is_null ? 'n' : ' ';
     }
+    values[count_values(reference)] = leaving;
+    nulls[count_values(reference)] = ' ';
     Oid user;
     int security_context;
     Relation referencing = table_open(reference->referencing, AccessShareLock);
@@ -262,14 +275,15 @@ MovedReferences *open_moved_references(Relation referenced)
     return references;
 }
 
-void follow_moved_row(MovedReferences *references, TupleTableSlot *old_row, TupleTableSlot *new_row)
+void follow_moved_row(MovedReferences *references, TupleTableSlot *old_row, TupleTableSlot *new_row,
+                      Datum leaving)
 {
     ListCell *cell;
     foreach (cell, references->references) {
         Reference *reference = (Reference *)lfirst(cell);
         if (!has_left(references, reference, old_row, new_row))
             continue;
-        bool found = run(references, reference, old_row, new_row);
+        bool found = run(references, reference, old_row, new_row, leaving);
         if (found && reference->action == ReferenceAction::Refuse)
             raise_violation(references, reference, old_row);
     }

@@ -37,6 +37,13 @@ struct TriggerTable {
     int64 nstored, room;
 };
 
+// A row that moves, and where it was.
+struct FollowedRow {
+    TriggerTable *table;
+    int32 shard;
+    ItemPointerData place;
+};
+
 } // namespace
 
 struct RowTriggers {
@@ -47,7 +54,8 @@ struct RowTriggers {
     List *tables; // TriggerTable *
     TupleTableSlot *old_row, *new_row;
     Tuplestorestate *old_rows, *new_rows; // that others refer to
-    List *followed;                       // TriggerTable *, one a row of these
+    List *followed;                       // FollowedRow *, one a row of these
+    RowTriggers *outer;                   // of the statement whose rows are followed by this one's
 };
 
 namespace
@@ -184,15 +192,52 @@ void delete_stored_rows(const TriggerTable *table)
         simple_table_tuple_delete(table->relation, &table->stored[i], InvalidSnapshot);
 }
 
-void keep_followed_row(RowTriggers *triggers, TriggerTable *table)
+// ---- rows that refer ---------------------------------------------------------------------------
+
+// The statement that lets rows follow; within it others may run that do.
+RowTriggers *following = nullptr;
+
+// The places (tid[]) of the table's rows on a shard that are to be deleted there.
+Datum find_leaving(const RowTriggers *triggers, int32 shard)
 {
-    if (triggers->old_rows == nullptr) {
-        triggers->old_rows = tuplestore_begin_heap(false, false, work_mem);
-        triggers->new_rows = tuplestore_begin_heap(false, false, work_mem);
+    List *places = NIL;
+    for (const RowTriggers *each = triggers; each != nullptr; each = each->outer) {
+        ListCell *cell;
+        foreach (cell, each->plan->relid == triggers->plan->relid ? each->followed : NIL) {
+            FollowedRow *row = (FollowedRow *)lfirst(cell);
+            if (row->shard == shard)
+                places = lappend(places, &row->place);
+        }
     }
-    tuplestore_puttupleslot(triggers->old_rows, triggers->old_row);
-    tuplestore_puttupleslot(triggers->new_rows, triggers->new_row);
-    triggers->followed = lappend(triggers->followed, table);
+    int n = list_length(places);
+    Datum *elements = (Datum *)palloc(sizeof(Datum) * (n + 1));
+    for (int i = 0; i < n; i++)
+        elements[i] = PointerGetDatum(list_nth(places, i));
+    return PointerGetDatum(
+        construct_array(elements, n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+}
+
+void follow_rows(RowTriggers *triggers)
+{
+    TupleDesc columns = RelationGetDescr(triggers->target->ri_RelationDesc);
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
+    int32 shard = 0;
+    Datum leaving = 0;
+    ListCell *cell;
+    foreach (cell, triggers->followed) {
+        const FollowedRow *row = (const FollowedRow *)lfirst(cell);
+        TriggerTable *table = row->table;
+        (void)tuplestore_gettupleslot(triggers->old_rows, true, true, slot);
+        convert(table->from_target, slot, table->old_row);
+        (void)tuplestore_gettupleslot(triggers->new_rows, true, true, slot);
+        convert(table->from_target, slot, table->new_row);
+        if (table->references == nullptr)
+            table->references = open_moved_references(table->relation);
+        if (leaving == 0 || row->shard != shard)
+            leaving = find_leaving(triggers, shard = row->shard);
+        follow_moved_row(table->references, table->old_row, table->new_row, leaving);
+    }
+    ExecDropSingleTupleTableSlot(slot);
 }
 
 } // namespace
@@ -255,14 +300,12 @@ bool leaves_partition(RowTriggers *triggers, Oid relid)
     return !ExecPartitionCheck(table->info, table->new_row, triggers->estate, false);
 }
 
-void keep_updated_row(RowTriggers *triggers, Oid relid, bool is_moved, bool fires)
+void keep_updated_row(RowTriggers *triggers, Oid relid, bool fires)
 {
     MemoryContext saved = MemoryContextSwitchTo(triggers->estate->es_query_cxt);
     TriggerTable *table = find_trigger_table(triggers, relid);
     convert(table->from_target, triggers->old_row, table->old_row);
     convert(table->from_target, triggers->new_row, table->new_row);
-    if (is_moved && triggers->plan->move.is_referred_to)
-        keep_followed_row(triggers, table);
     if (fires && table->fires_after)
         queue_for_row(triggers, table);
     else if (triggers->capture != nullptr)
@@ -271,26 +314,38 @@ void keep_updated_row(RowTriggers *triggers, Oid relid, bool is_moved, bool fire
     MemoryContextSwitchTo(saved);
 }
 
+void keep_moved_row(RowTriggers *triggers, Oid relid, int32 shard, ItemPointer place)
+{
+    MemoryContext saved = MemoryContextSwitchTo(triggers->estate->es_query_cxt);
+    if (triggers->old_rows == nullptr) {
+        triggers->old_rows = tuplestore_begin_heap(false, false, work_mem);
+        triggers->new_rows = tuplestore_begin_heap(false, false, work_mem);
+    }
+    tuplestore_puttupleslot(triggers->old_rows, triggers->old_row);
+    tuplestore_puttupleslot(triggers->new_rows, triggers->new_row);
+    FollowedRow *row = (FollowedRow *)palloc(sizeof(FollowedRow));
+    *row = {find_trigger_table(triggers, relid), shard, *place};
+    triggers->followed = lappend(triggers->followed, row);
+    MemoryContextSwitchTo(saved);
+}
+
 void follow_updated_rows(RowTriggers *triggers)
 {
     if (triggers->followed == NIL)
         return;
-    TupleDesc columns = RelationGetDescr(triggers->target->ri_RelationDesc);
-    TupleTableSlot *slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "SPI_connect failed");
-    ListCell *cell;
-    foreach (cell, triggers->followed) {
-        TriggerTable *table = (TriggerTable *)lfirst(cell);
-        (void)tuplestore_gettupleslot(triggers->old_rows, true, true, slot);
-        convert(table->from_target, slot, table->old_row);
-        (void)tuplestore_gettupleslot(triggers->new_rows, true, true, slot);
-        convert(table->from_target, slot, table->new_row);
-        if (table->references == nullptr)
-            table->references = open_moved_references(table->relation);
-        follow_moved_row(table->references, table->old_row, table->new_row);
+    triggers->outer = following;
+    following = triggers;
+    PG_TRY();
+    {
+        follow_rows(triggers);
     }
-    ExecDropSingleTupleTableSlot(slot);
+    PG_FINALLY();
+    {
+        following = triggers->outer;
+    }
+    PG_END_TRY();
     SPI_finish();
     tuplestore_end(triggers->old_rows);
     tuplestore_end(triggers->new_rows);

@@ -32,9 +32,11 @@ bool fire_before_update(RowTriggers *triggers, Oid table);
 // it then, too.
 bool leaves_partition(RowTriggers *triggers, Oid table);
 
-// Keeps the rows in the slots for transition tables, with `fires` for AFTER triggers, and, of a row
-// that moves to another shard, for rows that refer to it.
-void keep_updated_row(RowTriggers *triggers, Oid table, bool is_moved, bool fires);
+// Keeps the rows in the slots for transition tables, and with `fires` for AFTER triggers.
+void keep_updated_row(RowTriggers *triggers, Oid table, bool fires);
+
+// Keeps the rows in the slots for rows that refer to them: one that leaves its place on a shard.
+void keep_moved_row(RowTriggers *triggers, Oid table, int32 shard, ItemPointer place);
 
 // Lets the rows that refer to those kept by foreign keys follow them (moved_references.hpp).
 void follow_updated_rows(RowTriggers *triggers);

@@ -42,10 +42,11 @@ void survey_reference(Relation relation, const Trigger *trigger, MovePlan *move)
     if (!acts_for_foreign_key(trigger))
         return;
     move->is_referred_to = true;
-    if (is_own)
-        move->stays = psprintf("A foreign key of table \"%s\" refers to the table itself, and acts "
-                               "on UPDATE or DELETE.",
-                               RelationGetRelationName(relation));
+    if (is_own && (relation->rd_rel->relispartition ||
+                   relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
+        move->stays = psprintf("A foreign key of partitioned table \"%s\" refers to the table "
+                               "itself, and acts on UPDATE or DELETE.",
+                               get_rel_name(topmost_table(RelationGetRelid(relation))));
 }
 
 void survey_table(Relation relation, MovePlan *move)
@@ -187,6 +188,7 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
         remove->max_rows = PG_INT32_MAX;
     if (move->refers_to_itself) {
         place->max_rows = PG_INT32_MAX;
+        ((BatchStatement *)list_nth(maker->statements, action->statement))->max_rows = PG_INT32_MAX;
         if (action->change >= 0)
             ((BatchStatement *)list_nth(maker->statements, action->change))->max_rows =
                 PG_INT32_MAX;

@@ -21,6 +21,15 @@ CREATE TABLE ref_tree (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     CONSTRAINT tree FOREIGN KEY (tenant, parent) REFERENCES ref_tree);
 CREATE TABLE ref_own (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, parent) REFERENCES ref_own ON UPDATE CASCADE);
+CREATE TABLE ref_cascade (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, parent) REFERENCES ref_cascade ON UPDATE CASCADE ON DELETE CASCADE);
+CREATE TABLE ref_gone (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, parent) REFERENCES ref_gone ON DELETE CASCADE);
+CREATE TABLE ref_null (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, parent) REFERENCES ref_null ON UPDATE CASCADE ON DELETE SET NULL (parent));
+CREATE TABLE ref_own_parts (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, parent) REFERENCES ref_own_parts ON DELETE CASCADE) PARTITION BY RANGE (id);
+CREATE TABLE ref_own_part PARTITION OF ref_own_parts DEFAULT;
 CREATE TABLE ref_parts (tenant int, id int, PRIMARY KEY (tenant, id)) PARTITION BY RANGE (id);
 CREATE TABLE ref_part_1 PARTITION OF ref_parts FOR VALUES FROM (0) TO (10);
 CREATE TABLE ref_part_2 (id int NOT NULL, tenant int NOT NULL, PRIMARY KEY (tenant, id));
@@ -47,12 +56,17 @@ INSERT INTO ref_late SELECT i % 8, i, i FROM generate_series(37, 38) i;
 INSERT INTO ref_tree SELECT i / 10, i, nullif(i / 2, 0) FROM generate_series(0, 1) i;
 INSERT INTO ref_tree SELECT 2, 20 + i, nullif(20 + i / 2, 20) FROM generate_series(1, 9) i;
 INSERT INTO ref_own SELECT i, i, i FROM generate_series(1, 9) i;
+INSERT INTO ref_cascade SELECT t, t * 10 + i, CASE WHEN i > 1 THEN t * 10 + i / 2 END FROM generate_series(0, 4) t, generate_series(1, 9) i;
+INSERT INTO ref_gone SELECT * FROM ref_cascade;
+INSERT INTO ref_null SELECT * FROM ref_cascade;
+INSERT INTO ref_own_parts SELECT * FROM ref_cascade;
+CREATE TRIGGER log AFTER UPDATE ON ref_cascade FOR EACH ROW EXECUTE FUNCTION ref_log();
 INSERT INTO ref_parts SELECT i, i FROM generate_series(1, 19) i;
 INSERT INTO ref_parts_child SELECT i, i, i FROM generate_series(1, 19) i;
 -- shardwise: SELECT shardwise.create_reference_table('ref_kind')
 -- shardwise: SELECT shardwise.distribute_table('ref_parent', 'tenant')
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_late,ref_log}'::regclass[]) t
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_parts}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_cascade,ref_gone,ref_null,ref_own_parts,ref_parts}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('ref_parts_child', 'tenant', colocate_with => 'ref_parts')
 
 -- test
@@ -102,8 +116,24 @@ UPDATE ref_tree SET tenant = 50 WHERE tenant = 2;
 UPDATE ref_tree SET tenant = 51 WHERE id = 21;
 UPDATE ref_tree SET tenant = 52 WHERE id IN (25, 26);
 SELECT * FROM ref_tree ORDER BY id;
+UPDATE ref_own SET tenant = tenant + 10 RETURNING *;
+-- Trees whose foreign key acts: rows of the statement, and others that follow or stay.
+UPDATE ref_cascade SET tenant = tenant + 10 WHERE id <= 9;
+SELECT * FROM ref_cascade ORDER BY tenant, id;
+UPDATE ref_cascade SET tenant = 60 WHERE tenant = 2 AND id = 21;
+UPDATE ref_cascade SET tenant = 61 WHERE id IN (31, 32, 35);
+UPDATE ref_cascade SET tenant = 62, id = id + 1000 WHERE id = 42;
+SELECT * FROM ref_cascade ORDER BY tenant, id;
+UPDATE ref_gone SET tenant = 50 WHERE tenant = 2;
+UPDATE ref_gone SET tenant = 51 WHERE id = 31;
+UPDATE ref_gone SET tenant = 52 WHERE id IN (34, 38, 39);
+UPDATE ref_gone SET tenant = 53, parent = NULL WHERE id IN (34, 38, 39);
+DELETE FROM ref_gone WHERE id = 32;
+SELECT * FROM ref_gone ORDER BY tenant, id;
+UPDATE ref_null SET tenant = 70 WHERE id IN (21, 22);
+SELECT * FROM ref_null ORDER BY tenant, id;
 -- expect-refused: refers to the table itself
-UPDATE ref_own SET tenant = tenant + 10;
+UPDATE ref_own_parts SET tenant = tenant + 10;
 
 UPDATE ref_parts SET tenant = tenant + 100 WHERE id IN (1, 2, 11, 12) RETURNING *, tableoid::regclass;
 UPDATE ref_part_2 SET tenant = tenant + 100 WHERE id IN (13, 14) RETURNING *;
@@ -111,5 +141,5 @@ UPDATE ref_parts SET tenant = tenant + 100, id = id + 2 WHERE id = 19;
 SELECT * FROM ref_parts_child ORDER BY id;
 
 -- teardown
-DROP TABLE ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
+DROP TABLE ref_cascade, ref_gone, ref_null, ref_own_parts, ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
 DROP FUNCTION ref_log();
