@@ -27,6 +27,16 @@ static int compare_usage(const void *a, const void *b)
     return left < right ? -1 : left > right ? 1 : 0;
 }
 
+// The one that this backend counted last. Removed ones lose their key, so that it can be told.
+static QueryCounters *latest = nullptr;
+
+// The lock is held exclusive.
+static void remove_query(QueryCounters *query)
+{
+    (void)hash_search(query_counters, &query->key, HASH_REMOVE, nullptr);
+    memset(&query->key, 0, sizeof(query->key));
+}
+
 // Makes room: the least used go. The lock is held exclusive.
 static void evict_queries()
 {
@@ -42,13 +52,16 @@ static void evict_queries()
     qsort(all, count, sizeof(QueryCounters *), compare_usage);
     int victims = std::min(count, std::max(1, count * evicted_percent / 100));
     for (int i = 0; i < victims; i++)
-        (void)hash_search(query_counters, &all[i]->key, HASH_REMOVE, nullptr);
+        remove_query(all[i]);
     pfree(all);
 }
 
 static QueryCounters *find_query(const QueryKey &key)
 {
-    return static_cast<QueryCounters *>(hash_search(query_counters, &key, HASH_FIND, nullptr));
+    if (latest == nullptr || memcmp(&latest->key, &key, sizeof(key)) != 0)
+        latest =
+            static_cast<QueryCounters *>(hash_search(query_counters, &key, HASH_FIND, nullptr));
+    return latest;
 }
 
 // The lock is held exclusive.
@@ -127,7 +140,7 @@ void reset_queries()
     hash_seq_init(&scan, query_counters);
     while (QueryCounters *query = static_cast<QueryCounters *>(hash_seq_search(&scan)))
         if (query->key.database == MyDatabaseId)
-            (void)hash_search(query_counters, &query->key, HASH_REMOVE, nullptr);
+            remove_query(query);
     LWLockRelease(shared_monitor->query_lock);
 }
 

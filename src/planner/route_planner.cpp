@@ -51,6 +51,10 @@ bool flatten_walker(Node *node, void *context)
             *copy = *rte;
             copy->securityQuals = NIL;
             copy->tablesample = nullptr;
+            // EXPLAIN names columns by the entry of the shard's rows. Without the table's names a
+            // plan is copied faster, as it is for each execution that is planned for itself.
+            copy->alias = nullptr;
+            copy->eref = makeAlias(rte->eref->aliasname, NIL);
             flat->rtable = lappend(flat->rtable, copy);
         }
         flat->has_subqueries |= ((Query *)node)->hasSubLinks;
