@@ -427,7 +427,7 @@ void resolve_shards(RouteScanState *state)
     evaluate_values(state);
     const Route *route = state->route;
     RoutedKeys keys = {route->npins, route->pins, route_values(state), route_nulls(state),
-                       route->writes};
+                       route->writes || route->first_copy};
     if (OidIsValid(route->reference))
         state->shards = list_all_shards();
     else if (goes_to_many(route)) {

@@ -7,6 +7,7 @@
 #include "planner/changes.hpp"
 #include "planner/conflict_update.hpp"
 #include "planner/locked_rows.hpp"
+#include "planner/numbered_rows.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
@@ -325,10 +326,39 @@ Node *identity_clause(BatchWrite *write, const Assignment *part)
     return (Node *)clause;
 }
 
+Node *equal_to_numbered(const Query *numbered, int column, Expr *value)
+{
+    Var *var = makeVarFromTargetEntry(3, (TargetEntry *)list_nth(numbered->targetList, column - 1));
+    Oid operator_id = lookup_type_cache(var->vartype, TYPECACHE_EQ_OPR)->eq_opr;
+    OpExpr *clause = (OpExpr *)make_opclause(operator_id, BOOLOID, false, (Expr *)var, value,
+                                             InvalidOid, var->varcollid);
+    set_opfuncid(clause);
+    return (Node *)clause;
+}
+
+void restrict_to_number(BatchWrite *write, Query *sent)
+{
+    RangeTblEntry *numbered = make_numbered_entry((RangeTblEntry *)linitial(sent->rtable));
+    sent->rtable = lappend(sent->rtable, numbered);
+    List *clauses = list_make3(
+        equal_to_numbered(numbered->subquery, 1,
+                          target_column(write, SelfItemPointerAttributeNumber)),
+        equal_to_numbered(numbered->subquery, 2, source_value(&write->source, 2, write->text)),
+        equal_to_numbered(numbered->subquery, 3, source_value(&write->source, 2, write->number)));
+    sent->jointree =
+        makeFromExpr(list_make3(make_reference(1), make_reference(2), make_reference(3)),
+                     make_conjunction(clauses));
+}
+
 void restrict_to_identity(BatchWrite *write, Query *sent, bool to_partition)
 {
     List *clauses = NIL;
     ListCell *cell;
+    if (write->is_numbered) {
+        if (!to_partition)
+            restrict_to_number(write, sent);
+        return;
+    }
     foreach (cell, write->identity) {
         Assignment *part = (Assignment *)lfirst(cell);
         if ((part->attribute == TableOidAttributeNumber) == to_partition)
@@ -515,6 +545,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     if (write->captures && write->refusal == nullptr)
         write->refusal = capture_proposed(sent);
     List *checks = NIL;
+    if (write->refusal == nullptr && is_one_row && write->is_numbered &&
+        sent->commandType != CMD_INSERT)
+        write->refusal = pstrdup("A table without a key is changed row by row.");
     if (write->refusal == nullptr)
         checks = place_row_checks(sent, is_one_row, &write->refusal);
     if (write->refusal == nullptr && write->is_marked) {
@@ -553,7 +586,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     statement->columns = take_batch_columns(own_values);
     statement->route = route;
     statement->first_value = list_length(*values);
-    statement->max_rows = is_one_row ? 1 : rows_of_batch;
+    // One batch would change what the next counts.
+    bool is_numbered = write->is_numbered && sent->commandType != CMD_INSERT;
+    statement->max_rows = is_numbered ? PG_INT32_MAX : is_one_row ? 1 : rows_of_batch;
     *values = list_concat(*values, own_values);
     return true;
 }

@@ -4,6 +4,7 @@
 #include "pg/query_tree.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
+#include "planner/numbered_rows.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -92,6 +93,14 @@ Query *select_target(Query *write, List *conditions, Refusal *refusal)
     return select;
 }
 
+Query *select_numbered_target(Query *write, Refusal *refusal)
+{
+    Query *rows = select_target(write, NIL, refusal);
+    if (rows == nullptr)
+        return nullptr;
+    return number_rows_of(rows, rt_fetch(write->resultRelation, write->rtable)->relid);
+}
+
 // In a field that entries of tables do not use.
 void keep_target(Query *write, Query *rows)
 {
@@ -101,7 +110,7 @@ void keep_target(Query *write, Query *rows)
 Query *read_kept_target(const Maker *maker)
 {
     Query *rows = copy_node(maker->kept);
-    if (!maker->table->is_reference || maker->strength == LCS_NONE)
+    if (!maker->table->is_reference || maker->strength == LCS_NONE || maker->write.is_numbered)
         return rows;
     bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     int nplaces = is_partitioned ? 2 : 1;
@@ -126,7 +135,7 @@ Query *read_kept_target(const Maker *maker)
 
 void note_kept_copies(Maker *maker)
 {
-    if (maker->kept == nullptr || !maker->table->is_reference)
+    if (maker->kept == nullptr || !maker->table->is_reference || maker->write.is_numbered)
         return;
     Var *now = place_var(maker, place_tuple);
     now->varattno = now->varattnosyn = list_length(maker->kept->targetList) + 1;

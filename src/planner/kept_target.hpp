@@ -15,6 +15,10 @@ namespace shardwise
 // write refer to its columns. nullptr and the reason if that is not possible.
 Query *select_target(Query *write, List *conditions, Refusal *refusal);
 
+// The same of a reference table without a key that finds its rows: each row has its text and its
+// number among equal ones in two columns more.
+Query *select_numbered_target(Query *write, Refusal *refusal);
+
 // Puts the rows that were kept of this SELECT in the target's place.
 void keep_target(Query *write, Query *rows);
 

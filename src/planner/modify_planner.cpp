@@ -148,16 +148,55 @@ static Bitmapset *find_row_key(Relation relation)
     return found;
 }
 
+// The statements that change rows of the target.
+static int count_changes(const Query *write)
+{
+    int changes = write->commandType == CMD_UPDATE || write->commandType == CMD_DELETE;
+    ListCell *cell;
+    foreach (cell, write->mergeActionList)
+        changes += ((MergeAction *)lfirst(cell))->commandType == CMD_UPDATE ||
+                   ((MergeAction *)lfirst(cell))->commandType == CMD_DELETE;
+    return changes;
+}
+
+// A reference table without a key: before its rows are looked for.
+static Refusal number_rows(Maker *maker)
+{
+    Refusal refusal = nullptr;
+    int changes = count_changes(maker->write.query);
+    if (changes == 0 || !maker->table->is_reference || find_row_key(maker->relation) != nullptr)
+        return nullptr;
+    // Of two statements, one would change what the other counts.
+    if (changes > 1 || maker->kept != nullptr || maker->is_conflict ||
+        maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+        return psprintf("Reference table \"%s\" has no key without NULLs to find its rows by.",
+                        RelationGetRelationName(maker->relation));
+    maker->kept = select_numbered_target(maker->write.query, &refusal);
+    maker->write.is_numbered = refusal == nullptr;
+    return refusal;
+}
+
+// A column of the rows that stand for the target, from the last.
+static int kept_column(Maker *maker, int from_last)
+{
+    const Query *rows = maker->kept;
+    int number = list_length(rows->targetList) - from_last;
+    Var *var = makeVarFromTargetEntry(maker->write.target,
+                                      (TargetEntry *)list_nth(rows->targetList, number - 1));
+    return add_column(maker, seen_by_source(maker, (Expr *)var));
+}
+
 // Copies of a reference table have their rows at different places, so they are found by key.
 void identify_copies(Maker *maker)
 {
     BatchWrite *write = &maker->write;
+    if (write->is_numbered) {
+        write->text = kept_column(maker, 1);
+        write->number = kept_column(maker, 0);
+        return;
+    }
     Bitmapset *key = find_row_key(maker->relation);
     int member = -1;
-    if (key == nullptr)
-        write->refusal =
-            psprintf("Reference table \"%s\" has no key without NULLs to find its rows by.",
-                     RelationGetRelationName(maker->relation));
     while ((member = bms_next_member(key, member)) >= 0) {
         AttrNumber attribute = member + FirstLowInvalidHeapAttributeNumber;
         Expr *value = seen_by_source(maker, (Expr *)target_var(maker, attribute));
@@ -165,9 +204,25 @@ void identify_copies(Maker *maker)
     }
 }
 
+// Lets the source tell a row's place in its first columns, so that the executor knows it again.
+static void tell_places(Maker *maker)
+{
+    bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    maker->plan->nplace = is_partitioned ? 3 : 2;
+    if (!maker->table->is_reference) // are found by them anyway
+        return;
+    (void)add_column(maker, (Expr *)target_var(maker, shard_attribute));
+    (void)add_column(maker, (Expr *)target_var(maker, SelfItemPointerAttributeNumber));
+    if (is_partitioned)
+        (void)add_column(maker, (Expr *)target_var(maker, remote_table_attribute));
+}
+
 static void identify_rows(Maker *maker)
 {
     if (maker->table->is_reference) {
+        // Of the rows of FROM that a row joins, one changes it, and the same one in all copies.
+        if (maker->plan->nplace == 0 && list_length(maker->write.query->rtable) > 1)
+            tell_places(maker);
         identify_copies(maker);
         note_kept_copies(maker);
         return;
@@ -269,16 +324,8 @@ Query *make_source_query(Maker *maker)
 // Notes which rows ON CONFLICT meets, in the order in which it does, and which of them it changes.
 void meet_rows(Maker *maker)
 {
-    ModifyPlan *plan = maker->plan;
-    bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-    plan->once = "ON CONFLICT DO UPDATE";
-    plan->nplace = is_partitioned ? 3 : 2;
-    if (maker->table->is_reference) { // has no places otherwise
-        (void)add_column(maker, (Expr *)target_var(maker, shard_attribute));
-        (void)add_column(maker, (Expr *)target_var(maker, SelfItemPointerAttributeNumber));
-        if (is_partitioned)
-            (void)add_column(maker, (Expr *)target_var(maker, remote_table_attribute));
-    }
+    maker->plan->once = "ON CONFLICT DO UPDATE";
+    tell_places(maker);
 }
 
 // What becomes of a row that is met: nothing else may look at it before it has passed the checks.
@@ -407,6 +454,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     Query *query = maker->write.query;
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
         take_cursor(query);
+    if (Refusal refusal = number_rows(maker))
+        return refusal;
     take_router_checks(maker);
     if (query->commandType != CMD_INSERT && maker->kept == nullptr &&
         uses_places((Node *)query, maker->write.target))

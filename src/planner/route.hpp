@@ -65,6 +65,7 @@ struct Route {
     int places_param;  // likewise, the places (tid[]) of the rows that a shard is to lock
     int mark_param;    // likewise, the mark of rows that earlier batches have written
     int place_shard;   // number (from 1) of the value that is the only shard to ask; 0: none
+    bool first_copy;   // of a reference table: it asks for places, which are those of one copy
     bool keeps_places; // the rows tell where they are, and will be looked for there
     bool counts_rows;  // the command tag counts the rows that the shard changed
     bool writes_rows;  // then, and nothing else: a shard that changed no row has written nothing

@@ -16,6 +16,7 @@
 #include "routing/key_analysis.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "utils/reltrigger.h"
 #include "optimizer/optimizer.h"
@@ -279,6 +280,18 @@ List *flatten_relations(Query *query)
     return flat.rtable;
 }
 
+// True if a query reads system columns other than tableoid: ctid, xmin and so on.
+static bool asks_for_places(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return ((Var *)node)->varattno < 0 && ((Var *)node)->varattno != TableOidAttributeNumber;
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())asks_for_places, nullptr, 0);
+    return expression_tree_walker(node, (bool (*)())asks_for_places, nullptr);
+}
+
 Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
                      List **values)
 {
@@ -315,6 +328,7 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     route->nparams = list_length(*values);
     route->param_types = oid_array(parameters.types);
     route->keyspace_id = analysis.keyspace != nullptr ? analysis.keyspace->id : 0;
+    route->first_copy = analysis.keyspace == nullptr && asks_for_places((Node *)sent, nullptr);
     // Rows of a table without known keys can be anywhere.
     if (!analysis.is_unbounded)
         add_pins(route, analysis.keys, &parameters, values);

@@ -6,6 +6,7 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 }
@@ -74,11 +75,14 @@ bool insert_is_colocated(Query *insert)
     return true;
 }
 
-// Something in the query (not its target) whose outcome depends on the order of rows.
+// Something in the query (not its target) whose outcome depends on the order of rows, or on where
+// and when each copy of a row was written.
 bool depends_on_order(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
+    if (IsA(node, Var) && ((Var *)node)->varattno < 0)
+        return ((Var *)node)->varattno != TableOidAttributeNumber;
     if (IsA(node, Query)) {
         Query *query = (Query *)node;
         if (query->limitCount != nullptr || query->limitOffset != nullptr || query->hasAggs ||
