@@ -146,6 +146,9 @@ SELECT shardwise.distribute_table('with_policy', 'id');
 CREATE TYPE mood AS ENUM ('sad', 'happy');
 CREATE TABLE by_mood (id int NOT NULL, m mood) PARTITION BY HASH (m);
 SELECT shardwise.distribute_table('by_mood', 'id');
+CREATE TABLE mood_keys (m mood NOT NULL, a mood[] NOT NULL);
+SELECT shardwise.distribute_table('mood_keys', 'm');
+SELECT shardwise.distribute_table('mood_keys', 'a', strategy => 'consistent_hash');
 CREATE TABLE with_type (id int PRIMARY KEY, m mood);
 SELECT * FROM shardwise.run_on_shards($$CREATE TYPE mood AS ENUM ('sad')$$, '{ref_b}');
 SELECT shardwise.distribute_table('with_type', 'id');
@@ -184,7 +187,7 @@ DROP VIEW view;
 DROP MATERIALIZED VIEW matview;
 DROP SEQUENCE sequence;
 DROP FOREIGN TABLE foreign_table;
-DROP TABLE by_mood, plain, temporary, unlogged, child, parent, parts, foreign_parts, wide, odd_types, loosely, uniques, unique_index,
+DROP TABLE by_mood, mood_keys, plain, temporary, unlogged, child, parent, parts, foreign_parts, wide, odd_types, loosely, uniques, unique_index,
     exclusion, excluded_key, lines, regions, orders, customers, self, big, refs,
     with_policy, with_type, with_function, with_shardwise;
 DROP FUNCTION reads_local, f;

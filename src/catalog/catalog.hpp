@@ -105,7 +105,8 @@ int64 hash_key(const Keyspace *keyspace, const Datum *values);
 // PostgreSQL server and under any search_path.
 char *hash_expression_sql(const Keyspace *keyspace, const char *const *column_sqls);
 
-// True where the type (or the type under a domain) has an extended hash function.
+// True where the type (or the type under a domain) has an extended hash function that gives the
+// same result on every server.
 bool type_is_hashable(Oid type);
 
 // Compares two keys column by column with the types' btree order; <0, 0 or >0.

@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "catalog/key_types.hpp"
 #include "catalog/shard_map.hpp"
+#include "pg/types.hpp"
 
 extern "C" {
 #include "parser/parse_coerce.h"
@@ -37,10 +38,34 @@ static Oid find_hash_function(Oid type, bool *in_array)
     return OidIsValid(get_array_type(type)) ? F_HASH_ARRAY_EXTENDED : InvalidOid;
 }
 
+// True if values of the type have Oids in them, which differ from server to server: enums, names of
+// objects, and arrays, ranges and rows of such.
+static bool holds_oids(Oid type)
+{
+    type = getBaseType(type);
+    if (is_registry_type(type) || type_is_enum(type))
+        return true;
+    if (type_is_range(type))
+        return holds_oids(get_range_subtype(type));
+    if (type_is_multirange(type))
+        return holds_oids(get_multirange_range(type));
+    if (OidIsValid(get_element_type(type)))
+        return holds_oids(get_element_type(type));
+    if (get_typtype(type) != TYPTYPE_COMPOSITE)
+        return false;
+    bool found = false;
+    TupleDesc columns = lookup_rowtype_tupdesc(type, -1);
+    for (int i = 0; i < columns->natts; i++)
+        found |= !TupleDescAttr(columns, i)->attisdropped &&
+                 holds_oids(TupleDescAttr(columns, i)->atttypid);
+    ReleaseTupleDesc(columns);
+    return found;
+}
+
 bool type_is_hashable(Oid type)
 {
     bool in_array;
-    return OidIsValid(find_hash_function(type, &in_array));
+    return OidIsValid(find_hash_function(type, &in_array)) && !holds_oids(type);
 }
 
 static void raise_not_hashable(Oid type)

@@ -76,8 +76,12 @@ diff::Result run(PGconn *connection, const RandomQuery &query, Protocol protocol
         return diff::Result(PQexec(connection, query.sql.c_str()));
     }
     std::vector<const char *> values;
-    for (const std::string &parameter : query.parameters) {
-        values.push_back(parameter.c_str());
+    for (const auto &parameter : query.parameters) {
+        values.push_back(parameter ? parameter->c_str() : nullptr);
+    }
+    if (protocol == Protocol::Prepared) {
+        return diff::Result(PQexecPrepared(connection, "", static_cast<int>(values.size()),
+                                           values.data(), nullptr, nullptr, 0));
     }
     return diff::Result(PQexecParams(connection, query.sql.c_str(), static_cast<int>(values.size()),
                                      nullptr, values.data(), nullptr, nullptr,

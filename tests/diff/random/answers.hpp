@@ -12,7 +12,8 @@ namespace shardwise::random_queries
 
 using Row = std::vector<std::string>;
 
-enum class Protocol { Simple, Text, Binary }; // Text, Binary: extended, with results as such
+// Text, Binary: extended, with results as such. Prepared: the session's unnamed statement.
+enum class Protocol { Simple, Text, Binary, Prepared };
 
 // Throws diff::ServerFailure where it fails.
 void must_run(PGconn *connection, const std::string &sql);

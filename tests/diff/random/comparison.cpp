@@ -13,6 +13,23 @@ constexpr const char *plain_limit = "2s";
 constexpr const char *router_limit = "60s";
 constexpr const char *canceled = "57014";
 
+void put_in_constants(RandomQuery *query)
+{
+    std::string sql;
+    for (size_t i = 0; i < query->sql.size(); i++) {
+        if (query->sql[i] != '$') {
+            sql += query->sql[i];
+            continue;
+        }
+        size_t digits = 0;
+        const auto &value = query->parameters[std::stoul(query->sql.substr(i + 1), &digits) - 1];
+        sql += value ? "'" + *value + "'" : "NULL";
+        i += digits;
+    }
+    query->sql = sql;
+    query->parameters.clear();
+}
+
 } // namespace
 
 Pair::Pair(std::string router, std::string plain)
@@ -65,6 +82,44 @@ void Pair::drop(const Schema &schema)
 }
 
 Answer Pair::compare(const RandomQuery &query, Protocol protocol)
+{
+    return protocol == Protocol::Prepared ? compare_prepared(query) : compare_once(query, protocol);
+}
+
+// Executes a statement, prepared once, so often that generic plans come in, with its parameters and
+// with other ones in turns. Then the same with these as constants, whose shape the router keeps.
+Answer Pair::compare_prepared(const RandomQuery &query)
+{
+    constexpr size_t executions = 7;
+    std::vector<Values> sets = query.other_parameters;
+    sets.insert(sets.begin(), query.parameters);
+    for (PGconn *connection : {router_.get(), plain_.get()}) {
+        diff::Result prepared(PQprepare(connection, "", query.sql.c_str(), 0, nullptr));
+        if (!succeeded(prepared)) {
+            return compare_once(query, Protocol::Text);
+        }
+    }
+    Answer last = {Verdict::BothFail, ""};
+    for (size_t i = 0; i < executions + sets.size(); i++) {
+        RandomQuery one = query;
+        one.parameters = sets[i % sets.size()];
+        bool is_prepared = i < executions;
+        if (!is_prepared) {
+            put_in_constants(&one);
+        }
+        Answer answer = compare_once(one, is_prepared ? Protocol::Prepared : Protocol::Simple);
+        if (answer.verdict == Verdict::Different || answer.verdict == Verdict::TooSlow) {
+            answer.difference = "  execution " + std::to_string(i + 1) + "\n" + answer.difference;
+            return answer;
+        }
+        if (answer.verdict == Verdict::Same) {
+            last = answer;
+        }
+    }
+    return last;
+}
+
+Answer Pair::compare_once(const RandomQuery &query, Protocol protocol)
 {
     diff::Result plain = run(plain_.get(), query, protocol);
     if (!succeeded(plain) && sqlstate(plain) == canceled) {

@@ -58,6 +58,8 @@ private:
     enum class Ending { Done, Failed };
 
     void connect();
+    Answer compare_once(const RandomQuery &query, Protocol protocol);
+    Answer compare_prepared(const RandomQuery &query);
     bool both_connected() const;
     void run_on_both(const char *command);
     Ending run_statement(const RandomQuery &query, Protocol protocol, WriteCounts *counts,

@@ -21,6 +21,12 @@ std::vector<Type> Generator::random_types(int most)
     return types;
 }
 
+std::string Generator::parameter(const Values &values)
+{
+    parameters_.push_back(values);
+    return "$" + std::to_string(parameters_.size());
+}
+
 std::string Generator::literal(Type type)
 {
     std::string value = make_literal(choices_, type);
@@ -28,11 +34,13 @@ std::string Generator::literal(Type type)
         return std::string("NULL::") + type_name(type);
     }
     if (uses_parameters_ && choices_.chance(30)) {
-        if (value[0] == '\'') {
-            value = value.substr(1, value.size() - 2);
-        }
-        parameters_.push_back(value);
-        return "$" + std::to_string(parameters_.size()) + "::" + type_name(type);
+        auto bare = [](const std::string &text) {
+            return text[0] == '\'' ? text.substr(1, text.size() - 2) : text;
+        };
+        Values values = {bare(value), bare(make_literal(choices_, type))};
+        values.push_back(choices_.chance(30) ? std::nullopt
+                                             : std::optional(bare(make_literal(choices_, type))));
+        return parameter(values) + "::" + type_name(type);
     }
     return type == Type::Int || type == Type::Bool ? value : value + "::" + type_name(type);
 }
@@ -92,6 +100,10 @@ std::string Generator::size(const Scope &scope, int depth)
         return "length(" + expression(scope, Type::Json, depth - 1) + " ->> 'a')";
     case 7:
         return "(" + column_or_literal(scope, Type::Ints) + ")[1]";
+    case 2:
+    case 3:
+        return choices_.one_of({"half(", "same(", "next_to("}) +
+               expression(scope, Type::Int, depth - 1) + ")";
     default:
         return "length(" + expression(scope, Type::Text, depth - 1) + ")";
     }
@@ -157,9 +169,11 @@ std::string Generator::bytes(const Scope &scope, int depth)
 std::string Generator::text(const Scope &scope, int depth)
 {
     std::string value = expression(scope, Type::Text, depth - 1);
-    switch (choices_.below(5)) {
+    switch (choices_.below(6)) {
     case 0:
         return "upper(" + value + ")";
+    case 4:
+        return "shout(" + value + ")";
     case 1:
         return "(" + value + " || " + expression(scope, Type::Text, depth - 1) + ")";
     case 2:
@@ -226,8 +240,9 @@ std::string Generator::expression(const Scope &scope, Type type, int depth)
         return array(scope, depth);
     case Type::Bytes:
         return bytes(scope, depth);
-    case Type::Uuid:
     case Type::Mood:
+        return "mood_of(" + expression(scope, Type::Int, depth - 1) + ")";
+    case Type::Uuid:
         return column_or_literal(scope, type);
     }
     return "NULL";
@@ -367,7 +382,7 @@ std::string Generator::aggregate_call(const Scope &scope, Type type, std::string
     }
     switch (type) {
     case Type::Int:
-        return of(choices_.one_of({"max", "min", "bit_or", "bit_and"}), type);
+        return of(choices_.one_of({"max", "min", "bit_or", "bit_and", "total"}), type);
     case Type::Big:
         switch (choices_.below(5)) {
         case 0:

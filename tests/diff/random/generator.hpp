@@ -50,8 +50,8 @@ private:
 
     Choices &choices_;
     const Schema &schema_;
-    std::vector<Relation> ctes_; // without alias
-    std::vector<std::string> parameters_;
+    std::vector<Relation> ctes_;     // without alias
+    std::vector<Values> parameters_; // the values of each, for several executions
     bool uses_parameters_ = false;
     int aliases_ = 0;
     // Equal rows may be numbered either way; two such numbers in one row would show which.
@@ -111,6 +111,7 @@ private:
     std::string distinct_on(const std::vector<Type> &types, const Scope *outer, int depth);
     std::string set_operation(const std::vector<Type> &types, const Scope *outer, int depth);
     std::string where(const Scope &scope, int depth);
+    std::string parameter(const Values &values); // its number
     void number_parameters(RandomQuery *query);
     void add_order(Select *select, size_t columns, bool may_cut);
 

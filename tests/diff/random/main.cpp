@@ -22,7 +22,11 @@ void print_query(const RandomQuery &query)
 {
     std::printf("%s\n", query.sql.c_str());
     for (size_t i = 0; i < query.parameters.size(); i++) {
-        std::printf("  $%zu = %s\n", i + 1, query.parameters[i].c_str());
+        std::printf("  $%zu = %s", i + 1, query.parameters[i].value_or("NULL").c_str());
+        for (const Values &others : query.other_parameters) {
+            std::printf(", %s", others[i].value_or("NULL").c_str());
+        }
+        std::printf("\n");
     }
 }
 

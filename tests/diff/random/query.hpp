@@ -5,15 +5,19 @@
 
 #include "schema.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace shardwise::random_queries
 {
 
+using Values = std::vector<std::optional<std::string>>; // without: NULL
+
 struct RandomQuery {
     std::string sql;
-    std::vector<std::string> parameters;
+    Values parameters;
+    std::vector<Values> other_parameters; // sets of them, for the same statement
     std::vector<int> ordered; // numbers of output columns, from 0, by which the rows are sorted
     bool is_total_order = false;
 };

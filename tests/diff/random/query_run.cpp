@@ -26,7 +26,10 @@ void report(Pair &pair, const Schema &schema, const Options &options, int number
 {
     std::printf("FAILED query %d (seed %llu, schema %s, %s)\n%s", number,
                 static_cast<unsigned long long>(options.seed), schema.name.c_str(),
-                protocol == Protocol::Binary ? "binary" : "text", difference.c_str());
+                protocol == Protocol::Prepared ? "prepared"
+                : protocol == Protocol::Binary ? "binary"
+                                               : "text",
+                difference.c_str());
     Shrinker shrinker([&](const std::vector<uint32_t> &decisions) {
         return pair.compare(replay(decisions, schema), protocol).verdict == Verdict::Different;
     });
@@ -42,7 +45,10 @@ void run_query(Pair &pair, const Schema &schema, const Options &options, int num
 {
     Choices choices(mix(options.seed, number));
     RandomQuery query = make_query(choices, schema);
-    Protocol protocol = number % 2 == 1 ? Protocol::Binary : Protocol::Text;
+    bool is_prepared = number % 3 == 0 && !query.parameters.empty();
+    Protocol protocol = is_prepared       ? Protocol::Prepared
+                        : number % 2 == 1 ? Protocol::Binary
+                                          : Protocol::Text;
     Answer answer = pair.compare(query, protocol);
     switch (answer.verdict) {
     case Verdict::Same:

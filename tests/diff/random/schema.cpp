@@ -12,6 +12,15 @@ namespace
 constexpr std::array key_types = {Type::Int,  Type::Big,  Type::Text,  Type::Uuid,
                                   Type::Date, Type::Time, Type::Bytes, Type::Mood};
 
+constexpr const char *own_objects = R"(CREATE TYPE mood AS ENUM ('bad', 'fair', 'good');
+CREATE FUNCTION half(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 / 2; END';
+CREATE FUNCTION same(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION next_to(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE FUNCTION shout(text) RETURNS text STABLE LANGUAGE plpgsql AS 'BEGIN RETURN upper($1); END';
+CREATE FUNCTION mood_of(int) RETURNS mood IMMUTABLE LANGUAGE plpgsql
+    AS 'BEGIN RETURN (enum_range(NULL::mood))[1 + abs($1 % 3)]; END';
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0'))";
+
 std::string quoted(const std::string &text)
 {
     return "'" + text + "'";
@@ -21,7 +30,8 @@ std::string quoted(const std::string &text)
 std::string make_strategy(Choices &choices, Type key)
 {
     bool has_splits = key != Type::Uuid && key != Type::Bytes;
-    switch (choices.below(has_splits ? 4 : 2)) {
+    // Hashes of enums are each server's own.
+    switch (key == Type::Mood ? 2 + choices.below(2) : choices.below(has_splits ? 4 : 2)) {
     case 0:
         return "";
     case 1:
@@ -140,10 +150,9 @@ void define(Choices &choices, Table &table, Purpose purpose)
         columns += (table.is_reference || choices.chance(70) ? ", PRIMARY KEY (" : ", UNIQUE (") +
                    unique + ")";
     }
-    std::string partitions =
-        choices.chance(12) && table.key[0].type != Type::Mood // its hashes are each server's own
-            ? make_partitions(choices, table, &partitioning)
-            : "";
+    std::string partitions = choices.chance(12) && table.key[0].type != Type::Mood
+                                 ? make_partitions(choices, table, &partitioning)
+                                 : "";
     // A column that is gone leaves a hole in the numbers of the others.
     if (choices.chance(20)) {
         table.definition = "CREATE TABLE " + table.name + " (gone int, " + columns + ")" +
@@ -269,7 +278,7 @@ void add_distributed(Choices &choices, Schema &schema)
             }
         } else {
             key.push_back(key_types[choices.below(key_types.size())]);
-            if (choices.chance(25)) {
+            if (key[0] != Type::Mood && choices.chance(25)) {
                 key.push_back(choices.chance(50) ? Type::Text : Type::Int);
             }
             strategy = key.size() > 1 ? choices.chance(50) ? ", strategy => 'consistent_hash'" : ""
@@ -385,7 +394,7 @@ Schema make_schema(Choices &choices, int number, Purpose purpose)
     Schema schema;
     schema.name =
         (purpose == Purpose::Reads ? "random_" : "random_writes_") + std::to_string(number);
-    schema.types = "CREATE TYPE mood AS ENUM ('bad', 'fair', 'good')";
+    schema.types = own_objects;
     add_distributed(choices, schema);
     for (const char *name : {"r0", "r1"}) {
         Table table = make_table(choices, name, {name[1] == '0' ? Type::Int : Type::Text});

@@ -33,7 +33,7 @@ struct Table {
 
 struct Schema {
     std::string name;
-    std::string types; // what defines them
+    std::string types; // what defines them, and functions that are the router's
     std::vector<Table> tables;
 };
 

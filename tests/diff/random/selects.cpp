@@ -195,8 +195,7 @@ void Generator::add_order(Select *select, size_t columns, bool may_cut)
         int count = choices_.between(0, 12);
         select->sql += " LIMIT ";
         select->sql += uses_parameters_ && choices_.chance(40)
-                           ? (parameters_.push_back(std::to_string(count)),
-                              "$" + std::to_string(parameters_.size()) + "::bigint")
+                           ? parameter({std::to_string(count), "3", std::nullopt}) + "::bigint"
                            : std::to_string(count);
     }
 }
@@ -226,6 +225,7 @@ Select Generator::select(const std::vector<Type> &types, const Scope *outer, int
 void Generator::number_parameters(RandomQuery *query)
 {
     std::vector<std::string> numbers(parameters_.size());
+    query->other_parameters.resize(parameters_.empty() ? 0 : parameters_[0].size() - 1);
     std::string sql;
     for (size_t i = 0; i < query->sql.size(); i++) {
         sql += query->sql[i];
@@ -238,7 +238,10 @@ void Generator::number_parameters(RandomQuery *query)
         }
         size_t old = std::stoul(query->sql.substr(i + 1, end - i - 1)) - 1;
         if (numbers[old].empty()) {
-            query->parameters.push_back(parameters_[old]);
+            query->parameters.push_back(parameters_[old][0]);
+            for (size_t set = 0; set < query->other_parameters.size(); set++) {
+                query->other_parameters[set].push_back(parameters_[old][set + 1]);
+            }
             numbers[old] = std::to_string(query->parameters.size());
         }
         sql += numbers[old];
