@@ -41,12 +41,14 @@ void note_owner(Choice *choice, int32 owner)
         refuse_unowned_key();
 }
 
-// Converts a compared value to the key's type. False if no key can be equal to it.
-bool convert_to_key(Oid from, Oid to, Datum *value)
+// Converts a compared value to the type of a key column, which may be a domain. False if no key can
+// be equal to it.
+bool convert_to_key(Oid from, Oid column_type, Datum *value)
 {
-    if (from == to || !is_integer_type(from) || !is_integer_type(to))
+    if (from == column_type || !is_integer_type(from))
         return true; // binary compatible, as the planner made sure
-    return convert_integer(from, to, value);
+    Oid to = is_integer_type(column_type) ? column_type : getBaseType(column_type);
+    return from == to || !is_integer_type(to) || convert_integer(from, to, value);
 }
 
 struct ArrayElements {
@@ -75,8 +77,7 @@ void visit_value(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, in
                  Datum *key, Datum value)
 {
     key[column] = value;
-    if (convert_to_key(pin->value_types[column], getBaseType(keyspace->key_types[column]),
-                       &key[column]))
+    if (convert_to_key(pin->value_types[column], keyspace->key_types[column], &key[column]))
         visit_keys(choice, keyspace, pin, column + 1, key);
 }
 
@@ -132,7 +133,7 @@ int convert_bound(const Keyspace *keyspace, int n, const Oid *types, const bool 
     for (int i = 0; i < n; i++) {
         if (nulls[i])
             return i == 0 ? -1 : i;
-        if (!convert_to_key(types[i], getBaseType(keyspace->key_types[i]), &bound[i]))
+        if (!convert_to_key(types[i], keyspace->key_types[i], &bound[i]))
             return i;
     }
     return n;
@@ -269,7 +270,7 @@ List *split_keys(const RoutedKeys &keys, Datum **parts)
     check_map_age(keyspace);
     Datum array = keys.values[pin->values[0]];
     ArrayElements elements = read_elements(array);
-    Oid key_type = getBaseType(keyspace->key_types[0]);
+    Oid key_type = keyspace->key_types[0];
     int32 *owners = (int32 *)palloc0(sizeof(int32) * (elements.n + 1));
     Choice choice = {&keys, false, NIL};
     for (int i = 0; i < elements.n; i++) {
