@@ -15,6 +15,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
 #include "utils/tuplestore.h"
 }
 
@@ -151,6 +152,19 @@ void compute_generated_columns(RowTriggers *triggers, const TriggerTable *table)
 // which are deleted at once: nobody else ever sees them, and they can be fetched until the
 // transaction ends.
 
+// Autovacuum must not come for it: it would take the statistics of the shards' rows, which ANALYZE
+// has gathered, for those of an empty table.
+template <typename Change> void change_uncounted(Relation relation, Change change)
+{
+    bool enabled = relation->pgstat_enabled;
+    PgStat_TableStatus *info = relation->pgstat_info;
+    relation->pgstat_enabled = false;
+    relation->pgstat_info = nullptr;
+    change();
+    relation->pgstat_enabled = enabled;
+    relation->pgstat_info = info;
+}
+
 ItemPointer store_row(TriggerTable *table, TupleTableSlot *row)
 {
     if (table->nstored == table->room) {
@@ -160,8 +174,10 @@ ItemPointer store_row(TriggerTable *table, TupleTableSlot *row)
                             ? (ItemPointerData *)palloc(size)
                             : (ItemPointerData *)repalloc_huge(table->stored, size);
     }
-    table_tuple_insert(table->relation, row, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL,
-                       nullptr);
+    change_uncounted(table->relation, [=] {
+        table_tuple_insert(table->relation, row, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL,
+                           nullptr);
+    });
     table->stored[table->nstored] = row->tts_tid;
     return &table->stored[table->nstored++];
 }
@@ -188,8 +204,10 @@ void capture_row(RowTriggers *triggers, TriggerTable *table)
 
 void delete_stored_rows(const TriggerTable *table)
 {
-    for (int64 i = 0; i < table->nstored; i++)
-        simple_table_tuple_delete(table->relation, &table->stored[i], InvalidSnapshot);
+    change_uncounted(table->relation, [=] {
+        for (int64 i = 0; i < table->nstored; i++)
+            simple_table_tuple_delete(table->relation, &table->stored[i], InvalidSnapshot);
+    });
 }
 
 // ---- rows that refer ---------------------------------------------------------------------------
