@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 }
 
 namespace shardwise
@@ -66,6 +67,17 @@ bool travels_as_column(Query *query, Node *expr)
            !is_routers_value(query, expr);
 }
 
+// A value that came to the shard as text, under the cast that its statement shows
+// (batch_statement), which is none that the router could do; nullptr for other expressions.
+Node *text_of_cast(Node *node)
+{
+    if (!IsA(node, RelabelType))
+        return nullptr;
+    Node *arg = (Node *)((RelabelType *)node)->arg;
+    bool is_text = exprType(arg) == TEXTOID && !IsBinaryCoercible(TEXTOID, exprType(node));
+    return is_text ? arg : nullptr;
+}
+
 // The largest parts that a shard can evaluate become its columns; the rest stays.
 Node *split_expression(Node *node, void *context)
 {
@@ -87,6 +99,15 @@ Node *split_expression(Node *node, void *context)
             splitter,
             makeTargetEntry((Expr *)copy_node(node), 0,
                             psprintf("part %d", list_length(splitter->shard_list) + 1), false));
+    }
+    if (Node *text = text_of_cast(node)) {
+        CoerceViaIO *cast = makeNode(CoerceViaIO);
+        cast->arg = (Expr *)split_expression(text, context);
+        cast->resulttype = exprType(node);
+        cast->resultcollid = exprCollation(node);
+        cast->coerceformat = COERCE_EXPLICIT_CAST;
+        cast->location = -1;
+        return (Node *)cast;
     }
     return expression_tree_mutator(node, (Node * (*)()) split_expression, context);
 }

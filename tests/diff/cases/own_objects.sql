@@ -83,6 +83,14 @@ WITH w AS (DELETE FROM words WHERE k = 221 RETURNING 'red1'::hue AS h) SELECT co
 DELETE FROM words WHERE k > 200 RETURNING 'red1'::hue;
 DELETE FROM words WHERE k = 200 RETURNING 'red1'::hue;
 
+-- The same of rows that the write is joined with.
+INSERT INTO words SELECT 300 + i, 'x' FROM generate_series(1, 4) i;
+UPDATE words SET s = x.h::text FROM (VALUES (301, 'red1'::hue), (302, 'red0')) x (a, h) WHERE k = x.a RETURNING k, x.h, s, x.h > 'red1';
+UPDATE words SET s = x.p::text FROM (VALUES (301, ROW(1, 'red')::pair, 'abc'::short), (303, NULL, NULL)) x (a, p, t) WHERE k = x.a RETURNING x.p, x.t, (x.p).b, k;
+MERGE INTO words USING (VALUES (301, 'red1'::hue), (305, 'red0')) x (a, h) ON k = x.a WHEN MATCHED THEN UPDATE SET s = x.h WHEN NOT MATCHED THEN INSERT VALUES (x.a, x.h);
+DELETE FROM words USING (VALUES (302, ARRAY['red1'::hue, NULL], '[1,3]'::span), (304, '{red0}', NULL)) x (a, h, r) WHERE k = x.a RETURNING x.h, x.r, x.h[1], upper(x.r);
+DELETE FROM words WHERE k > 300 RETURNING k, s;
+
 -- Functions of the router in a CASE.
 SELECT CASE WHEN k > 3 THEN twice(k) ELSE 7 END, CASE k WHEN 3 THEN twice(k) ELSE 7 END FROM words WHERE k = 3;
 SELECT CASE twice(k) WHEN 6 THEN k ELSE 7 END, CASE twice(k) WHEN length(s) + 2 * k - 4 THEN s END FROM words WHERE k = 3;
