@@ -273,6 +273,11 @@ static void visit_operator_class(Search *search, Oid class_id, Oid object_id)
                   is_class ? "CREATE OPERATOR CLASS " : "CREATE OPERATOR FAMILY ");
 }
 
+SqlRows family_members(Oid family)
+{
+    return query_router(state_query(operator_family_members, ""), 1, &family);
+}
+
 static void visit_described(Search *search, Oid class_id, Oid object_id)
 {
     char *name;
@@ -370,6 +375,15 @@ List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner
     Search search = {NIL, NIL, NIL};
     mark_visited(&search, owner_class, owner);
     visit_references(&search, class_id, object_id);
+    return search.objects;
+}
+
+List *find_members_of_family(Oid family)
+{
+    Search search = {NIL, NIL, NIL};
+    const Oid arguments[] = {OperatorFamilyRelationId, family};
+    mark_visited(&search, OperatorFamilyRelationId, family);
+    visit_all(&search, query_router(members_query, 2, arguments));
     return search.objects;
 }
 

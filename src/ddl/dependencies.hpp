@@ -4,6 +4,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "ddl/spi.hpp"
 #include "ddl/table_shipment.hpp"
 
 namespace shardwise
@@ -37,6 +38,12 @@ List *find_shipped_objects();
 
 // Lists what one object needs, but neither itself nor an object that it belongs to.
 List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner);
+
+// Lists the operators and functions that a family has, with what they need.
+List *find_members_of_family(Oid family);
+
+// The members of a family that are in no class: as ADD takes them (text), and as DROP does.
+SqlRows family_members(Oid family);
 
 // What CREATE AGGREGATE takes.
 char *aggregate_definition(Oid aggregate);

@@ -157,6 +157,8 @@ bool forward_ddl(const UtilityCall &call)
         return forward_alter_owner(call, (AlterOwnerStmt *)statement);
     case T_AlterOperatorStmt:
         return forward_alter_operator(call, (AlterOperatorStmt *)statement);
+    case T_AlterOpFamilyStmt:
+        return forward_alter_family(call, (AlterOpFamilyStmt *)statement);
     case T_AlterCollationStmt:
         return forward_alter_collation(call, (AlterCollationStmt *)statement);
     case T_AlterTSDictionaryStmt:

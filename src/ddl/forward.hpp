@@ -90,6 +90,7 @@ bool forward_alter_owner(const UtilityCall &call, AlterOwnerStmt *statement);
 bool forward_alter_operator(const UtilityCall &call, AlterOperatorStmt *statement);
 bool forward_alter_collation(const UtilityCall &call, AlterCollationStmt *statement);
 bool forward_alter_dictionary(const UtilityCall &call, AlterTSDictionaryStmt *statement);
+bool forward_alter_family(const UtilityCall &call, AlterOpFamilyStmt *statement);
 bool forward_alter_configuration(const UtilityCall &call, AlterTSConfigurationStmt *statement);
 bool forward_create_aggregate(const UtilityCall &call, DefineStmt *statement);
 void forward_drop_owned(const UtilityCall &call, DropOwnedStmt *statement);

@@ -177,4 +177,10 @@ WITH owner AS (
 SELECT EXISTS (SELECT FROM owner), (SELECT concat(name, '; ALTER OPERATOR FAMILY ' || name || ' ADD ' || list)
     FROM owner JOIN list ON true))";
 
+const char *const operator_family_members = R"(
+WITH owner AS (SELECT oid, 'pg_opfamily'::regclass AS owner_kind FROM pg_opfamily WHERE oid = $1))" OPERATOR_MEMBERS
+                                            R"(
+SELECT member, format('%%s %%s (%%s, %%s)', CASE kind WHEN 1 THEN 'OPERATOR' ELSE 'FUNCTION' END, number,
+    format_type(l, NULL), format_type(r, NULL)) FROM members)";
+
 } // namespace shardwise

@@ -23,4 +23,7 @@ extern const char *const operator_family_state;
 extern const char *const text_search_dictionary_state;
 extern const char *const text_search_configuration_state;
 
+// Of the family $1: the members that are in no class, as ADD takes them and as DROP does.
+extern const char *const operator_family_members;
+
 } // namespace shardwise

@@ -29,6 +29,46 @@ SELECT format('SET (RESTRICT = %s, JOIN = %s)', CASE WHEN oprrest = 0 THEN 'NONE
     return true;
 }
 
+// Lists the members (column 0: as ADD takes them, 1: as DROP does) of one state that the other
+// lacks.
+static char *list_new_members(const SqlRows &members, const SqlRows &others, int column)
+{
+    StringInfoData list;
+    initStringInfo(&list);
+    for (int i = 0; i < members.count; i++) {
+        bool found = false;
+        for (int j = 0; j < others.count; j++)
+            found |= strcmp(members.values[i][0], others.values[j][0]) == 0;
+        if (!found)
+            appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", members.values[i][column]);
+    }
+    return list.len > 0 ? list.data : nullptr;
+}
+
+bool forward_alter_family(const UtilityCall &call, AlterOpFamilyStmt *statement)
+{
+    List *name = prepend(makeString(statement->amname), statement->opfamilyname);
+    ShippedObject object = named_object(OBJECT_OPFAMILY, (Node *)name);
+    if (!OidIsValid(object.object_id))
+        return false;
+    SqlRows before = family_members(object.object_id);
+    run_locally(call);
+    CommandCounterIncrement();
+    SqlRows after = family_members(object.object_id);
+    char *family = shipped_object_name(object.class_id, object.object_id);
+    char *dropped = list_new_members(before, after, 1);
+    char *added = list_new_members(after, before, 0);
+    Management management = begin_ddl();
+    if (added != nullptr)
+        create_objects_on(management.targets, find_members_of_family(object.object_id));
+    if (dropped != nullptr)
+        run_on_targets(management.targets, psprintf("ALTER %s DROP %s", family, dropped));
+    if (added != nullptr)
+        run_on_targets(management.targets, psprintf("ALTER %s ADD %s", family, added));
+    end_management(&management);
+    return true;
+}
+
 // REFRESH VERSION: each server has a version of its own.
 bool forward_alter_collation(const UtilityCall &call, AlterCollationStmt *statement)
 {
