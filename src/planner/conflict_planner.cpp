@@ -299,6 +299,17 @@ void order_by_number(Query *update, int number)
     update->sortClause = list_make1(sort);
 }
 
+// How many rows an INSERT proposes; an estimate if a SELECT does.
+double estimate_proposed(const Query *insert)
+{
+    constexpr double of_select = 1000;
+    int source = find_insert_source(insert);
+    if (source == 0)
+        return 1;
+    const RangeTblEntry *rte = rt_fetch(source, insert->rtable);
+    return rte->rtekind == RTE_VALUES ? list_length(rte->values_lists) : of_select;
+}
+
 // The rows that are proposed, their number last. Of captured ones, those that did not go in.
 RangeTblEntry *make_rows_entry(const Conflict *conflict, const Query *insert)
 {
@@ -311,6 +322,7 @@ RangeTblEntry *make_rows_entry(const Conflict *conflict, const Query *insert)
             (Node *)makeBoolExpr(NOT_EXPR, list_make1(was_inserted(insert)), -1);
         add_output(rows, (Expr *)number_rows(rows), "number");
     }
+    ((RangeTblEntry *)linitial(rows->rtable))->enrtuples = estimate_proposed(conflict->insert);
     (void)replace_insert_source(&holder, rows);
     return (RangeTblEntry *)linitial(holder.rtable);
 }

@@ -230,7 +230,7 @@ bool apply_walker(Node *node, void *context)
             marks->rows.shard = add_cursor_row(query, varno, marks->shipping);
         if (rte->enrname[0] == place_mark) {
             marks->rows.places = true;
-        } else {
+        } else if (rte->enrname[1] - '0' != LCS_NONE) {
             RowMarkClause *clause = makeNode(RowMarkClause);
             clause->rti = varno;
             clause->strength = (LockClauseStrength)(rte->enrname[1] - '0');

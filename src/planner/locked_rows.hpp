@@ -37,7 +37,7 @@ constexpr AttrNumber remote_table_attribute = MaxCommandIdAttributeNumber;
 // True for a table whose rows are to be locked, or to tell their places.
 bool is_marked(const RangeTblEntry *rte);
 
-// Marks the target of a write.
+// Marks the target of a write; LCS_NONE: its rows are locked already.
 void mark_target(RangeTblEntry *target, LockClauseStrength strength);
 
 // The only entry of a query that is marked to be locked, if all its rows come from that table and

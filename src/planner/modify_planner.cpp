@@ -475,7 +475,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     if (maker->kept == nullptr &&
         (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)) {
         RangeTblEntry *target = rt_fetch(maker->write.target, call.query->rtable);
-        mark_target(target, maker->strength);
+        // What ON CONFLICT meets, the INSERT has locked.
+        mark_target(target, maker->is_conflict ? LCS_NONE : maker->strength);
         target->inFromCl = true;
     }
     call.query = put_router_checks_above(maker, call.query);
