@@ -241,6 +241,19 @@ void add_triggers(Choices &choices, const std::string &schema, Table &table, con
     }
 }
 
+// A trigger that changes what is proposed, and nothing more the second time.
+void add_filling_trigger(Table &table)
+{
+    std::string body = "NEW.n := coalesce(NEW.n, 7); ";
+    if (!holds(table.key, {"t", Type::Text}) && !holds(table.unique, {"t", Type::Text})) {
+        body += "NEW.t := coalesce(NEW.t, 'a'); ";
+    }
+    table.definition += "; CREATE FUNCTION " + table.name +
+                        "_fill() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN " + body +
+                        "RETURN NEW; END$$; CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON " +
+                        table.name + " FOR EACH ROW EXECUTE FUNCTION " + table.name + "_fill()";
+}
+
 // Gives some tables triggers, and a table of the same keyspace to write into.
 void add_logs(Choices &choices, Schema &schema)
 {
@@ -303,8 +316,10 @@ void add_distributed(Choices &choices, Schema &schema)
 void add_views(Choices &choices, Schema &schema)
 {
     Table simple = choices.one_of(schema.tables);
-    simple.definition = "CREATE VIEW v0 AS SELECT * FROM " + simple.name +
-                        choices.one_of({"", " WHERE i > 2", " WHERE t <> 'b' WITH CHECK OPTION"});
+    simple.definition =
+        "CREATE VIEW v0 AS SELECT * FROM " + simple.name +
+        choices.one_of({"", " WHERE i > 2", " WHERE t <> 'b' WITH CHECK OPTION",
+                        " WHERE i < (SELECT max(x.i) FROM t3 x) WITH CHECK OPTION"});
     simple.base = simple.name;
     simple.name = "v0";
     Table joined;
@@ -410,6 +425,9 @@ Schema make_schema(Choices &choices, int number, Purpose purpose)
         }
         define(choices, table, purpose);
         fill(choices, table);
+        if (purpose == Purpose::Writes && choices.chance(30)) {
+            add_filling_trigger(table);
+        }
     }
     if (purpose == Purpose::Writes) {
         add_logs(choices, schema);
