@@ -61,7 +61,8 @@ bool travels_as_column(Query *query, Node *expr)
     if (IsA(expr, List) || IsA(expr, CaseWhen) || is_open(expr, &around))
         return false;
     Oid type = exprType(expr);
-    if (IsA(expr, RelabelType) && is_registry_type(type)) // an Oid's name: that of the router
+    bool names_objects = is_registry_type(type) || is_registry_type(get_element_type(type));
+    if (names_objects && IsA(expr, RelabelType)) // those of the router
         return false;
     return type != RECORDOID && type != RECORDARRAYOID && expression_ships(query, expr) &&
            !is_routers_value(query, expr);

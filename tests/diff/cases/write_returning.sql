@@ -1,6 +1,9 @@
 -- What RETURNING shows of written rows: tableoid of partitions, and subqueries about other rows.
 -- unordered
 -- setup
+CREATE TYPE w_mood AS ENUM ('sad', 'happy');
+CREATE TABLE w_moods (id int PRIMARY KEY, mood w_mood, moods w_mood[], tables regclass[]);
+INSERT INTO w_moods VALUES (1, 'happy', '{sad,happy}', '{orders}'), (2, 'sad', NULL, NULL), (3, NULL, '{}', '{w_moods,items}');
 CREATE TABLE w_parts (tenant int, at date, n int, label text, PRIMARY KEY (tenant, at)) PARTITION BY RANGE (at);
 CREATE SCHEMA "W odd";
 CREATE TABLE w_parts_1 PARTITION OF w_parts FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
@@ -93,7 +96,11 @@ ALTER TABLE w_parts DETACH PARTITION "W odd"."w Parts";
 EXECUTE by_partition(1);
 SELECT tableoid::regclass, * FROM w_parts;
 
+-- Types that shards do not have.
+UPDATE orders o SET status = 'seen' FROM w_moods l WHERE l.id = o.order_id RETURNING o.order_id, o.status, l.*;
+DELETE FROM items i USING w_moods l WHERE i.item_id = l.id - 1000 RETURNING l.*;
 -- teardown
 DROP FUNCTION w_change(int);
-DROP TABLE w_parts, "W odd"."w Parts", w_local, w_parts_1;
+DROP TABLE w_parts, "W odd"."w Parts", w_local, w_parts_1, w_moods;
+DROP TYPE w_mood;
 DROP SCHEMA "W odd";
