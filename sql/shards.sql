@@ -1,7 +1,7 @@
 -- Shards: add, check, update, remove.
 SELECT shardwise.add_local_shard('reg_a');
 SELECT shardwise.add_local_shard('reg_b', weight => 2);
-SELECT shard_id, name, dbname, weight, is_local, ranges FROM shardwise.shards;
+SELECT name, dbname, weight, is_local, ranges FROM shardwise.shards;
 SELECT srvname, um.usename FROM pg_foreign_server s JOIN pg_user_mappings um USING (srvname) ORDER BY 1;
 
 -- a database with the wrong encoding and locale, and this one

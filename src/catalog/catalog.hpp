@@ -75,6 +75,9 @@ const Keyspace *find_keyspace(int32 keyspace_id);
 const Shard *find_shard(int32 shard_id);
 const Shard *find_shard_by_name(const char *name);
 
+// True if there is a shard of that number.
+bool shard_exists(int32 shard_id);
+
 // Finds a shard that a user names. Errors: 42704 if there is none.
 const Shard *find_existing_shard(const char *name);
 

@@ -86,17 +86,29 @@ static const ShardList *get_shards()
     return shards;
 }
 
-const Shard *find_shard(int32 shard_id)
+// nullptr if there is none.
+static const Shard *look_up_shard(int32 shard_id)
 {
     const ShardList *list = get_shards();
     const Shard *const *end = list->shards + list->count;
     const Shard *const *found =
         std::lower_bound(list->shards, const_cast<const Shard **>(end), shard_id,
                          [](const Shard *shard, int32 id) { return shard->id < id; });
-    if (found == end || (*found)->id != shard_id)
+    return found != end && (*found)->id == shard_id ? *found : nullptr;
+}
+
+bool shard_exists(int32 shard_id)
+{
+    return look_up_shard(shard_id) != nullptr;
+}
+
+const Shard *find_shard(int32 shard_id)
+{
+    const Shard *shard = look_up_shard(shard_id);
+    if (shard == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("shard number %d does not exist", shard_id)));
-    return *found;
+    return shard;
 }
 
 const Shard *find_shard_by_name(const char *name)

@@ -31,6 +31,7 @@ constexpr AttrNumber pin_keyspace = 1, pin_shard = 3;
 constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2;
 constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distribution_columns = 3,
                      distribution_restored = 4;
+constexpr AttrNumber move_keyspace = 4, move_source = 5, move_target = 6;
 constexpr AttrNumber shipped_object = 1;
 } // namespace column
 
@@ -86,11 +87,18 @@ static bool row_exists(const char *table, AttrNumber attribute, int32 value)
     return found;
 }
 
-// Finds the smallest number from 1 that the first column of a table does not hold.
-static int32 free_number(const char *table)
+// Finds the smallest number from 1 that the first column of a table does not hold, nor columns of
+// the moves: what is gone is not mistaken for what comes.
+static int32 free_number(const char *table, std::initializer_list<AttrNumber> of_moves)
 {
+    auto is_taken = [=](int32 number) {
+        return row_exists(table, 1, number) ||
+               std::any_of(of_moves.begin(), of_moves.end(), [=](AttrNumber attribute) {
+                   return row_exists("move", attribute, number);
+               });
+    };
     int32 number = 1;
-    while (row_exists(table, 1, number))
+    while (is_taken(number))
         number++;
     return number;
 }
@@ -107,7 +115,7 @@ void share_metadata()
 
 int32 insert_shard(const char *name, double weight, bool is_local)
 {
-    int32 id = free_number("shard");
+    int32 id = free_number("shard", {column::move_source, column::move_target});
     NameData shard_name;
     namestrcpy(&shard_name, name);
     Datum values[] = {Int32GetDatum(id), NameGetDatum(&shard_name), Float8GetDatum(weight),
@@ -225,7 +233,7 @@ static Datum oid_array(int count, const Oid *oids, Oid element_type)
 int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const Oid *key_collations,
                       int32 virtual_nodes, int32 default_shard)
 {
-    int32 id = free_number("keyspace");
+    int32 id = free_number("keyspace", {column::move_keyspace});
     Datum values[] = {Int32GetDatum(id),
                       CStringGetTextDatum(strategy_name(strategy)),
                       oid_array(nkeys, key_types, REGTYPEOID),

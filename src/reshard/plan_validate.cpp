@@ -175,6 +175,27 @@ void check_overlap(Validation *validation, int32 plan_id)
         }
 }
 
+// Tables and shards may have gone since the plan was made: then there is nothing else to look at.
+bool check_existence(Validation *validation)
+{
+    bool all = true;
+    ListCell *cell;
+    foreach (cell, validation->moves) {
+        const Move *move = static_cast<Move *>(lfirst(cell));
+        const char *gone = list_keyspace_tables(move->keyspace_id) == NIL ? "tables"
+                           : !shard_exists(move->source)                  ? "source"
+                           : !shard_exists(move->target)                  ? "target"
+                                                                          : nullptr;
+        if (gone == nullptr)
+            continue;
+        all = false;
+        add_finding(&validation->findings, "error", "topology",
+                    psprintf("The %s of move %d %s gone. Cancel the plan.", gone, move->id,
+                             strcmp(gone, "tables") == 0 ? "are" : "is"));
+    }
+    return all;
+}
+
 void check_topology(Validation *validation, int64 planned_hash)
 {
     bool lost = false;
@@ -293,6 +314,8 @@ void validate(Validation *validation, int32 plan_id, int64 planned_hash)
     ListCell *cell;
     foreach (cell, list_keyspaces_of(validation->moves))
         require_plan_privilege(list_keyspace_tables(lfirst_int(cell)));
+    if (!check_existence(validation))
+        return;
     check_topology(validation, planned_hash);
     check_overlap(validation, plan_id);
     check_tables(validation);
