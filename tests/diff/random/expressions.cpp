@@ -8,7 +8,7 @@ Type Generator::random_type()
     static const std::vector<Type> types = {
         Type::Int,  Type::Int,  Type::Int,  Type::Int,   Type::Text, Type::Text, Type::Text,
         Type::Big,  Type::Big,  Type::Num,  Type::Num,   Type::Date, Type::Bool, Type::Uuid,
-        Type::Time, Type::Json, Type::Ints, Type::Bytes, Type::Mood};
+        Type::Time, Type::Json, Type::Ints, Type::Bytes, Type::Mood, Type::Pair};
     return choices_.one_of(types);
 }
 
@@ -91,7 +91,9 @@ std::string Generator::number(const Scope &scope, Type type, int depth)
 // A number that another type's value has.
 std::string Generator::size(const Scope &scope, int depth)
 {
-    switch (choices_.below(8)) {
+    switch (choices_.below(9)) {
+    case 8:
+        return "(" + expression(scope, Type::Pair, depth - 1) + ").a";
     case 4:
         return "cardinality(" + expression(scope, Type::Ints, depth - 1) + ")";
     case 5:
@@ -169,9 +171,11 @@ std::string Generator::bytes(const Scope &scope, int depth)
 std::string Generator::text(const Scope &scope, int depth)
 {
     std::string value = expression(scope, Type::Text, depth - 1);
-    switch (choices_.below(6)) {
+    switch (choices_.below(7)) {
     case 0:
         return "upper(" + value + ")";
+    case 5:
+        return "(" + expression(scope, Type::Pair, depth - 1) + ").b";
     case 4:
         return "shout(" + value + ")";
     case 1:
@@ -240,6 +244,9 @@ std::string Generator::expression(const Scope &scope, Type type, int depth)
         return array(scope, depth);
     case Type::Bytes:
         return bytes(scope, depth);
+    case Type::Pair:
+        return "ROW(" + expression(scope, Type::Int, depth - 1) + ", " +
+               column_or_literal(scope, Type::Text) + ")::pair";
     case Type::Mood:
         return "mood_of(" + expression(scope, Type::Int, depth - 1) + ")";
     case Type::Uuid:
@@ -434,8 +441,9 @@ std::string Generator::aggregate_call(const Scope &scope, Type type, std::string
     case Type::Bool:
         return of(choices_.one_of({"bool_and", "bool_or", "every"}), type);
     case Type::Uuid:
+    case Type::Pair:
         *argument = column_or_literal(scope, type);
-        return "max(" + *argument + "::text)::uuid";
+        return "max((" + *argument + ")::text)::" + type_name(type);
     }
     return "count(*)";
 }
@@ -491,7 +499,7 @@ std::string Generator::window(const Scope &scope, Type type)
     if (choices_.chance(20)) {
         std::string rows = frame(scope, &order);
         std::string name = type == Type::Big ? "sum(" : type == Type::Bool ? "bool_and(" : "max(";
-        if (type != Type::Uuid && type != Type::Json && type != Type::Bytes) {
+        if (type != Type::Uuid && type != Type::Json && type != Type::Bytes && type != Type::Pair) {
             return name + column_or_literal(scope, type == Type::Big ? Type::Int : type) +
                    ") OVER (" + partition + order + rows + ")";
         }
@@ -513,6 +521,7 @@ std::string Generator::window(const Scope &scope, Type type)
     case Type::Uuid:
     case Type::Json:
     case Type::Bytes:
+    case Type::Pair:
         call = "max((" + column_or_literal(scope, type) + ")::text)";
         return "(" + call + " OVER (" + partition + "))::" + type_name(type);
     case Type::Big:

@@ -13,6 +13,7 @@ constexpr std::array key_types = {Type::Int,  Type::Big,  Type::Text,  Type::Uui
                                   Type::Date, Type::Time, Type::Bytes, Type::Mood};
 
 constexpr const char *own_objects = R"(CREATE TYPE mood AS ENUM ('bad', 'fair', 'good');
+CREATE TYPE pair AS (a int, b text);
 CREATE FUNCTION half(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 / 2; END';
 CREATE FUNCTION same(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
 CREATE FUNCTION next_to(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
@@ -76,7 +77,7 @@ Table make_table(Choices &choices, const std::string &name, const std::vector<Ty
         table.columns.push_back({std::string(1, type_name(type)[0]), type});
     }
     for (Type type : {Type::Big, Type::Date, Type::Bool, Type::Uuid, Type::Int, Type::Time,
-                      Type::Json, Type::Ints, Type::Bytes, Type::Mood}) {
+                      Type::Json, Type::Ints, Type::Bytes, Type::Mood, Type::Pair}) {
         if (choices.chance(25)) {
             table.columns.push_back({"x" + std::to_string(table.columns.size()), type});
         }
@@ -365,6 +366,8 @@ const char *type_name(Type type)
         return "bytea";
     case Type::Mood:
         return "mood";
+    case Type::Pair:
+        return "pair";
     }
     return "";
 }
@@ -400,6 +403,8 @@ std::string make_literal(Choices &choices, Type type)
         return quoted(choices.one_of({"\\x00", "\\x", "\\x61", "\\x6162", "\\xff00", "\\x41"}));
     case Type::Mood:
         return quoted(choices.one_of({"good", "fair", "bad"})); // not their order
+    case Type::Pair:
+        return quoted(choices.one_of({"(1,good)", "(,)", "(2,)", "(,bad)", "(1,bad)", "(5,fair)"}));
     }
     return "NULL";
 }

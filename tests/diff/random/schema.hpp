@@ -9,7 +9,7 @@
 namespace shardwise::random_queries
 {
 
-enum class Type { Int, Big, Text, Num, Date, Bool, Uuid, Time, Json, Ints, Bytes, Mood };
+enum class Type { Int, Big, Text, Num, Date, Bool, Uuid, Time, Json, Ints, Bytes, Mood, Pair };
 
 const char *type_name(Type type);
 
