@@ -275,7 +275,9 @@ static void append_subcommand(StringInfo sql, const AlterCommand *command,
     case AT_AlterColumnType:
         return append_type(sql, command, part, conversion);
     case AT_DropColumn:
-        return append_drop(sql, "COLUMN", part);
+        if (!list_member_ptr(command->replaced, part))
+            append_drop(sql, "COLUMN", part);
+        return;
     case AT_DropConstraint:
         return append_drop(sql, "CONSTRAINT", part);
     case AT_AddConstraint:
@@ -360,16 +362,23 @@ List *added_constraints(const AlterCommand *command)
     return added;
 }
 
-// The new column is filled before the statement's other parts.
-static void refuse_replaced_column(const AlterCommand *command, const char *name)
+// The new column is filled before the statement's other parts, and takes the old one's name.
+static void note_replaced_column(AlterCommand *command, const char *name)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-             errmsg("cannot drop column \"%s\" of table \"%s\" and add it anew in one command",
-                    name, get_rel_name(command->table)),
-             errdetail("The router computes the new column's values row by row, before the shards "
-                       "run the command."),
-             errhint("Use two commands.")));
+    ListCell *cell;
+    foreach (cell, command->statement->cmds) {
+        AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        if (part->subtype == AT_DropColumn && strcmp(part->name, name) == 0)
+            command->replaced = lappend(command->replaced, part);
+    }
+}
+
+char *drop_column_sql(const AlterTableCmd *part)
+{
+    StringInfoData sql;
+    initStringInfo(&sql);
+    append_drop(&sql, "COLUMN", part);
+    return sql.data;
 }
 
 void prepare_subcommands(AlterCommand *command)
@@ -391,7 +400,7 @@ void prepare_subcommands(AlterCommand *command)
         NewColumn *column = static_cast<NewColumn *>(palloc(sizeof(NewColumn)));
         *column = prepare_new_column(command->table, name, command->is_reference);
         if (column->computed != nullptr && is_named(dropped, name))
-            refuse_replaced_column(command, name);
+            note_replaced_column(command, name);
         command->new_columns = lappend(command->new_columns, column);
     }
 }

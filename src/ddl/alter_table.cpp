@@ -235,6 +235,15 @@ WHERE c.oid = $1 AND c.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL)"
     return statements;
 }
 
+static bool is_replaced(const AlterCommand *command, const char *column)
+{
+    ListCell *cell;
+    foreach (cell, command->replaced)
+        if (strcmp(lfirst_node(AlterTableCmd, cell)->name, column) == 0)
+            return true;
+    return false;
+}
+
 // One after the other, so that equal rows of the copies of a reference table, which may change
 // places, do not once a column has made them different.
 static void fill_columns(Relation rel, const AlterCommand *command, const List *computed)
@@ -242,8 +251,9 @@ static void fill_columns(Relation rel, const AlterCommand *command, const List *
     List *columns = NIL;
     ListCell *cell;
     foreach (cell, command->columns)
-        columns = lappend(columns,
-                          const_cast<char *>(quote_identifier(static_cast<char *>(lfirst(cell)))));
+        if (!is_replaced(command, static_cast<char *>(lfirst(cell))))
+            columns = lappend(
+                columns, const_cast<char *>(quote_identifier(static_cast<char *>(lfirst(cell)))));
     foreach (cell, computed) {
         const ComputedColumn *column = static_cast<ComputedColumn *>(lfirst(cell));
         fill_computed_column(rel, command->is_reference, columns, column);
@@ -304,6 +314,10 @@ static void add_computed_columns(const AlterCommand *command)
     Management management = begin_ddl();
     ship_dependencies(management.targets, command->table);
     ListCell *cell;
+    foreach (cell, command->replaced)
+        run_on_targets(management.targets,
+                       psprintf("ALTER TABLE %s %s", command->name,
+                                drop_column_sql(lfirst_node(AlterTableCmd, cell))));
     foreach (cell, command->new_columns) {
         const NewColumn *column = static_cast<NewColumn *>(lfirst(cell));
         if (column->computed != nullptr)

@@ -21,6 +21,7 @@ struct AlterCommand {
     List *computed;     // ComputedColumn: of USING, filled before the router's part
     List *used_objects; // NeededObject: of these expressions
     List *new_columns;  // NewColumn, filled by prepare_subcommands()
+    List *replaced; // AlterTableCmd: DROP COLUMN of what comes back with computed values, so too
 };
 
 // Which part of a command is whose.
@@ -32,6 +33,9 @@ enum class Concern {
 };
 
 Concern concern_of(const AlterTableCmd *command);
+
+// DROP COLUMN as the shards run it.
+char *drop_column_sql(const AlterTableCmd *part);
 
 // After the router's part: what needs the session's own settings.
 void prepare_subcommands(AlterCommand *command);
