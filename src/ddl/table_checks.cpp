@@ -183,6 +183,19 @@ static void check_key_type(Form_pg_attribute attribute, bool by_hash)
                         errhint("Use a deterministic collation for the column.")));
 }
 
+// Row filters of publications, by which moves follow what changes, take built-in types alone.
+static void warn_of_own_type(Relation rel, Form_pg_attribute attribute)
+{
+    if (attribute->atttypid < FirstNormalObjectId)
+        return;
+    ereport(WARNING, (errmsg("rows of table \"%s\" cannot be moved between shards later",
+                             RelationGetRelationName(rel)),
+                      errdetail("Shard key column \"%s\" has type %s, and PostgreSQL replicates "
+                                "changes selected by built-in types alone.",
+                                NameStr(attribute->attname), format_type_be(attribute->atttypid)),
+                      errhint("Where a table is to move, use a built-in type for its key.")));
+}
+
 static Form_pg_attribute find_key_column(Relation rel, const char *name)
 {
     AttrNumber number = get_attnum(RelationGetRelid(rel), name);
@@ -232,6 +245,7 @@ KeyColumns resolve_key_columns(Relation rel, ArrayType *names, bool by_hash)
         Form_pg_attribute attribute = find_key_column(rel, TextDatumGetCString(elements[i]));
         check_key_column(rel, attribute);
         check_key_type(attribute, by_hash);
+        warn_of_own_type(rel, attribute);
         for (int j = 0; j < i; j++)
             if (key.numbers[j] == attribute->attnum)
                 ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
