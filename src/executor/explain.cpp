@@ -174,6 +174,8 @@ void explain_lookup(const Lookup *lookup, ExplainState *es)
     ExplainPropertyInteger("Lookups", nullptr, lookups_sent(lookup), es);
     if (rows_kept(lookup) >= 0)
         ExplainPropertyInteger("Kept Rows", nullptr, rows_kept(lookup), es);
+    if (keeps_rows_in_file(lookup))
+        ExplainPropertyText("Storage", "Disk", es);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "executor/lookup.hpp"
 
 #include "executor/route_scan.hpp"
+#include "executor/row_file.hpp"
 #include "executor/slots.hpp"
 
 extern "C" {
@@ -27,14 +28,16 @@ struct Lookup {
     ExprState *column; // over the scan's slot
     Oid key_type;
     Oid column_type;
-    int sent;          // statements with a value
-    bool is_too_large; // the rows do not fit into memory
+    int sent; // statements with a value
     bool is_kept;
     int64 nrows;
     TupleHashTable table; // of KeptRow, in the entries' additional data
+    RowFile *file;        // in its place, where the rows do not fit into memory
     MemoryContext context;
-    FmgrInfo *key_hash;
+    FmgrInfo *key_hash, *column_hash;
+    Oid collation;
     ExprState *equal; // key = column
+    FmgrInfo *equal_function;
     TupleTableSlot *key_slot;
     TupleTableSlot *column_slot;
     TupleTableSlot *row_slot;
@@ -67,6 +70,13 @@ template <typename T> T *copy_one(T value)
     return copy;
 }
 
+FmgrInfo *make_function(Oid function)
+{
+    FmgrInfo *info = (FmgrInfo *)palloc(sizeof(FmgrInfo));
+    fmgr_info(function, info);
+    return info;
+}
+
 void make_table(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
@@ -81,33 +91,35 @@ void make_table(RouteScanState *state)
 
     Oid *collation = copy_one(lookup->route->lookup_collation);
     AttrNumber *column = copy_one((AttrNumber)1);
-    FmgrInfo *hash = (FmgrInfo *)palloc(sizeof(FmgrInfo));
-    fmgr_info(column_hash, hash);
-    lookup->key_hash = (FmgrInfo *)palloc(sizeof(FmgrInfo));
-    fmgr_info(key_hash, lookup->key_hash);
+    lookup->collation = *collation;
+    lookup->column_hash = make_function(column_hash);
+    lookup->key_hash = make_function(key_hash);
+    lookup->equal_function = make_function(get_opcode(lookup->route->lookup_op));
     lookup->key_slot = make_value_slot(lookup->key_type, *collation);
     lookup->column_slot = make_value_slot(lookup->column_type, *collation);
     lookup->row_slot = MakeSingleTupleTableSlot(state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
                                                 &TTSOpsMinimalTuple);
     lookup->context = AllocSetContextCreate(query, "shardwise kept rows", ALLOCSET_DEFAULT_SIZES);
     TupleDesc columns = lookup->column_slot->tts_tupleDescriptor;
-    lookup->table = BuildTupleHashTableExt(
-        parent, columns, 1, column, copy_one(get_opcode(column_equal)), hash, collation, 1024, 0,
-        lookup->context, lookup->context, parent->ps_ExprContext->ecxt_per_tuple_memory, false);
+    lookup->table = BuildTupleHashTableExt(parent, columns, 1, column,
+                                           copy_one(get_opcode(column_equal)), lookup->column_hash,
+                                           collation, 1024, 0, lookup->context, lookup->context,
+                                           parent->ps_ExprContext->ecxt_per_tuple_memory, false);
     lookup->equal = ExecBuildGroupingEqual(
         lookup->key_slot->tts_tupleDescriptor, columns, &TTSOpsVirtual, &TTSOpsMinimalTuple, 1,
         column, copy_one(get_opcode(lookup->route->lookup_op)), collation, parent);
     MemoryContextSwitchTo(saved);
 }
 
-// Keeps a row; false if that takes more memory than a hash may.
-bool keep_row(Lookup *lookup, ExprContext *econtext, TupleTableSlot *row)
+uint32 hash_of(const Lookup *lookup, FmgrInfo *function, Datum value)
 {
-    bool is_null, is_new;
-    econtext->ecxt_scantuple = row;
-    Datum value = ExecEvalExprSwitchContext(lookup->column, econtext, &is_null);
-    if (is_null)
-        return true; // equal to nothing
+    return DatumGetUInt32(FunctionCall1Coll(function, lookup->collation, value));
+}
+
+// Keeps a row in the table; false if that takes more memory than a hash may.
+bool put_into_table(Lookup *lookup, Datum value, TupleTableSlot *row)
+{
+    bool is_new;
     TupleHashEntry entry = LookupTupleHashEntry(
         lookup->table, store_value(lookup->column_slot, value), &is_new, nullptr);
     MemoryContext saved = MemoryContextSwitchTo(lookup->context);
@@ -116,11 +128,49 @@ bool keep_row(Lookup *lookup, ExprContext *econtext, TupleTableSlot *row)
     kept->next = is_new ? nullptr : (KeptRow *)entry->additional;
     entry->additional = kept;
     MemoryContextSwitchTo(saved);
-    lookup->nrows++;
     return MemoryContextMemAllocated(lookup->context, true) <= get_hash_memory_limit();
 }
 
-// Reads all rows into the table; if they are too many, none is kept.
+// What the table has goes to a file.
+void spill_table(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    lookup->file = begin_row_file();
+    TupleHashIterator iterator;
+    InitTupleHashIterator(lookup->table, &iterator);
+    while (TupleHashEntry entry = ScanTupleHashTable(lookup->table, &iterator)) {
+        bool is_null;
+        TupleTableSlot *value = lookup->table->tableslot;
+        ExecStoreMinimalTuple(entry->firstTuple, value, false);
+        uint32 hash = hash_of(lookup, lookup->column_hash, slot_getattr(value, 1, &is_null));
+        for (KeptRow *row = (KeptRow *)entry->additional; row != nullptr; row = row->next)
+            add_to_row_file(lookup->file, hash, row->tuple);
+    }
+    MemoryContextDelete(lookup->context);
+    lookup->table = nullptr;
+    MemoryContextSwitchTo(saved);
+}
+
+void keep_row(RouteScanState *state, ExprContext *econtext, TupleTableSlot *row)
+{
+    Lookup *lookup = state->lookup;
+    bool is_null;
+    econtext->ecxt_scantuple = row;
+    Datum value = ExecEvalExprSwitchContext(lookup->column, econtext, &is_null);
+    if (is_null)
+        return; // equal to nothing
+    lookup->nrows++;
+    if (lookup->file != nullptr) {
+        MemoryContext saved = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+        add_to_row_file(lookup->file, hash_of(lookup, lookup->column_hash, value),
+                        ExecCopySlotMinimalTuple(row));
+        MemoryContextSwitchTo(saved);
+    } else if (!put_into_table(lookup, value, row)) {
+        spill_table(state);
+    }
+}
+
 void keep_all_rows(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
@@ -131,20 +181,33 @@ void keep_all_rows(RouteScanState *state)
         ResetExprContext(econtext);
         CHECK_FOR_INTERRUPTS();
         TupleTableSlot *row = fetch_row(state);
-        if (TupIsNull(row)) {
-            lookup->is_kept = true;
+        if (TupIsNull(row))
             break;
-        }
-        if (!keep_row(lookup, econtext, row)) {
-            lookup->is_too_large = true;
-            break;
-        }
+        keep_row(state, econtext, row);
     }
     end_statement(state);
-    if (lookup->is_too_large) {
-        MemoryContextDelete(lookup->context);
-        lookup->table = nullptr;
+    if (lookup->file != nullptr)
+        finish_row_file(lookup->file);
+    lookup->is_kept = true;
+}
+
+// The next row of the file whose column is equal to the value; different ones may share a hash.
+bool next_in_file(RouteScanState *state)
+{
+    Lookup *lookup = state->lookup;
+    ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+    while (MinimalTuple row = next_in_row_file(lookup->file)) {
+        CHECK_FOR_INTERRUPTS();
+        bool is_null;
+        ExecStoreMinimalTuple(row, lookup->row_slot, false);
+        econtext->ecxt_scantuple = show_row(state->css.ss.ss_ScanTupleSlot, lookup->row_slot);
+        Datum value = ExecEvalExprSwitchContext(lookup->column, econtext, &is_null);
+        if (DatumGetBool(FunctionCall2Coll(lookup->equal_function, lookup->collation,
+                                           lookup->key_slot->tts_values[0], value)))
+            return true;
     }
+    ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+    return false;
 }
 
 } // namespace
@@ -167,7 +230,7 @@ Lookup *make_lookup(RouteScanState *state)
 bool start_lookup(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
-    if (!lookup->is_kept && !lookup->is_too_large && lookup->sent >= lookup->route->max_lookups)
+    if (!lookup->is_kept && lookup->sent >= lookup->route->max_lookups)
         keep_all_rows(state);
     bool is_null;
     Datum value = evaluate_lookup(state, &is_null);
@@ -178,8 +241,13 @@ bool start_lookup(RouteScanState *state)
         run_lookup_statement(state);
         return true;
     }
-    TupleHashEntry entry = FindTupleHashEntry(lookup->table, store_value(lookup->key_slot, value),
-                                              lookup->equal, lookup->key_hash);
+    (void)store_value(lookup->key_slot, value);
+    if (lookup->file != nullptr) {
+        seek_in_row_file(lookup->file, hash_of(lookup, lookup->key_hash, value));
+        return true;
+    }
+    TupleHashEntry entry =
+        FindTupleHashEntry(lookup->table, lookup->key_slot, lookup->equal, lookup->key_hash);
     lookup->next = entry != nullptr ? (const KeptRow *)entry->additional : nullptr;
     return lookup->next != nullptr;
 }
@@ -193,11 +261,22 @@ TupleTableSlot *next_kept_row(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
     TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+    if (lookup->file != nullptr) {
+        (void)next_in_file(state);
+        return slot;
+    }
     if (lookup->next == nullptr)
         return slot;
     ExecStoreMinimalTuple(lookup->next->tuple, lookup->row_slot, false);
     lookup->next = lookup->next->next;
     return show_row(slot, lookup->row_slot);
+}
+
+void end_kept_rows(Lookup *lookup)
+{
+    if (lookup->file != nullptr)
+        end_row_file(lookup->file);
+    lookup->file = nullptr;
 }
 
 int lookups_sent(const Lookup *lookup)
@@ -208,6 +287,11 @@ int lookups_sent(const Lookup *lookup)
 int64 rows_kept(const Lookup *lookup)
 {
     return lookup->is_kept ? lookup->nrows : -1;
+}
+
+bool keeps_rows_in_file(const Lookup *lookup)
+{
+    return lookup->file != nullptr;
 }
 
 } // namespace shardwise

@@ -1,6 +1,7 @@
 // Scans that run again for each row above, with a condition `column = value of that row`
 // (correlated subqueries, LATERAL). The first ask the shards with the value; where it goes on, all
-// rows are read once and kept, found by a hash of the column.
+// rows are read once and kept, in memory or, if they are too many, in a file; found by a hash of
+// the column.
 #pragma once
 
 #include "pg/pg.hpp"
@@ -28,8 +29,12 @@ bool start_lookup(RouteScanState *state);
 bool reads_kept_rows(const Lookup *lookup);
 TupleTableSlot *next_kept_row(RouteScanState *state);
 
+// Frees what outlives memory contexts. At the scan's end.
+void end_kept_rows(Lookup *lookup);
+
 // For EXPLAIN: statements sent with a value; rows kept, -1 for none.
 int lookups_sent(const Lookup *lookup);
 int64 rows_kept(const Lookup *lookup);
+bool keeps_rows_in_file(const Lookup *lookup);
 
 } // namespace shardwise

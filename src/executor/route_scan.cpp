@@ -331,6 +331,8 @@ extern "C" void end_scan(CustomScanState *node)
     if (state->kept != nullptr)
         tuplestore_end(state->kept);
     state->kept = nullptr;
+    if (state->lookup != nullptr)
+        end_kept_rows(state->lookup);
 }
 
 void start_keeping(RouteScanState *state)
