@@ -192,7 +192,7 @@ void keep_all_rows(RouteScanState *state)
 }
 
 // The next row of the file whose column is equal to the value; different ones may share a hash.
-bool next_in_file(RouteScanState *state)
+TupleTableSlot *next_in_file(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
     ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
@@ -204,10 +204,9 @@ bool next_in_file(RouteScanState *state)
         Datum value = ExecEvalExprSwitchContext(lookup->column, econtext, &is_null);
         if (DatumGetBool(FunctionCall2Coll(lookup->equal_function, lookup->collation,
                                            lookup->key_slot->tts_values[0], value)))
-            return true;
+            return econtext->ecxt_scantuple;
     }
-    ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
-    return false;
+    return ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
 }
 
 } // namespace
@@ -261,10 +260,8 @@ TupleTableSlot *next_kept_row(RouteScanState *state)
 {
     Lookup *lookup = state->lookup;
     TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-    if (lookup->file != nullptr) {
-        (void)next_in_file(state);
-        return slot;
-    }
+    if (lookup->file != nullptr)
+        return next_in_file(state);
     if (lookup->next == nullptr)
         return slot;
     ExecStoreMinimalTuple(lookup->next->tuple, lookup->row_slot, false);

@@ -70,10 +70,12 @@ static void forget_mover(int, Datum)
 void count_mover(Oid server)
 {
     ShardCounters *shard = shared_monitor != nullptr ? take_counters(server) : nullptr;
+    if (shard == nullptr)
+        return;
     if (counted_movers[0] == nullptr)
         before_shmem_exit(forget_mover, 0);
     for (ShardCounters *&counted : counted_movers) {
-        if (shard == nullptr || counted == shard)
+        if (counted == shard)
             return;
         if (counted != nullptr)
             continue;

@@ -26,6 +26,16 @@ Expr *make_text(const char *text)
                              false, false);
 }
 
+Node *make_equality(Expr *left, Expr *right)
+{
+    Oid type = getBaseType(exprType((Node *)left));
+    OpExpr *clause =
+        (OpExpr *)make_opclause(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr, BOOLOID, false,
+                                left, right, InvalidOid, exprCollation((Node *)left));
+    set_opfuncid(clause);
+    return (Node *)clause;
+}
+
 Expr *make_call(Oid function, Oid type, List *arguments)
 {
     Oid collation = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;

@@ -14,6 +14,9 @@ Expr *make_int4(int32 value);
 
 Expr *make_text(const char *text);
 
+// left = right, by the equality of the left one's type.
+Node *make_equality(Expr *left, Expr *right);
+
 // A call of a function; what yields text has the default collation.
 Expr *make_call(Oid function, Oid type, List *arguments);
 

@@ -317,23 +317,13 @@ Node *identity_clause(BatchWrite *write, const Assignment *part)
     Expr *value = source_value(&write->source, 2, part->column);
     if (part->attribute == TableOidAttributeNumber) // a cid so far
         value = cast_from_text(((RelabelType *)value)->arg, OIDOID, InvalidOid);
-    Expr *column = target_column(write, part->attribute);
-    Oid type = exprType((Node *)column);
-    Oid operator_id = lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
-    OpExpr *clause = (OpExpr *)make_opclause(operator_id, BOOLOID, false, column, value, InvalidOid,
-                                             exprCollation((Node *)column));
-    set_opfuncid(clause);
-    return (Node *)clause;
+    return make_equality(target_column(write, part->attribute), value);
 }
 
 Node *equal_to_numbered(const Query *numbered, int column, Expr *value)
 {
     Var *var = makeVarFromTargetEntry(3, (TargetEntry *)list_nth(numbered->targetList, column - 1));
-    Oid operator_id = lookup_type_cache(var->vartype, TYPECACHE_EQ_OPR)->eq_opr;
-    OpExpr *clause = (OpExpr *)make_opclause(operator_id, BOOLOID, false, (Expr *)var, value,
-                                             InvalidOid, var->varcollid);
-    set_opfuncid(clause);
-    return (Node *)clause;
+    return make_equality((Expr *)var, value);
 }
 
 void restrict_to_number(BatchWrite *write, Query *sent)

@@ -162,6 +162,11 @@ bool does_nothing(const Query *query)
     return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_NOTHING;
 }
 
+bool does_update(const Query *query)
+{
+    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
+}
+
 List *find_indexes_to_try(Query *query)
 {
     if (!does_nothing(query) || is_named(query->onConflict))

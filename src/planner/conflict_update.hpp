@@ -16,8 +16,9 @@ char *make_conflict_update(Query *query);
 // which a row is in conflict: DO NOTHING without a target means all. NIL where one will do.
 List *find_indexes_to_try(Query *query);
 
-// True for ON CONFLICT DO NOTHING.
+// True for ON CONFLICT DO NOTHING, and for DO UPDATE.
 bool does_nothing(const Query *query);
+bool does_update(const Query *query);
 
 // Names an index as the target of ON CONFLICT.
 void name_conflict_index(Query *query, Oid index);

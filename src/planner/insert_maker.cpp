@@ -81,8 +81,7 @@ List *make_insert(Maker *maker)
     ModifyAction *action = make_action(CMD_INSERT);
     set_key(maker, action, assignments);
     maker->plan->is_stream = may_stream(maker);
-    bool is_update = maker->write.query->onConflict != nullptr &&
-                     maker->write.query->onConflict->action == ONCONFLICT_UPDATE;
+    bool is_update = does_update(maker->write.query);
     maker->write.is_marked = is_update && may_update_in_batches(maker);
     bool tries = maker->write.captures || must_be_one_row(maker->write.query);
     List *tried = tries ? find_indexes_to_try(maker->write.query) : NIL;

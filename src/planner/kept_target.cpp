@@ -57,15 +57,6 @@ Var *output_var(int varno, const Query *query, int number)
     return makeVarFromTargetEntry(varno, (TargetEntry *)list_nth(query->targetList, number - 1));
 }
 
-Node *make_equality(Var *left, Var *right)
-{
-    Oid equal = lookup_type_cache(left->vartype, TYPECACHE_EQ_OPR)->eq_opr;
-    OpExpr *clause = (OpExpr *)make_opclause(equal, BOOLOID, false, (Expr *)left, (Expr *)right,
-                                             InvalidOid, InvalidOid);
-    clause->opfuncid = get_opcode(equal);
-    return (Node *)clause;
-}
-
 } // namespace
 
 Query *select_target(Query *write, List *conditions, Refusal *refusal)
@@ -120,8 +111,8 @@ Query *read_kept_target(const Maker *maker)
     select->rtable = lappend(select->rtable, make_subquery_entry(now, "now"));
     List *quals = NIL;
     for (int i = 0; i < nplaces; i++)
-        quals = lappend(quals,
-                        make_equality(output_var(1, rows, first + i), output_var(2, now, i + 1)));
+        quals = lappend(quals, make_equality((Expr *)output_var(1, rows, first + i),
+                                             (Expr *)output_var(2, now, i + 1)));
     Node *join =
         make_join(select, JOIN_LEFT, make_reference(1), make_reference(2), make_conjunction(quals));
     select->jointree = makeFromExpr(list_make1(join), nullptr);

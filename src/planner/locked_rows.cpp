@@ -183,9 +183,7 @@ Expr *add_cursor_row(Query *query, int varno, Shipping *shipping)
     RangeTblEntry *target = rt_fetch(varno, query->rtable);
     List *row = target->functions;
     target->functions = NIL;
-    Expr *table =
-        (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
-                          CStringGetTextDatum(qualified_table_name(target->relid)), false, false);
+    Expr *table = make_text(qualified_table_name(target->relid));
     List *clauses = NIL;
     if (list_length(row) > 2) {
         Expr *known = (Expr *)router_param(shipping, (Expr *)lthird(row));

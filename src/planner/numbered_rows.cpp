@@ -47,13 +47,7 @@ Expr *make_row_text(Relation relation, int varno)
         row->args = lappend(row->args, make_column_text(TupleDescAttr(columns, i), varno));
         row->colnames = lappend(row->colnames, makeString(psprintf("f%d", i + 1)));
     }
-    CoerceViaIO *text = makeNode(CoerceViaIO);
-    text->arg = (Expr *)row;
-    text->resulttype = TEXTOID;
-    text->resultcollid = DEFAULT_COLLATION_OID;
-    text->coerceformat = COERCE_EXPLICIT_CAST;
-    text->location = -1;
-    return (Expr *)text;
+    return cast_by_text((Expr *)row, TEXTOID);
 }
 
 void add_row_number(Query *select, Expr *text)

@@ -33,11 +33,6 @@ struct Placer {
     char *refusal;
 };
 
-bool is_update_of_conflict(const Query *query)
-{
-    return query->onConflict != nullptr && query->onConflict->action == ONCONFLICT_UPDATE;
-}
-
 // ---- expressions -------------------------------------------------------------------------------
 
 Expr *make_bool(bool value)
@@ -224,7 +219,7 @@ void check_after(Placer *placer, WithCheckOption *check)
 {
     Query *query = placer->query;
     Expr *column = make_case(check->qual, make_bool(true), make_violation(placer, check));
-    if (is_update_of_conflict(query) && !placer->updates_nothing &&
+    if (does_update(query) && !placer->updates_nothing &&
         (placer->marks_updates || !placer->is_partitioned)) {
         if (check->kind == WCO_RLS_INSERT_CHECK)
             column = make_case((Node *)was_inserted(placer), column, make_bool(true));
@@ -276,7 +271,7 @@ List *checks_of_kind(Query *query, WCOKind kind)
 // Where the same is asked of inserted and of updated rows, it does not matter which is which.
 bool must_tell_rows_apart(const Placer *placer, List *inserts, List *updates)
 {
-    return is_update_of_conflict(placer->query) && placer->is_partitioned &&
+    return does_update(placer->query) && placer->is_partitioned &&
            !(each_has_equal(updates, inserts) &&
              (!placer->has_before_insert || each_has_equal(inserts, updates)));
 }
@@ -299,7 +294,7 @@ void place_in_statement(Placer *placer)
         placer->refusal = make_conflict_update(query);
         if (placer->refusal != nullptr)
             return;
-        placer->updates_nothing = is_update_of_conflict(query);
+        placer->updates_nothing = does_update(query);
     }
     ListCell *cell;
     if (!before)
@@ -309,8 +304,7 @@ void place_in_statement(Placer *placer)
         check_after(placer, (WithCheckOption *)lfirst(cell));
     foreach (cell, views)
         check_after(placer, (WithCheckOption *)lfirst(cell));
-    if (is_update_of_conflict(query) &&
-        (conflicts != NIL || inserts != NIL || placer->marks_updates))
+    if (does_update(query) && (conflicts != NIL || inserts != NIL || placer->marks_updates))
         check_conflict(placer, conflicts, before ? NIL : inserts);
     if ((before && inserts != NIL) || placer->marks_updates)
         check_before_insert(placer, before ? inserts : NIL);
