@@ -103,6 +103,15 @@ CREATE TABLE shardwise.shipped_operator_class (
 CREATE TABLE shardwise.shipped_operator_family (
     object oid PRIMARY KEY
 );
+CREATE TABLE shardwise.shipped_cast (
+    object oid PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_parser (
+    object oid PRIMARY KEY
+);
+CREATE TABLE shardwise.shipped_template (
+    object oid PRIMARY KEY
+);
 CREATE TABLE shardwise.shipped_dictionary (
     object regdictionary PRIMARY KEY
 );
@@ -936,6 +945,7 @@ GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardw
                 shardwise.shipped_type, shardwise.shipped_schema, shardwise.shipped_extension,
                 shardwise.shipped_collation, shardwise.shipped_operator,
                 shardwise.shipped_operator_class, shardwise.shipped_operator_family,
+                shardwise.shipped_cast, shardwise.shipped_parser, shardwise.shipped_template,
                 shardwise.shipped_dictionary, shardwise.shipped_configuration,
                 shardwise.plan, shardwise.move, shardwise.move_range TO PUBLIC;
 GRANT SELECT ON shardwise.move_chunk, shardwise.move_event, shardwise.move_verification,

@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "catalog/indexing.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
@@ -13,6 +14,8 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -362,6 +365,12 @@ static const char *shipped_table(Oid class_id)
         return "shipped_operator_class";
     case OperatorFamilyRelationId:
         return "shipped_operator_family";
+    case CastRelationId:
+        return "shipped_cast";
+    case TSParserRelationId:
+        return "shipped_parser";
+    case TSTemplateRelationId:
+        return "shipped_template";
     case TSDictionaryRelationId:
         return "shipped_dictionary";
     case TSConfigRelationId:

@@ -3,6 +3,7 @@
 // invalid index, on the router too, which DROP INDEX takes away everywhere.
 #include "pg/pg.hpp"
 
+#include "ddl/concurrent_index.hpp"
 #include "catalog/catalog.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/outside.hpp"
@@ -13,6 +14,7 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/index.h"
 #include "storage/lmgr.h"
+#include "utils/regproc.h"
 }
 
 namespace shardwise
@@ -75,7 +77,6 @@ static char *concurrent_definition(Oid index)
     return psprintf("%.*sCONCURRENTLY %s", (int)(after - definition), definition, after);
 }
 
-// Commits, so that it holds whatever becomes of the shards' part.
 static void mark_index(Oid relid, Oid index, IndexStateFlagsAction action)
 {
     LockRelationOid(relid, ShareUpdateExclusiveLock);
@@ -83,6 +84,48 @@ static void mark_index(Oid relid, Oid index, IndexStateFlagsAction action)
     index_set_state_flags(index, action);
     CacheInvalidateRelcacheByRelid(relid);
     start_new_transaction();
+}
+
+List *list_invalid_indexes()
+{
+    SqlRows rows = query_router("SELECT indexrelid FROM pg_index WHERE NOT indisvalid");
+    List *names = NIL;
+    for (int i = 0; i < rows.count; i++) {
+        Oid index = atooid(rows.values[i][0]);
+        if (OidIsValid(shipped_relation(index)))
+            names = lappend(names, qualified_table_name(index));
+    }
+    return names;
+}
+
+// Marks the indexes whose state is the other one; nobody waits for those that are gone.
+static List *mark_indexes(const List *names, bool valid)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    List *marked = NIL;
+    ListCell *cell;
+    foreach (cell, names) {
+        char *name = static_cast<char *>(lfirst(cell));
+        Oid index = RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name)),
+                                     NoLock, true);
+        if (!OidIsValid(index) || get_index_isvalid(index) == valid)
+            continue;
+        mark_index(IndexGetRelation(index, false), index,
+                   valid ? INDEX_CREATE_SET_VALID : INDEX_DROP_CLEAR_VALID);
+        MemoryContextSwitchTo(caller);
+        marked = lappend(marked, name);
+    }
+    return marked;
+}
+
+List *keep_indexes_invalid(const List *names)
+{
+    return mark_indexes(names, false);
+}
+
+void make_indexes_valid(const List *names)
+{
+    mark_indexes(names, true);
 }
 
 void create_index_concurrently(const UtilityCall &call, IndexStmt *statement, Oid relid)

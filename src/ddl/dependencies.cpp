@@ -12,6 +12,7 @@ extern "C" {
 #include "access/transam.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -25,6 +26,8 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "commands/extension.h"
 #include "utils/regproc.h"
 #include "utils/ruleutils.h"
@@ -68,6 +71,24 @@ JOIN pg_depend m ON m.classid = d.classid AND m.objid = d.objid
 WHERE d.refclassid = $1 AND d.refobjid = $2 AND d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass)
 AND m.refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass) AND m.refobjid >= 16384
 ORDER BY 1, 2)";
+
+static const char *const schema_query = R"(
+SELECT refclassid::oid, refobjid FROM pg_depend
+WHERE classid = $1 AND objid = $2 AND refclassid = 'pg_namespace'::regclass)";
+
+// What a function takes and returns.
+static const char *const function_types_query = R"(
+SELECT DISTINCT refclassid::oid, refobjid FROM pg_depend
+WHERE classid = 'pg_proc'::regclass AND objid = $1 AND refclassid = 'pg_type'::regclass AND refobjid >= 16384
+ORDER BY 2)";
+
+// No object depends on a cast that it uses: those by a function come with the function, others with
+// the types.
+static const char *const function_casts_query = R"(
+SELECT 'pg_cast'::regclass::oid, oid FROM pg_cast WHERE castfunc = $1 AND oid >= 16384 ORDER BY 2)";
+static const char *const type_casts_query = R"(
+SELECT CASE $1 WHEN castsource THEN casttarget ELSE castsource END, oid FROM pg_cast
+WHERE $1 IN (castsource, casttarget) AND castfunc = 0 AND oid >= 16384 ORDER BY 2)";
 
 static const char *const generic_query = R"(
 SELECT format('SELECT true, classid::text FROM pg_get_object_address(%L, %L, %L)',
@@ -115,11 +136,11 @@ static char *describe(Oid class_id, Oid object_id)
     return getObjectDescription(&address, false);
 }
 
-static void add_object(Search *search, Oid class_id, Oid object_id, const char *state_sql,
-                       const char *create_sql)
+static void add_object(Search *search, Oid class_id, Oid object_id, const char *description,
+                       const char *state_sql, const char *create_sql)
 {
     NeededObject *object = static_cast<NeededObject *>(palloc(sizeof(NeededObject)));
-    *object = {class_id, object_id, describe(class_id, object_id), state_sql, create_sql};
+    *object = {class_id, object_id, description, state_sql, create_sql};
     search->objects = lappend(search->objects, object);
 }
 
@@ -158,7 +179,7 @@ static void add_described(Search *search, Oid class_id, Oid object_id, const cha
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create %s on shards", describe(class_id, object_id)),
                         errhint("Create it there with shardwise.run_on_shards().")));
-    add_object(search, class_id, object_id, state,
+    add_object(search, class_id, object_id, describe(class_id, object_id), state,
                psprintf("%s%s", create_prefix, rows.values[0][1]));
 }
 
@@ -202,6 +223,38 @@ static void visit_relation(Search *search, Oid relid)
                         : 0));
 }
 
+// The functions of a base type need its name, and it needs them. A shell is recorded nowhere and
+// has neither owner nor grants: who completes it must own it.
+static void add_shell(Search *search, Oid type, const char *name)
+{
+    const Oid arguments[] = {TypeRelationId, type};
+    visit_all(search, query_router(schema_query, 2, arguments));
+    char *state = state_query(shell_type_state, name);
+    add_object(search, InvalidOid, type, psprintf("type %s", name), state,
+               psprintf("CREATE TYPE %s", name));
+}
+
+static bool is_found(const Search *search, Oid class_id, Oid object_id)
+{
+    ListCell *cell;
+    foreach (cell, search->objects) {
+        const NeededObject *object = static_cast<NeededObject *>(lfirst(cell));
+        if (object->class_id == class_id && object->object_id == object_id)
+            return true;
+    }
+    return false;
+}
+
+static void visit_type_casts(Search *search, Oid type)
+{
+    SqlRows casts = query_router(type_casts_query, 1, &type);
+    for (int i = 0; i < casts.count; i++) {
+        Oid other = atooid(casts.values[i][0]);
+        if (other < FirstNormalObjectId || is_found(search, TypeRelationId, other))
+            visit(search, CastRelationId, atooid(casts.values[i][1]));
+    }
+}
+
 static void visit_type(Search *search, Oid type)
 {
     Oid element = get_element_type(type);
@@ -219,9 +272,11 @@ static void visit_type(Search *search, Oid type)
         visit(search, TypeRelationId, get_multirange_range(type));
         return;
     }
+    char *name = format_type_be_qualified(type);
+    if (kind == TYPTYPE_BASE)
+        add_shell(search, type, name);
     visit_references(search, TypeRelationId, type);
 
-    char *name = format_type_be_qualified(type);
     char *create = psprintf("CREATE %s %s AS ", kind == TYPTYPE_DOMAIN ? "DOMAIN" : "TYPE", name);
     switch (kind) {
     case TYPTYPE_ENUM:
@@ -233,10 +288,12 @@ static void visit_type(Search *search, Oid type)
         return add_described(search, TypeRelationId, type, domain_state, name, create);
     case TYPTYPE_RANGE:
         return add_described(search, TypeRelationId, type, range_state, name, create);
+    case TYPTYPE_BASE:
+        return add_described(search, TypeRelationId, type, base_type_state, name,
+                             psprintf("CREATE TYPE %s ", name));
     default:
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("base type %s outside of an extension cannot be created on shards", name)));
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("type %s cannot be created on shards", name)));
     }
 }
 
@@ -246,10 +303,11 @@ static void visit_other(Search *search, Oid class_id, Oid object_id)
         class_id == TriggerRelationId || class_id == PolicyRelationId ||
         class_id == StatisticExtRelationId)
         return;
-    // Casts, text search parsers and the like must be there already.
+    // What has no definition of its own here must be there already.
     const Oid arguments[] = {class_id, object_id};
     SqlRows rows = query_router(generic_query, 2, arguments);
-    add_object(search, class_id, object_id, rows.values[0][0], nullptr);
+    add_object(search, class_id, object_id, describe(class_id, object_id), rows.values[0][0],
+               nullptr);
 }
 
 static void visit_routine(Search *search, Oid function)
@@ -260,6 +318,7 @@ static void visit_routine(Search *search, Oid function)
                       "CREATE AGGREGATE ");
     else
         add_described(search, ProcedureRelationId, function, function_state, name, "");
+    visit_all(search, query_router(function_casts_query, 1, &function));
 }
 
 static void visit_operator_class(Search *search, Oid class_id, Oid object_id)
@@ -294,6 +353,16 @@ static void visit_described(Search *search, Oid class_id, Oid object_id)
     case OperatorClassRelationId:
     case OperatorFamilyRelationId:
         return visit_operator_class(search, class_id, object_id);
+    case CastRelationId:
+        name = object_identity(class_id, object_id);
+        return add_described(search, class_id, object_id, cast_state, name,
+                             psprintf("CREATE CAST %s ", name));
+    case TSParserRelationId:
+        return add_described(search, class_id, object_id, text_search_parser_state,
+                             object_identity(class_id, object_id), "CREATE TEXT SEARCH PARSER ");
+    case TSTemplateRelationId:
+        return add_described(search, class_id, object_id, text_search_template_state,
+                             object_identity(class_id, object_id), "CREATE TEXT SEARCH TEMPLATE ");
     case TSDictionaryRelationId:
         return add_described(search, class_id, object_id, text_search_dictionary_state,
                              object_identity(class_id, object_id),
@@ -311,7 +380,11 @@ static void visit(Search *search, Oid class_id, Oid object_id)
 {
     check_stack_depth();
     CHECK_FOR_INTERRUPTS();
-    if (object_id < FirstNormalObjectId || !mark_visited(search, class_id, object_id))
+    if (object_id < FirstNormalObjectId)
+        return;
+    if (class_id == ProcedureRelationId) // a base type needs it in turn, and has to come first
+        visit_all(search, query_router(function_types_query, 1, &object_id));
+    if (!mark_visited(search, class_id, object_id))
         return;
     Oid extension = getExtensionOfObject(class_id, object_id);
     if (class_id == ExtensionRelationId)
@@ -320,12 +393,13 @@ static void visit(Search *search, Oid class_id, Oid object_id)
         visit(search, ExtensionRelationId, extension);
     else if (class_id == RelationRelationId)
         visit_relation(search, object_id);
-    else if (class_id == TypeRelationId)
+    else if (class_id == TypeRelationId) {
         visit_type(search, object_id);
-    else if (class_id == NamespaceRelationId) {
+        visit_type_casts(search, object_id);
+    } else if (class_id == NamespaceRelationId) {
         char *name = get_namespace_name(object_id);
         char *literal = quote_literal_cstr(quote_identifier(name));
-        add_object(search, class_id, object_id,
+        add_object(search, class_id, object_id, describe(class_id, object_id),
                    psprintf("SELECT to_regnamespace(%s) IS NOT NULL, ''", literal),
                    psprintf("CREATE SCHEMA %s", quote_identifier(name)));
     } else {
@@ -375,6 +449,13 @@ List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner
     Search search = {NIL, NIL, NIL};
     mark_visited(&search, owner_class, owner);
     visit_references(&search, class_id, object_id);
+    return search.objects;
+}
+
+List *find_casts_of_function(Oid function)
+{
+    Search search = {NIL, NIL, NIL};
+    visit_all(&search, query_router(function_casts_query, 1, &function));
     return search.objects;
 }
 

@@ -1,6 +1,6 @@
-// What a table needs on a shard before it can be created: schemas, extensions, types, collations,
-// functions, aggregates, operators, text search configurations. Found through pg_depend, so bodies
-// of functions in other languages than SQL-standard ones are not looked into.
+// What a table needs on a shard before it can be created: schemas, extensions, types, casts,
+// collations, functions, aggregates, operators, text search objects. Found through pg_depend, so
+// bodies of functions in other languages than SQL-standard ones are not looked into.
 #pragma once
 
 #include "pg/pg.hpp"
@@ -38,6 +38,9 @@ List *find_shipped_objects();
 
 // Lists what one object needs, but neither itself nor an object that it belongs to.
 List *find_objects_under(Oid class_id, Oid object_id, Oid owner_class, Oid owner);
+
+// Lists the casts by a function.
+List *find_casts_of_function(Oid function);
 
 // Lists the operators and functions that a family has, with what they need.
 List *find_members_of_family(Oid family);

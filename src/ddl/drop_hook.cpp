@@ -15,6 +15,7 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -28,6 +29,8 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "commands/event_trigger.h"
 #include "foreign/foreign.h"
 }
@@ -84,8 +87,8 @@ static bool catalog_is_whole()
     for (const char *name :
          {"shard", "keyspace", "map_entry", "pin", "ghost_range", "shipped_function",
           "shipped_type", "shipped_schema", "shipped_extension", "shipped_collation",
-          "shipped_operator", "shipped_operator_class", "shipped_operator_family",
-          "shipped_dictionary", "shipped_configuration"})
+          "shipped_operator", "shipped_operator_class", "shipped_operator_family", "shipped_cast",
+          "shipped_parser", "shipped_template", "shipped_dictionary", "shipped_configuration"})
         if (!OidIsValid(get_relname_relid(name, schema_oid())))
             return false;
     return true;
@@ -126,6 +129,9 @@ static bool is_followed(Oid class_id)
     case OperatorRelationId:
     case OperatorClassRelationId:
     case OperatorFamilyRelationId:
+    case CastRelationId:
+    case TSParserRelationId:
+    case TSTemplateRelationId:
     case TSDictionaryRelationId:
     case TSConfigRelationId:
         return true;

@@ -139,6 +139,33 @@ static char *drop_if_unused(const char *object)
     return psprintf("DO %s", quote_literal_cstr(block));
 }
 
+// A base type and its functions need each other: they go together where nothing else uses them.
+static const char *const base_type_drop = R"(
+BEGIN
+    IF (SELECT typisdefined AND typtype = 'b' FROM pg_type WHERE oid = %1$s::regtype) AND NOT EXISTS (
+        WITH own AS (
+            SELECT 'pg_type'::regclass AS class, unnest(ARRAY[oid, typarray]) AS object
+            FROM pg_type WHERE oid = %1$s::regtype
+            UNION
+            SELECT 'pg_proc'::regclass, unnest(ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout,
+                typanalyze, typsubscript]::oid[])
+            FROM pg_type WHERE oid = %1$s::regtype)
+        SELECT FROM pg_depend JOIN own ON (refclassid, refobjid) = (class, object)
+        WHERE (classid, objid) NOT IN (SELECT class, object FROM own)) THEN
+        DROP TYPE %2$s CASCADE;
+    END IF;
+EXCEPTION WHEN undefined_object OR invalid_schema_name THEN NULL;
+END)";
+
+static char *drop_shipped_object(Oid class_id, Oid object_id)
+{
+    if (class_id != TypeRelationId || get_typtype(object_id) != TYPTYPE_BASE)
+        return drop_if_unused(shipped_object_name(class_id, object_id));
+    char *name = object_identity(class_id, object_id);
+    return psprintf("DO %s",
+                    quote_literal_cstr(psprintf(base_type_drop, quote_literal_cstr(name), name)));
+}
+
 static void note_domain_constraint(Oid constraint)
 {
     HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
@@ -180,8 +207,7 @@ bool note_drop(Oid class_id, Oid object_id, int sub_id)
         break;
     default:
         if (is_shipped_object(class_id, object_id))
-            add_drop(class_id, object_id, false,
-                     drop_if_unused(shipped_object_name(class_id, object_id)));
+            add_drop(class_id, object_id, false, drop_shipped_object(class_id, object_id));
     }
     return true;
 }

@@ -128,6 +128,10 @@ bool forward_ddl(const UtilityCall &call)
         return forward_alter_function(call, (AlterFunctionStmt *)statement);
     case T_AlterEnumStmt:
         return forward_alter_enum(call, (AlterEnumStmt *)statement);
+    case T_AlterTypeStmt:
+        return forward_alter_base_type(call, (AlterTypeStmt *)statement);
+    case T_CreateCastStmt:
+        return forward_create_cast(call, (CreateCastStmt *)statement);
     case T_AlterDomainStmt:
         return forward_alter_domain(call, (AlterDomainStmt *)statement);
     case T_AlterExtensionStmt:

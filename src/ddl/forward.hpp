@@ -80,6 +80,8 @@ bool forward_alter_statistics(const UtilityCall &call, AlterStatsStmt *statement
 bool forward_comment(const UtilityCall &call, CommentStmt *statement);
 bool forward_create_function(const UtilityCall &call, CreateFunctionStmt *statement);
 bool forward_alter_function(const UtilityCall &call, AlterFunctionStmt *statement);
+bool forward_alter_base_type(const UtilityCall &call, AlterTypeStmt *statement);
+bool forward_create_cast(const UtilityCall &call, CreateCastStmt *statement);
 bool forward_alter_enum(const UtilityCall &call, AlterEnumStmt *statement);
 bool forward_alter_domain(const UtilityCall &call, AlterDomainStmt *statement);
 bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *statement);

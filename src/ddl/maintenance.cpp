@@ -3,6 +3,7 @@
 
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
+#include "ddl/concurrent_index.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/outside.hpp"
@@ -130,6 +131,10 @@ static bool is_partitioned(Oid relid)
     return kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_PARTITIONED_INDEX;
 }
 
+static const char *const reindex_hint =
+    "Repeat the command. Of invalid indexes that CONCURRENTLY may have left on shards, "
+    "shardwise.check_schema() says how to remove them.";
+
 static void reindex_tables(const ReindexStmt *statement, const char *options, Oid schema)
 {
     ListCell *cell;
@@ -138,7 +143,7 @@ static void reindex_tables(const ReindexStmt *statement, const char *options, Oi
         if ((OidIsValid(schema) && get_rel_namespace(relid) != schema) || !may_maintain(relid))
             continue;
         char *sql = psprintf("REINDEX%s TABLE %s", options, qualified_table_name(relid));
-        require_outcomes(run_outside_transaction(sql), "REINDEX", "Repeat the command.");
+        require_outcomes(run_outside_transaction(sql), "REINDEX", reindex_hint);
     }
 }
 
@@ -153,9 +158,12 @@ bool forward_reindex(const UtilityCall &call, ReindexStmt *statement)
                          : InvalidOid;
         if (statement->kind == REINDEX_OBJECT_SYSTEM || list_distributions() == NIL)
             return false;
+        const List *invalid = list_invalid_indexes();
         run_locally(call);
         MemoryContextSwitchTo(caller);
+        const List *rebuilt = keep_indexes_invalid(invalid);
         reindex_tables(statement, options, schema);
+        make_indexes_valid(rebuilt);
         return true;
     }
     Oid object = RangeVarGetRelid(statement->relation, NoLock, true);
@@ -166,14 +174,16 @@ bool forward_reindex(const UtilityCall &call, ReindexStmt *statement)
     char *sql = psprintf("REINDEX%s %s %s", options, object == relid ? "TABLE" : "INDEX",
                          qualified_table_name(object));
     check_ddl_allowed(relid, "REINDEX");
+    const List *invalid = outside ? list_invalid_indexes() : NIL;
     run_locally(call);
     MemoryContextSwitchTo(caller);
-    if (outside)
-        require_outcomes(run_outside_transaction(sql), "REINDEX",
-                         "Repeat the command; DROP INDEX removes invalid indexes that it may have "
-                         "left.");
-    else
+    if (!outside) {
         change_shards(sql);
+        return true;
+    }
+    const List *rebuilt = keep_indexes_invalid(invalid);
+    require_outcomes(run_outside_transaction(sql), "REINDEX", reindex_hint);
+    make_indexes_valid(rebuilt);
     return true;
 }
 

@@ -228,6 +228,62 @@ bool forward_alter_composite(const UtilityCall &call, AlterTableStmt *original)
     return true;
 }
 
+// What ALTER TYPE ... SET has set, as the catalog has it now.
+static char *base_type_clause(Oid type, const List *options)
+{
+    SqlRows rows = query_router(R"(
+SELECT CASE typstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended' ELSE 'main' END,
+    typreceive, typsend, typmodin, typmodout, typanalyze, typsubscript FROM pg_type WHERE oid = $1)",
+                                1, &type);
+    static const char *const names[] = {"storage",    "receive", "send",     "typmod_in",
+                                        "typmod_out", "analyze", "subscript"};
+    StringInfoData clause;
+    initStringInfo(&clause);
+    ListCell *cell;
+    foreach (cell, options)
+        for (size_t i = 0; i < lengthof(names); i++)
+            if (strcmp(lfirst_node(DefElem, cell)->defname, names[i]) == 0) {
+                const char *value = rows.values[0][i];
+                appendStringInfo(&clause, "%s%s = %s", clause.len > 0 ? ", " : "", names[i],
+                                 strcmp(value, "-") == 0 ? "NONE" : value);
+            }
+    return clause.data;
+}
+
+bool forward_alter_base_type(const UtilityCall &call, AlterTypeStmt *original)
+{
+    Oid type = shipped_type(original->typeName);
+    if (!OidIsValid(type))
+        return false;
+    AlterTypeStmt *statement = copy_node(original);
+    run_locally(call);
+    CommandCounterIncrement();
+    const List *functions = find_objects_under(TypeRelationId, type, TypeRelationId, type);
+    Management management = begin_ddl();
+    char *clause = base_type_clause(type, statement->options);
+    create_objects_on(management.targets, functions);
+    run_on_targets(management.targets,
+                   psprintf("ALTER TYPE %s SET (%s)", format_type_be_qualified(type), clause));
+    end_management(&management);
+    return true;
+}
+
+// A cast by a function that the shards have: they get expressions of that function as casts.
+bool forward_create_cast(const UtilityCall &call, CreateCastStmt *statement)
+{
+    if (statement->func == nullptr)
+        return false;
+    Oid function = LookupFuncWithArgs(OBJECT_FUNCTION, statement->func, true);
+    if (!OidIsValid(function) || !is_shipped_object(ProcedureRelationId, function))
+        return false;
+    run_locally(call);
+    CommandCounterIncrement();
+    Management management = begin_ddl();
+    create_objects_on(management.targets, find_casts_of_function(function));
+    end_management(&management);
+    return true;
+}
+
 char *if_object_exists(const char *command)
 {
     return psprintf("DO %s",

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "catalog/objectaddress.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
@@ -14,6 +15,8 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "utils/fmgroids.h"
 }
 
@@ -80,6 +83,12 @@ static const char *kind_of(Oid class_id)
         return "OPERATOR CLASS";
     case OperatorFamilyRelationId:
         return "OPERATOR FAMILY";
+    case CastRelationId:
+        return "CAST";
+    case TSParserRelationId:
+        return "TEXT SEARCH PARSER";
+    case TSTemplateRelationId:
+        return "TEXT SEARCH TEMPLATE";
     case TSDictionaryRelationId:
         return "TEXT SEARCH DICTIONARY";
     case TSConfigRelationId:
@@ -143,7 +152,8 @@ void give_object_to_owner(const List *targets, Oid class_id, Oid object_id)
 ShippedObject named_object(ObjectType kind, Node *name)
 {
     if (kind != OBJECT_COLLATION && kind != OBJECT_OPERATOR && kind != OBJECT_OPCLASS &&
-        kind != OBJECT_OPFAMILY && kind != OBJECT_TSDICTIONARY && kind != OBJECT_TSCONFIGURATION)
+        kind != OBJECT_OPFAMILY && kind != OBJECT_TSPARSER && kind != OBJECT_TSTEMPLATE &&
+        kind != OBJECT_TSDICTIONARY && kind != OBJECT_TSCONFIGURATION)
         return {};
     Relation rel = nullptr;
     ObjectAddress address = get_object_address(kind, name, &rel, AccessShareLock, true);
@@ -162,6 +172,9 @@ UNION ALL SELECT 'pg_collation'::regclass::oid, object::oid FROM shardwise.shipp
 UNION ALL SELECT 'pg_operator'::regclass::oid, object::oid FROM shardwise.shipped_operator
 UNION ALL SELECT 'pg_opfamily'::regclass::oid, object FROM shardwise.shipped_operator_family
 UNION ALL SELECT 'pg_opclass'::regclass::oid, object FROM shardwise.shipped_operator_class
+UNION ALL SELECT 'pg_cast'::regclass::oid, object FROM shardwise.shipped_cast
+UNION ALL SELECT 'pg_ts_parser'::regclass::oid, object FROM shardwise.shipped_parser
+UNION ALL SELECT 'pg_ts_template'::regclass::oid, object FROM shardwise.shipped_template
 UNION ALL SELECT 'pg_ts_dict'::regclass::oid, object::oid FROM shardwise.shipped_dictionary
 UNION ALL SELECT 'pg_ts_config'::regclass::oid, object::oid FROM shardwise.shipped_configuration)");
     List *objects = NIL;

@@ -47,6 +47,44 @@ SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format('RANGE (SUBTYPE = %%s, SUBTY
     LEFT JOIN pg_proc d ON d.oid = r.rngsubdiff LEFT JOIN pg_namespace dn ON dn.oid = d.pronamespace
     WHERE r.rngtypid = to_regtype(%1$s) AND r.rngcanonical = 0))";
 
+// By its name, as to_regtype() fails for a shell.
+const char *const shell_type_state = R"(
+SELECT EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace
+    WHERE format('%%I.%%I', nspname, typname) = %1$s), '')";
+
+const char *const base_type_state = R"(
+WITH type AS (
+    SELECT t.* FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace
+    WHERE format('%%I.%%I', nspname, typname) = %1$s AND typisdefined
+)
+SELECT EXISTS (SELECT FROM type), (SELECT format('(INPUT = %%s, OUTPUT = %%s', typinput, typoutput)
+    || CASE WHEN typreceive <> 0 THEN ', RECEIVE = ' || typreceive ELSE '' END
+    || CASE WHEN typsend <> 0 THEN ', SEND = ' || typsend ELSE '' END
+    || CASE WHEN typmodin <> 0 THEN ', TYPMOD_IN = ' || typmodin ELSE '' END
+    || CASE WHEN typmodout <> 0 THEN ', TYPMOD_OUT = ' || typmodout ELSE '' END
+    || CASE WHEN typanalyze <> 0 THEN ', ANALYZE = ' || typanalyze ELSE '' END
+    || CASE WHEN typsubscript <> 0 THEN ', SUBSCRIPT = ' || typsubscript ELSE '' END
+    || ', INTERNALLENGTH = ' || CASE typlen WHEN -1 THEN 'VARIABLE' ELSE typlen::text END
+    || CASE WHEN typbyval THEN ', PASSEDBYVALUE' ELSE '' END
+    || ', ALIGNMENT = ' || CASE typalign WHEN 'c' THEN 'char' WHEN 's' THEN 'int2' WHEN 'i' THEN 'int4'
+           ELSE 'double' END
+    || ', STORAGE = ' || CASE typstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended'
+           ELSE 'main' END
+    || format(', CATEGORY = %%L, PREFERRED = %%s, DELIMITER = %%L', typcategory, typispreferred::text, typdelim)
+    || coalesce(', DEFAULT = ' || quote_literal(typdefault), '')
+    || CASE WHEN typelem <> 0 THEN ', ELEMENT = ' || format_type(typelem, NULL) ELSE '' END
+    || CASE WHEN typcollation <> 0 THEN ', COLLATABLE' ELSE '' END || ')'
+    FROM type WHERE typtype = 'b'))";
+
+// A cast's name is what stands in parentheses.
+const char *const cast_state = R"(
+WITH found AS (
+    SELECT * FROM pg_cast WHERE (pg_identify_object('pg_cast'::regclass, oid, 0)).identity = %1$s
+)
+SELECT EXISTS (SELECT FROM found), (SELECT concat(CASE castmethod WHEN 'i' THEN 'WITH INOUT' WHEN 'b'
+        THEN 'WITHOUT FUNCTION' ELSE 'WITH FUNCTION ' || castfunc::regprocedure END,
+    CASE castcontext WHEN 'i' THEN ' AS IMPLICIT' WHEN 'a' THEN ' AS ASSIGNMENT' END) FROM found))";
+
 const char *const collation_state = R"(
 SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DETERMINISTIC = %%s)',
     CASE c.collprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
@@ -56,9 +94,13 @@ SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DE
     c.collisdeterministic::text)
     FROM pg_collation c, to_jsonb(c) j WHERE c.oid = to_regcollation(%1$s)))";
 
+// to_regprocedure() fails where an argument is of a shell type.
 const char *const function_state = R"(
-SELECT to_regprocedure(%1$s) IS NOT NULL, (SELECT pg_get_functiondef(oid) FROM pg_proc
-    WHERE oid = to_regprocedure(%1$s) AND prokind <> 'a'))";
+WITH routine AS (
+    SELECT oid, prokind FROM pg_proc WHERE proname = (parse_ident(%1$s, false))[2]::name
+    AND (pg_identify_object('pg_proc'::regclass, oid, 0)).identity = %1$s
+)
+SELECT EXISTS (SELECT FROM routine), (SELECT pg_get_functiondef(oid) FROM routine WHERE prokind <> 'a'))";
 
 // Versions may differ between servers, the schema must not: names in definitions contain it.
 const char *const extension_state = R"(
@@ -107,6 +149,23 @@ SELECT EXISTS (SELECT FROM pg_operator WHERE oid = to_regoperator(%1$s) AND oprc
     || CASE WHEN oprcanmerge THEN ', MERGES' ELSE '' END || ')'
     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
     WHERE o.oid = to_regoperator(%1$s) AND oprcode <> 0))";
+
+const char *const text_search_parser_state = R"(
+WITH parser AS (
+    SELECT p.*, nspname FROM pg_ts_parser p JOIN pg_namespace n ON n.oid = prsnamespace
+    WHERE format('%%I.%%I', nspname, prsname) = %1$s
+)
+SELECT EXISTS (SELECT FROM parser), (SELECT format('%%I.%%I (START = %%s, GETTOKEN = %%s, END = %%s, LEXTYPES = %%s',
+        nspname, prsname, prsstart, prstoken, prsend, prslextype)
+    || CASE WHEN prsheadline <> 0 THEN ', HEADLINE = ' || prsheadline ELSE '' END || ')' FROM parser))";
+
+const char *const text_search_template_state = R"(
+WITH template AS (
+    SELECT t.*, nspname FROM pg_ts_template t JOIN pg_namespace n ON n.oid = tmplnamespace
+    WHERE format('%%I.%%I', nspname, tmplname) = %1$s
+)
+SELECT EXISTS (SELECT FROM template), (SELECT format('%%I.%%I (LEXIZE = %%s', nspname, tmplname, tmpllexize)
+    || CASE WHEN tmplinit <> 0 THEN ', INIT = ' || tmplinit ELSE '' END || ')' FROM template))";
 
 const char *const text_search_dictionary_state = R"(
 WITH dictionary AS (

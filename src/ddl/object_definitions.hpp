@@ -13,6 +13,9 @@ extern const char *const enum_state;
 extern const char *const composite_state;
 extern const char *const domain_state;
 extern const char *const range_state;
+extern const char *const shell_type_state;
+extern const char *const base_type_state;
+extern const char *const cast_state;
 extern const char *const collation_state;
 extern const char *const function_state;
 extern const char *const extension_state;
@@ -20,6 +23,8 @@ extern const char *const aggregate_state;
 extern const char *const operator_state;
 extern const char *const operator_class_state;
 extern const char *const operator_family_state;
+extern const char *const text_search_parser_state;
+extern const char *const text_search_template_state;
 extern const char *const text_search_dictionary_state;
 extern const char *const text_search_configuration_state;
 

@@ -14,11 +14,14 @@
 #include "transaction/participants.hpp"
 
 extern "C" {
+#include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "utils/fmgroids.h"
 }
 
@@ -103,7 +106,9 @@ WITH named AS (
         CASE WHEN typnotnull THEN 'not null' END, 'default ' || pg_get_expr(typdefaultbin, 0),
         (SELECT string_agg(format('%%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)
             FROM pg_constraint WHERE contypid = type.oid),
-        (SELECT format_type(rngsubtype, NULL) FROM pg_range WHERE rngtypid = type.oid)),
+        (SELECT format_type(rngsubtype, NULL) FROM pg_range WHERE rngtypid = type.oid),
+        CASE WHEN typtype = 'b' THEN concat_ws(' ', typinput, typoutput, typreceive, typsend, typmodin, typmodout,
+            typanalyze, typsubscript, typlen, typbyval, typalign, typstorage, typdefault) END),
         'pg_type'::regclass, oid, 0
     FROM type
     UNION ALL
@@ -159,6 +164,24 @@ SELECT coalesce((SELECT array_agg(format('%s.%s(%s)', quote_ident(nspname), quot
         JOIN pg_namespace n ON n.oid = s.schema), '{}')::text,
     coalesce((SELECT array_agg(extension) FROM shardwise.shipped_extension), '{}')::text)";
 
+static bool is_further_object(const NeededObject *object)
+{
+    switch (object->class_id) {
+    case ProcedureRelationId:
+        return get_func_prokind(object->object_id) == PROKIND_AGGREGATE;
+    case CollationRelationId:
+    case OperatorRelationId:
+    case CastRelationId:
+    case TSParserRelationId:
+    case TSTemplateRelationId:
+    case TSDictionaryRelationId:
+    case TSConfigRelationId:
+        return true;
+    default:
+        return false;
+    }
+}
+
 // Objects whose definitions are those by which they are created.
 static char *further_objects()
 {
@@ -167,11 +190,7 @@ static char *further_objects()
     ListCell *cell;
     foreach (cell, find_shipped_objects()) {
         const NeededObject *object = static_cast<NeededObject *>(lfirst(cell));
-        bool is_aggregate = object->class_id == ProcedureRelationId &&
-                            get_func_prokind(object->object_id) == PROKIND_AGGREGATE;
-        if (object->class_id != CollationRelationId && object->class_id != OperatorRelationId &&
-            object->class_id != TSDictionaryRelationId && object->class_id != TSConfigRelationId &&
-            !is_aggregate)
+        if (!is_further_object(object))
             continue;
         char *name = shipped_object_name(object->class_id, object->object_id);
         for (char *c = name; *c == ' ' || isupper((unsigned char)*c); c++)
@@ -350,8 +369,22 @@ static void read_from_shard(void *argument, const char *sql, char **objects, cha
     restore_settings(settings);
 }
 
-static const char *advice(const SchemaDifference *difference)
+// What a REINDEX CONCURRENTLY has left that failed.
+static bool is_leftover_index(const SchemaDifference *difference)
 {
+    static const char invalid[] = " (invalid)";
+    size_t length = strlen(difference->shard), tail = strlen(invalid);
+    return starts_with(difference->object, "index ") && length > tail &&
+           strcmp(difference->shard + length - tail, invalid) == 0;
+}
+
+static const char *advice(const char *shard, const SchemaDifference *difference)
+{
+    if (strcmp(difference->kind, "extra") == 0 && is_leftover_index(difference))
+        return psprintf("SELECT shardwise.run_on_shards(%s, ARRAY[%s])",
+                        quote_literal_cstr(psprintf("DROP INDEX CONCURRENTLY %s",
+                                                    difference->object + strlen("index "))),
+                        quote_literal_cstr(shard));
     if (strcmp(difference->kind, "extra") == 0)
         return "Drop it on the shard with run_on_shards(), or drop it there and create it on the "
                "router.";
@@ -373,7 +406,7 @@ static void put_difference(ReturnSetInfo *out, const char *shard,
                       text(difference->kind),
                       text(difference->router),
                       text(difference->shard),
-                      text(advice(difference))};
+                      text(advice(shard, difference))};
     bool nulls[] = {
         false, false, false, difference->router == nullptr, difference->shard == nullptr, false};
     tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);

@@ -99,8 +99,62 @@ DROP OPERATOR CLASS o_other.o_absolute USING btree CASCADE;
 DROP OPERATOR FAMILY o_hashes USING hash CASCADE;
 -- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.run_on_shards('SELECT count(*) FROM pg_opclass WHERE opcname IN (''o_abs'', ''o_absolute'', ''o_hash'')') WHERE result <> '0') THEN RAISE 'operator classes are left on the shards'; END IF; END $$
 
+-- Base types with their functions, casts, and text search parsers and templates.
+CREATE TYPE o_code;
+CREATE FUNCTION o_code_out(o_code) RETURNS cstring STRICT IMMUTABLE LANGUAGE internal AS 'textout';
+CREATE FUNCTION o_code_in(cstring) RETURNS o_code STRICT IMMUTABLE LANGUAGE internal AS 'textin';
+CREATE FUNCTION o_code_recv(internal) RETURNS o_code STRICT IMMUTABLE LANGUAGE internal AS 'textrecv';
+CREATE FUNCTION o_code_send(o_code) RETURNS bytea STRICT IMMUTABLE LANGUAGE internal AS 'textsend';
+CREATE TYPE o_code (INPUT = o_code_in, OUTPUT = o_code_out, DEFAULT = 'none', STORAGE = main, DELIMITER = ';');
+CREATE FUNCTION o_code_length(o_code) RETURNS int STRICT IMMUTABLE LANGUAGE internal AS 'textlen';
+CREATE CAST (o_code AS int) WITH FUNCTION o_code_length(o_code);
+CREATE CAST (o_code AS text) WITHOUT FUNCTION AS IMPLICIT;
+CREATE FUNCTION o_parse_start(internal, int) RETURNS internal LANGUAGE internal AS 'prsd_start';
+CREATE FUNCTION o_parse_token(internal, internal, internal) RETURNS internal LANGUAGE internal AS 'prsd_nexttoken';
+CREATE FUNCTION o_parse_end(internal) RETURNS void LANGUAGE internal AS 'prsd_end';
+CREATE FUNCTION o_parse_types(internal) RETURNS internal LANGUAGE internal AS 'prsd_lextype';
+CREATE FUNCTION o_words_lexize(internal, internal, internal, internal) RETURNS internal LANGUAGE internal AS 'dsimple_lexize';
+CREATE FUNCTION o_words_init(internal) RETURNS internal LANGUAGE internal AS 'dsimple_init';
+CREATE TEXT SEARCH PARSER o_parser (START = o_parse_start, GETTOKEN = o_parse_token, END = o_parse_end, LEXTYPES = o_parse_types);
+CREATE TEXT SEARCH TEMPLATE o_template (INIT = o_words_init, LEXIZE = o_words_lexize);
+CREATE TEXT SEARCH DICTIONARY o_plain (TEMPLATE = o_template);
+CREATE TEXT SEARCH CONFIGURATION o_parsed (PARSER = o_parser);
+ALTER TEXT SEARCH CONFIGURATION o_parsed ADD MAPPING FOR asciiword, word WITH o_plain;
+CREATE TABLE o_base (id int NOT NULL, code o_code DEFAULT 'abc', codes o_code[], size int GENERATED ALWAYS AS (code::int) STORED,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('o_parsed', code::text)) STORED, CHECK (code::int < 10));
+-- shardwise: SELECT shardwise.distribute_table('o_base', 'id')
+INSERT INTO o_base (id) SELECT generate_series(1, 6);
+INSERT INTO o_base (id, code, codes) VALUES (7, 'The cat', '{a;b}'), (8, NULL, NULL);
+INSERT INTO o_base (id, code) VALUES (9, 'much too long');
+SELECT id, code, codes, size, words, code::int + 1, upper(code) FROM o_base WHERE code::int > 2 OR code IS NULL ORDER BY id;
+ALTER TYPE o_code SET (STORAGE = extended, RECEIVE = o_code_recv, SEND = o_code_send);
+CREATE TEMP TABLE o_copy AS SELECT * FROM o_base;
+ALTER TYPE o_code SET (RECEIVE = NONE, SEND = NONE);
+ALTER TYPE o_code RENAME TO o_short;
+ALTER TYPE o_short SET SCHEMA o_other;
+ALTER TEXT SEARCH PARSER o_parser RENAME TO o_reader;
+ALTER TEXT SEARCH TEMPLATE o_template SET SCHEMA o_other;
+COMMENT ON TEXT SEARCH PARSER o_reader IS 'reads';
+COMMENT ON CAST (o_other.o_short AS int) IS 'length';
+COMMENT ON TYPE o_other.o_short IS 'short';
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
+DROP CAST (o_other.o_short AS int);
+DROP CAST (o_other.o_short AS int) CASCADE;
+SELECT * FROM o_base ORDER BY id;
+CREATE CAST (o_other.o_short AS int) WITH FUNCTION o_code_length(o_other.o_short);
+SELECT id, code::int FROM o_base ORDER BY id;
+DROP TEXT SEARCH PARSER o_reader CASCADE;
+DROP TEXT SEARCH TEMPLATE o_other.o_template CASCADE;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
+SELECT id, code FROM o_base ORDER BY id;
+DROP TYPE o_other.o_short;
+DROP TYPE o_other.o_short CASCADE;
+SELECT * FROM o_base ORDER BY id;
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.run_on_shards('SELECT concat((SELECT count(*) FROM pg_type WHERE typname IN (''o_code'', ''o_short'')), (SELECT count(*) FROM pg_proc WHERE proname LIKE ''o\_code\_%''), (SELECT count(*) FROM pg_ts_parser), (SELECT count(*) FROM pg_ts_template WHERE tmplname LIKE ''o\_%''))') WHERE result <> '0010') THEN RAISE 'types, functions, parsers or templates are left on the shards'; END IF; END $$
+
 -- teardown
-DROP TABLE o_table;
+DROP TABLE o_table, o_base;
+DROP FUNCTION o_parse_start, o_parse_token, o_parse_end, o_parse_types, o_words_lexize, o_words_init;
 DROP SCHEMA o_other CASCADE;
 DROP OPERATOR FAMILY o_abs USING btree;
 DROP OPERATOR |<| (int, int);
