@@ -1,5 +1,5 @@
 // Triggers as the shards have them: with a condition more, by which the router keeps them from
-// firing for a row that it has called the triggers on UPDATE for (pg/triggers.hpp).
+// firing for a row that it has called triggers for (pg/triggers.hpp).
 #pragma once
 
 #include "pg/pg.hpp"

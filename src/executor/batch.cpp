@@ -3,7 +3,6 @@
 #include "executor/check_options.hpp"
 #include "executor/gather.hpp"
 #include "executor/rows.hpp"
-#include "pg/subtransaction.hpp"
 #include "pg/triggers.hpp"
 #include "routing/shard_choice.hpp"
 #include "transaction/participants.hpp"
@@ -119,9 +118,10 @@ void number_row(BatchRunner *runner, Batch *batch)
 // Travels with the next statement.
 void set_silence(Connection *connection, Silence silence)
 {
-    const char *value = silence == Silence::All         ? trigger_silence_all
-                        : silence == Silence::Statement ? trigger_silence_statement
-                                                        : "";
+    const char *value = silence == Silence::All            ? trigger_silence_all
+                        : silence == Silence::Statement    ? trigger_silence_statement
+                        : silence == Silence::BeforeInsert ? trigger_silence_before_insert
+                                                           : "";
     queue_command(connection, psprintf("SET LOCAL %s = %s", trigger_silence_setting,
                                        quote_literal_cstr(value)));
 }
@@ -264,29 +264,6 @@ void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all)
                         errdetail("A trigger kept it on its shard.")));
 }
 
-// Forgets a row that was added, after an error that undid its statement.
-void forget_batches(BatchRunner *runner)
-{
-    ListCell *cell;
-    foreach (cell, runner->batches) {
-        Batch *batch = (Batch *)lfirst(cell);
-        batch->queries = NIL;
-        MemoryContextReset(batch->context);
-    }
-}
-
-// The runner whose index a row would break; nullptr where the error is another one.
-BatchRunner *find_violated(BatchRunner **runners, int n, const ErrorData *error)
-{
-    if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == nullptr)
-        return nullptr;
-    String *name = makeString(error->constraint_name);
-    for (int i = 0; i < n; i++)
-        if (list_member(runners[i]->statement->indexes, name))
-            return runners[i];
-    return nullptr;
-}
-
 } // namespace
 
 BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value_types,
@@ -352,26 +329,6 @@ void finish_batches(BatchRunner *runner, bool expects_all)
     ListCell *cell;
     foreach (cell, runner->batches)
         finish_batch(runner, (Batch *)lfirst(cell), expects_all);
-}
-
-void write_by_turns(BatchRunner **runners, int n, int32 shard, const Datum *values,
-                    const bool *nulls)
-{
-    BatchRunner *runner = runners[0];
-    for (;;) {
-        ErrorData *error = try_in_subtransaction([=] {
-            (void)add_to_batch(runner, shard, values, nulls);
-            send_batches(runner);
-            finish_batches(runner, false);
-        });
-        if (error == nullptr)
-            return;
-        BatchRunner *next = find_violated(runners, n, error);
-        if (next == nullptr || next == runner)
-            ReThrowError(error);
-        forget_batches(runner);
-        runner = next;
-    }
 }
 
 List *add_written_shards(List *shards, const BatchRunner *runner)

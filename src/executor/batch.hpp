@@ -23,7 +23,7 @@ struct BatchOutcome {
 };
 
 // Which of the user's triggers on INSERT, UPDATE and DELETE do not fire on the shard.
-enum class Silence { None, Statement, All };
+enum class Silence { None, BeforeInsert, Statement, All };
 
 // Prepares a statement. `values` are those of its parameters that are the same for all rows,
 // `types` the types of the source's columns. Memory is taken from the current context.
@@ -41,12 +41,6 @@ void send_batches(BatchRunner *runner);
 // Waits for all that was sent. Raises the shards' errors; 0A000 if they changed fewer rows than
 // they got and `expects_all`.
 void finish_batches(BatchRunner *runner, bool expects_all);
-
-// Writes a row at once by one of several statements, which arbitrate over one index each (DO UPDATE
-// in place of DO NOTHING): where the row is in conflict over another one, the statement is undone
-// and the one that names that index comes next.
-void write_by_turns(BatchRunner **runners, int n, int32 shard, const Datum *values,
-                    const bool *nulls);
 
 // Adds the shards (int) that got rows to a list; 0 stands for all.
 List *add_written_shards(List *shards, const BatchRunner *runner);

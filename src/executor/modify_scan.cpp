@@ -3,7 +3,9 @@
 #include "catalog/write_locks.hpp"
 #include "executor/batch.hpp"
 #include "executor/check_options.hpp"
+#include "executor/proposed_rows.hpp"
 #include "executor/route_scan.hpp"
+#include "executor/row_places.hpp"
 #include "executor/row_stream.hpp"
 #include "executor/row_triggers.hpp"
 #include "monitor/monitor.hpp"
@@ -13,7 +15,6 @@
 extern "C" {
 #include "commands/explain.h"
 #include "executor/executor.h"
-#include "utils/hsearch.h"
 }
 
 namespace shardwise
@@ -38,8 +39,9 @@ struct ModifyState {
     BatchOutcome outcome;
     TupleTableSlot *kept_slot; // reads its rows
     RowTriggers *triggers;     // of rows that move
+    ProposedRows *proposed;    // whose triggers fire here
     uint64 uncounted;          // of its rows: moves, which count once
-    HTAB *seen;                // places of rows that have been changed
+    RowPlaces *changed;        // rows that have been
     MemoryContext row_context;
     uint64 lines;
     bool is_done;
@@ -120,6 +122,8 @@ void start(ModifyState *state)
         AllocSetContextCreate(CurrentMemoryContext, "shardwise source row", ALLOCSET_SMALL_SIZES);
     if (plan->move.fires || plan->move.is_referred_to)
         state->triggers = open_row_triggers(plan);
+    if (plan->propose.fires)
+        state->proposed = open_proposed_rows(plan);
     if (plan->is_stream) {
         Relation relation = table_open(plan->relid, NoLock);
         RowStreamOptions options = {};
@@ -162,32 +166,13 @@ int32 find_destination(const KeyPin *key, TupleTableSlot *row)
     return owners != NIL ? linitial_int(owners) : any_owner(find_keyspace(key->keyspace_id));
 }
 
-// A row's place: shard, table there, tuple.
-struct Place {
-    uint32 shard;
-    uint32 table;
-    uint32 block;
-    uint32 offset;
-};
-
 // True if the row has been changed by this statement. Notes it, if it is to be changed now.
-bool was_changed(ModifyState *state, TupleTableSlot *row, HASHACTION action)
+bool was_changed(ModifyState *state, const TupleTableSlot *row, bool notes)
 {
-    const Datum *values = row->tts_values;
-    ItemPointer tid = (ItemPointer)DatumGetPointer(values[1]);
-    Place place = {DatumGetCommandId(values[0]),
-                   state->plan->nplace > 2 ? DatumGetCommandId(values[2]) : 0,
-                   ItemPointerGetBlockNumberNoCheck(tid), ItemPointerGetOffsetNumberNoCheck(tid)};
-    if (state->seen == nullptr) {
-        HASHCTL control = {};
-        control.keysize = control.entrysize = sizeof(Place);
-        control.hcxt = state->css.ss.ps.state->es_query_cxt;
-        state->seen = hash_create("shardwise changed rows", 1024, &control,
-                                  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
-    bool found;
-    (void)hash_search(state->seen, &place, action, &found);
-    return found;
+    if (state->changed == nullptr)
+        state->changed = make_row_places(state->css.ss.ps.state->es_query_cxt);
+    RowPlace place = place_of(row, state->plan->nplace);
+    return notes ? !add_place(state->changed, place) : has_place(state->changed, place);
 }
 
 [[noreturn]] void refuse_second_change(const ModifyPlan *plan)
@@ -343,13 +328,27 @@ void update_key(ModifyState *state, const ModifyAction *action, int32 from, Tupl
         (void)move_row(state, action, from, to, row, Silence::None);
 }
 
+// Shows a row to its BEFORE INSERT triggers, then to the shard, which may leave it out.
+void propose_row(ModifyState *state, const ModifyAction *action, TupleTableSlot *row)
+{
+    const ModifyPlan *plan = state->plan;
+    if (!fire_before_insert(state->proposed, row))
+        return;
+    int32 shard = plan->is_reference ? 0 : find_destination(&action->key, row);
+    if (!plan->propose.shows_earlier && !plan->propose.returns_all)
+        add(state, action->statement, shard, row, Silence::BeforeInsert);
+    else if (!write_alone(state, action->statement, shard, row, Silence::BeforeInsert) &&
+             plan->propose.returns_all)
+        return_proposed_row(state->proposed, &state->outcome);
+}
+
 void write_row(ModifyState *state, TupleTableSlot *row)
 {
     const ModifyPlan *plan = state->plan;
     int number = plan->action_column < 0 ? 1 : DatumGetInt32(row->tts_values[plan->action_column]);
     if (number == 0) {
         // MERGE may do nothing about it; ON CONFLICT must not meet it again.
-        if (plan->command == CMD_UPDATE && was_changed(state, row, HASH_FIND))
+        if (plan->command == CMD_UPDATE && was_changed(state, row, false))
             refuse_second_change(plan);
         return;
     }
@@ -357,15 +356,13 @@ void write_row(ModifyState *state, TupleTableSlot *row)
         raise_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1), row,
                         plan->new_row);
     const ModifyAction *action = &plan->actions[number - 1];
-    if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, HASH_ENTER)) {
+    if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, true)) {
         if (plan->once != nullptr)
             refuse_second_change(plan);
         return;
     }
-    if (action->ntries > 0) {
-        int32 shard = plan->is_reference ? 0 : find_destination(&action->key, row);
-        write_by_turns(&state->runners[action->statement], action->ntries, shard, row->tts_values,
-                       row->tts_isnull);
+    if (plan->propose.fires) {
+        propose_row(state, action, row);
         return;
     }
     if (plan->now_column >= 0 && action->command != CMD_INSERT && row->tts_isnull[plan->now_column])
@@ -502,6 +499,8 @@ void write_all(ModifyState *state)
         finish_references(state);
     if (state->triggers != nullptr)
         queue_after_update(state->triggers);
+    if (state->proposed != nullptr)
+        close_proposed_rows(state->proposed);
     state->css.ss.ps.state->es_processed += state->outcome.changed - state->uncounted;
     MemoryContextSwitchTo(saved);
 }

@@ -2,9 +2,11 @@
 
 extern "C" {
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 }
 
 namespace shardwise
@@ -38,17 +40,38 @@ const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 
     return nullptr;
 }
 
-bool has_before_row_trigger(Oid relid, int16 event)
+// True if `test` holds for the table or a partition of it.
+template <typename Test> static bool any_table(Oid relid, Test test)
 {
     bool found = false;
     ListCell *cell;
     foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
         Relation relation = table_open(lfirst_oid(cell), NoLock);
-        found |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE, event, 0) !=
-                 nullptr;
+        found |= test(relation);
         table_close(relation, NoLock);
     }
     return found;
+}
+
+bool has_before_row_trigger(Oid relid, int16 event)
+{
+    return any_table(relid, [=](Relation relation) {
+        return find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE, event, 0) !=
+               nullptr;
+    });
+}
+
+bool before_row_trigger_sees_earlier(Oid relid, int16 event)
+{
+    return any_table(relid, [=](Relation relation) {
+        const TriggerDesc *triggers = relation->trigdesc;
+        for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+            if (TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+                                     TRIGGER_TYPE_BEFORE, event) &&
+                func_volatile(triggers->triggers[i].tgfoid) == PROVOLATILE_VOLATILE)
+                return true;
+        return false;
+    });
 }
 
 } // namespace shardwise

@@ -24,9 +24,14 @@ const Trigger *find_user_trigger(Relation relation, int16 all, int16 any, int16 
 // (TRIGGER_TYPE_INSERT or TRIGGER_TYPE_UPDATE), which may change a new row.
 bool has_before_row_trigger(Oid relid, int16 event);
 
+// True if the function of such a trigger may look at what the statement has written before.
+bool before_row_trigger_sees_earlier(Oid relid, int16 event);
+
 // The shards' triggers on INSERT, UPDATE and DELETE have a condition (WHEN) more, by which the
-// router keeps them from firing for a statement: those for statements, or all.
+// router keeps them from firing for a statement: BEFORE INSERT for rows, those for statements, or
+// all.
 constexpr const char *trigger_silence_setting = "shardwise_shard.silent_triggers";
+constexpr const char *trigger_silence_before_insert = "before insert";
 constexpr const char *trigger_silence_statement = "statement";
 constexpr const char *trigger_silence_all = "all";
 

@@ -5,7 +5,6 @@
 #include "pg/types.hpp"
 #include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
-#include "planner/conflict_update.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/numbered_rows.hpp"
 #include "planner/route_planner.hpp"
@@ -531,15 +530,11 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
-    bool is_one_row = must_be_one_row(sent) || (write->captures && does_nothing(sent));
     if (write->captures && write->refusal == nullptr)
-        write->refusal = capture_proposed(sent);
+        capture_proposed(sent);
     List *checks = NIL;
-    if (write->refusal == nullptr && is_one_row && write->is_numbered &&
-        sent->commandType != CMD_INSERT)
-        write->refusal = pstrdup("A table without a key is changed row by row.");
     if (write->refusal == nullptr)
-        checks = place_row_checks(sent, is_one_row, &write->refusal);
+        checks = place_row_checks(sent, true, &write->refusal);
     if (write->refusal == nullptr && write->is_marked) {
         Param *mark = makeNode(Param);
         mark->paramkind = PARAM_EXTERN;
@@ -578,7 +573,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     statement->first_value = list_length(*values);
     // One batch would change what the next counts.
     bool is_numbered = write->is_numbered && sent->commandType != CMD_INSERT;
-    statement->max_rows = is_numbered ? PG_INT32_MAX : is_one_row ? 1 : rows_of_batch;
+    statement->max_rows = is_numbered ? PG_INT32_MAX : rows_of_batch;
     *values = list_concat(*values, own_values);
     return true;
 }

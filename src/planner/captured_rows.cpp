@@ -1,7 +1,6 @@
 #include "planner/captured_rows.hpp"
 
 #include "pg/query_tree.hpp"
-#include "planner/conflict_update.hpp"
 #include "planner/modify_maker.hpp"
 
 extern "C" {
@@ -150,12 +149,9 @@ Refusal take_proposed_checks(Query *insert, LateChecks *late)
     return nullptr;
 }
 
-char *capture_proposed(Query *insert)
+void capture_proposed(Query *insert)
 {
     OnConflictExpr *conflict = insert->onConflict;
-    char *refusal = does_nothing(insert) ? make_conflict_update(insert) : nullptr;
-    if (refusal != nullptr)
-        return refusal;
     Expr *row = make_call(F_ARRAY_TO_JSON_ANYARRAY, JSONOID,
                           list_make1(columns_as_text(target_of(insert), conflict->exclRelIndex)));
     Expr *before = make_call(F_CURRENT_SETTING_TEXT, TEXTOID, list_make1(make_text(setting)));
@@ -165,8 +161,7 @@ char *capture_proposed(Query *insert)
     test->arg = set_setting(make_call(F_TEXTCAT, TEXTOID, list_make2(before, line)));
     test->nulltesttype = IS_NULL; // it never is
     test->location = -1;
-    if (!does_nothing(insert)) // otherwise, nothing can be in the way
-        conflict->onConflictWhere = (Node *)test;
+    conflict->onConflictWhere = (Node *)test;
 
     Query *source = rt_fetch(find_insert_source(insert), insert->rtable)->subquery;
     source->jointree->quals =
@@ -174,7 +169,6 @@ char *capture_proposed(Query *insert)
             ? forget_rows()
             : make_conjunction(list_make2(forget_rows(), source->jointree->quals));
     source->hasSubLinks = true;
-    return nullptr;
 }
 
 char *select_captured(const Query *insert, const char *sql, int n)

@@ -541,7 +541,7 @@ PlannedStmt *plan_nothing(const PlannerCall &call, PlanPart plan_part, Refusal *
 
 bool may_run_in_parts(Query *query)
 {
-    return does_update(query) || (must_be_one_row(query) && asks_shards_of_proposed(query));
+    return does_update(query) || (must_fire_first(query) && asks_shards_of_proposed(query));
 }
 
 PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)

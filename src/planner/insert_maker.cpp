@@ -6,10 +6,11 @@
 #include "planner/row_checks.hpp"
 
 extern "C" {
-#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
 }
 
 namespace shardwise
@@ -48,21 +49,37 @@ bool may_update_in_batches(const Maker *maker)
            !checkExprHasSubLink((Node *)query->withCheckOptions);
 }
 
-// A statement of ON CONFLICT DO NOTHING whose target is one index.
-void add_try(Maker *maker, ModifyAction *action, List *assignments, Oid index)
+// The router fires the triggers, which may fill in columns that the statement leaves out.
+void propose_rows(Maker *maker, List **assignments)
 {
-    if (maker->write.refusal != nullptr)
-        return;
-    name_conflict_index(maker->write.query, index);
-    int number = add_statement(maker, build_batch_insert(&maker->write, assignments, false));
-    if (number < 0)
-        return;
-    BatchStatement *statement = (BatchStatement *)llast(maker->statements);
+    ProposePlan *propose = &maker->plan->propose;
+    TupleDesc columns = RelationGetDescr(maker->relation);
+    Oid relid = RelationGetRelid(maker->relation);
+    const RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
+    propose->fires = true;
+    propose->shows_earlier = before_row_trigger_sees_earlier(relid, TRIGGER_TYPE_INSERT);
+    propose->returns_all = maker->write.captures;
+    propose->inserted = target->insertedCols;
+    propose->nattributes = columns->natts;
+    propose->columns = (int *)palloc(sizeof(int) * columns->natts);
+    for (int i = 0; i < columns->natts; i++)
+        propose->columns[i] = -1;
     ListCell *cell;
-    foreach (cell, find_all_inheritors(index, AccessShareLock, nullptr))
-        statement->indexes =
-            lappend(statement->indexes, makeString(get_rel_name(lfirst_oid(cell))));
-    action->statement = number - action->ntries++;
+    foreach (cell, *assignments) {
+        const Assignment *set = (const Assignment *)lfirst(cell);
+        propose->columns[set->attribute - 1] = set->column;
+    }
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (propose->columns[i] >= 0 || column->attisdropped || column->attgenerated != '\0')
+            continue;
+        int32 typmod = column->atttypmod; // a domain may not take NULL
+        Oid type = getBaseTypeAndTypmod(column->atttypid, &typmod);
+        Const *nothing = makeNullConst(type, typmod, column->attcollation);
+        propose->columns[i] = add_column(maker, (Expr *)nothing);
+        *assignments = lappend(*assignments, assign(i + 1, propose->columns[i]));
+    }
+    maker->write.captures = false; // which the executor does
 }
 
 } // namespace
@@ -78,18 +95,15 @@ List *make_insert(Maker *maker)
         maker->plan->attributes = lappend_int(maker->plan->attributes, entry->resno);
         assignments = lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
     }
+    if (does_nothing(maker->write.query) &&
+        (maker->write.captures || must_fire_first(maker->write.query)))
+        propose_rows(maker, &assignments);
     ModifyAction *action = make_action(CMD_INSERT);
     set_key(maker, action, assignments);
     maker->plan->is_stream = may_stream(maker);
     bool is_update = does_update(maker->write.query);
     maker->write.is_marked = is_update && may_update_in_batches(maker);
-    bool tries = maker->write.captures || must_be_one_row(maker->write.query);
-    List *tried = tries ? find_indexes_to_try(maker->write.query) : NIL;
-    foreach (cell, tried)
-        add_try(maker, action, assignments, lfirst_oid(cell));
-    if (tried == NIL)
-        action->statement =
-            add_statement(maker, build_batch_insert(&maker->write, assignments, false));
+    action->statement = add_statement(maker, build_batch_insert(&maker->write, assignments, false));
     if (maker->write.refusal == nullptr && is_update && !maker->write.is_marked)
         // That no row is changed twice is the shard's to say, of the rows of one statement.
         ((BatchStatement *)linitial(maker->statements))->max_rows = PG_INT32_MAX;

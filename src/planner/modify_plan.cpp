@@ -18,6 +18,9 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     to->checks = (List *)copy_node((Node *)from->checks);
     to->move.stays = from->move.stays != nullptr ? pstrdup(from->move.stays) : nullptr;
     to->move.updated = bms_copy(from->move.updated);
+    if (from->propose.fires)
+        to->propose.columns = copy_array(from->propose.columns, from->propose.nattributes);
+    to->propose.inserted = bms_copy(from->propose.inserted);
     to->actions = copy_array(from->actions, from->nactions);
     for (int i = 0; i < to->nactions; i++) {
         ModifyAction *action = &to->actions[i];
@@ -31,7 +34,6 @@ static void copy_plan(ExtensibleNode *to_node, const ExtensibleNode *from_node)
     for (int i = 0; i < to->nstatements; i++) {
         BatchStatement *statement = &to->statements[i];
         statement->columns = copy_array(statement->columns, statement->route->nparams);
-        statement->indexes = (List *)copy_node((Node *)statement->indexes);
         statement->route = (Route *)copy_node((Node *)statement->route);
     }
 }

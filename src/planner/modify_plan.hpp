@@ -14,8 +14,6 @@ struct BatchStatement {
     int first_value;  // of the plan node's custom_exprs
     int *columns;     // per parameter the source's column (from 0), or -1: one value for all rows
     int max_rows;     // of one batch
-    List *indexes;    // String: names of the index over which ON CONFLICT arbitrates and of its
-                      // partitions', where others are to be tried
     int count_column; // number (from 1) of what it returns that is true of rows which it wrote; 0:
                       // it has written as many as the shard says
     int mark_column;  // number (from 1) of what it returns that marks the rows it wrote; 0: none
@@ -25,8 +23,6 @@ struct BatchStatement {
 struct ModifyAction {
     CmdType command;
     int statement;
-    int ntries; // so many statements from there on name one index each for ON CONFLICT; 0: it is
-                // one
     // An UPDATE that changes the key: of a row that belongs to another shard after it, and of one
     // that stays, as the triggers leave it.
     int remove, place, change;
@@ -53,6 +49,17 @@ struct MovePlan {
     Bitmapset *updated;    // columns, numbered as in a range table's entry
 };
 
+// BEFORE INSERT triggers that the router fires: what they leave has to be known also of a row that
+// ON CONFLICT DO NOTHING does not insert.
+struct ProposePlan {
+    bool fires;
+    bool shows_earlier;  // their functions may look at what was written before
+    bool returns_all;    // the rows that do not go in are returned, too, as triggers leave them
+    int nattributes;     // of the table
+    int *columns;        // the source's columns, one an attribute (-1: none)
+    Bitmapset *inserted; // columns, numbered as in a range table's entry
+};
+
 // Lives in the plan node's custom_private; the source is its only child.
 struct ModifyPlan {
     ExtensibleNode node;
@@ -73,6 +80,7 @@ struct ModifyPlan {
     // UPDATE, only the first change counts.
     const char *once;
     MovePlan move;
+    ProposePlan propose;
     int nactions;
     ModifyAction *actions;
     int nstatements;

@@ -482,9 +482,8 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     call.query = put_router_checks_above(maker, call.query);
     call.cursor_options &= ~(CURSOR_OPT_SCROLL | CURSOR_OPT_PARALLEL_OK);
     *plan = plan_on_router(call, &routes);
-    // Nothing may be read while a row is tried, which may be undone.
     maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan)) ||
-                                (routes.count == 1 && maker->plan->actions[0].ntries > 0) ||
+                                (routes.count == 1 && maker->plan->propose.fires) ||
                                 maker->plan->now_column >= 0;
     put_on_top(maker, *plan, query);
     return nullptr;

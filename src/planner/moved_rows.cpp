@@ -9,7 +9,6 @@
 
 extern "C" {
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "parser/parsetree.h"
@@ -56,9 +55,6 @@ void survey_table(Relation relation, MovePlan *move)
         const Trigger *trigger = &triggers->triggers[i];
         if (is_referred_to_by(trigger))
             survey_reference(relation, trigger, move);
-        if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
-                                 TRIGGER_TYPE_UPDATE))
-            move->shows_earlier |= func_volatile(trigger->tgfoid) == PROVOLATILE_VOLATILE;
     }
     move->fires |=
         find_user_trigger(relation, 0, TRIGGER_TYPE_UPDATE | insert_or_delete, 0) != nullptr;
@@ -69,6 +65,8 @@ void survey_table(Relation relation, MovePlan *move)
 void survey_triggers(const Maker *maker, MovePlan *move)
 {
     move->nattributes = RelationGetDescr(maker->relation)->natts;
+    move->shows_earlier =
+        before_row_trigger_sees_earlier(RelationGetRelid(maker->relation), TRIGGER_TYPE_UPDATE);
     ListCell *cell;
     foreach (cell,
              find_all_inheritors(RelationGetRelid(maker->relation), AccessShareLock, nullptr)) {

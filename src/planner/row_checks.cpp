@@ -25,12 +25,10 @@ namespace
 
 struct Placer {
     Query *query;
-    List **kept; // the checks so far, of all levels
-    bool has_before_insert;
+    List **kept;            // the checks so far, of all levels
+    bool has_before_insert; // on the shard
     bool is_partitioned;
-    bool marks_updates;   // of ON CONFLICT, in a setting
-    bool updates_nothing; // DO UPDATE stands for DO NOTHING
-    char *refusal;
+    bool marks_updates; // of ON CONFLICT, in a setting
 };
 
 // ---- expressions -------------------------------------------------------------------------------
@@ -182,9 +180,7 @@ void check_conflict(Placer *placer, List *existing, List *proposed)
 {
     OnConflictExpr *conflict = placer->query->onConflict;
     Expr *condition = placer->marks_updates ? set_mark("yes") : make_bool(true);
-    if (placer->updates_nothing)
-        condition = make_bool(false);
-    else if (conflict->onConflictWhere != nullptr)
+    if (conflict->onConflictWhere != nullptr)
         condition = make_case(conflict->onConflictWhere, condition, make_bool(false));
     for (int i = list_length(existing) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(existing, i);
@@ -219,8 +215,7 @@ void check_after(Placer *placer, WithCheckOption *check)
 {
     Query *query = placer->query;
     Expr *column = make_case(check->qual, make_bool(true), make_violation(placer, check));
-    if (does_update(query) && !placer->updates_nothing &&
-        (placer->marks_updates || !placer->is_partitioned)) {
+    if (does_update(query) && (placer->marks_updates || !placer->is_partitioned)) {
         if (check->kind == WCO_RLS_INSERT_CHECK)
             column = make_case((Node *)was_inserted(placer), column, make_bool(true));
         else if (check->kind == WCO_RLS_UPDATE_CHECK)
@@ -234,11 +229,12 @@ void check_after(Placer *placer, WithCheckOption *check)
 
 // ---- one statement -----------------------------------------------------------------------------
 
-void examine_target(Placer *placer)
+void examine_target(Placer *placer, bool is_fired)
 {
     RangeTblEntry *target = rt_fetch(placer->query->resultRelation, placer->query->rtable);
     placer->is_partitioned = target->relkind == RELKIND_PARTITIONED_TABLE;
-    placer->has_before_insert = has_before_row_trigger(target->relid, TRIGGER_TYPE_INSERT);
+    placer->has_before_insert =
+        !is_fired && has_before_row_trigger(target->relid, TRIGGER_TYPE_INSERT);
 }
 
 bool each_has_equal(List *checks, List *others)
@@ -256,7 +252,7 @@ bool each_has_equal(List *checks, List *others)
     return true;
 }
 
-List *checks_of_kind(Query *query, WCOKind kind)
+List *checks_of_kind(const Query *query, WCOKind kind)
 {
     List *found = NIL;
     ListCell *cell;
@@ -276,7 +272,7 @@ bool must_tell_rows_apart(const Placer *placer, List *inserts, List *updates)
              (!placer->has_before_insert || each_has_equal(inserts, updates)));
 }
 
-void place_in_statement(Placer *placer)
+void place_in_statement(Placer *placer, bool is_fired)
 {
     Query *query = placer->query;
     List *inserts = checks_of_kind(query, WCO_RLS_INSERT_CHECK);
@@ -285,17 +281,11 @@ void place_in_statement(Placer *placer)
     List *updates = checks_of_kind(query, WCO_RLS_UPDATE_CHECK);
     List *views = checks_of_kind(query, WCO_VIEW_CHECK);
     query->withCheckOptions = NIL;
-    examine_target(placer);
+    examine_target(placer, is_fired);
 
     bool before = !placer->has_before_insert && query->targetList != NIL;
     placer->marks_updates =
         must_tell_rows_apart(placer, inserts, updates) && query->targetList != NIL;
-    if (!before && inserts != NIL && does_nothing(query)) {
-        placer->refusal = make_conflict_update(query);
-        if (placer->refusal != nullptr)
-            return;
-        placer->updates_nothing = does_update(query);
-    }
     ListCell *cell;
     if (!before)
         foreach (cell, inserts)
@@ -321,60 +311,33 @@ List *parts_of(Query *query)
     return lappend(parts, query);
 }
 
-Oid topmost_target(const Query *query)
-{
-    if (query->resultRelation == 0)
-        return InvalidOid;
-    Oid relid = rt_fetch(query->resultRelation, query->rtable)->relid;
-    List *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
-    return ancestors != NIL ? llast_oid(ancestors) : relid;
-}
-
-bool is_alone(const Query *query, List *parts)
-{
-    Oid target = topmost_target(query);
-    ListCell *cell;
-    foreach (cell, parts)
-        if (lfirst(cell) != query && topmost_target((Query *)lfirst(cell)) == target)
-            return false;
-    return true;
-}
-
 } // namespace
 
-bool must_be_one_row(Query *query)
+bool must_fire_first(const Query *query)
 {
-    Placer placer = {};
-    placer.query = query;
     if (!does_nothing(query) || checks_of_kind(query, WCO_RLS_INSERT_CHECK) == NIL)
         return false;
-    examine_target(&placer);
-    return placer.has_before_insert;
+    Oid relid = rt_fetch(query->resultRelation, query->rtable)->relid;
+    return has_before_row_trigger(relid, TRIGGER_TYPE_INSERT);
 }
 
-List *place_row_checks(Query *query, bool is_one_row, char **refusal)
+List *place_row_checks(Query *query, bool is_fired, char **refusal)
 {
     List *kept = NIL;
-    List *parts = parts_of(query);
     ListCell *cell;
-    foreach (cell, parts) {
+    foreach (cell, parts_of(query)) {
         Placer placer = {};
         placer.query = (Query *)lfirst(cell);
         placer.kept = &kept;
         if (placer.query->withCheckOptions == NIL)
             continue;
-        if (must_be_one_row(placer.query) &&
-            (!is_alone(placer.query, parts) ||
-             (!is_one_row && find_insert_source(placer.query) > 0)))
-            placer.refusal = pstrdup(
-                "ON CONFLICT DO NOTHING under row-level security, on a table whose triggers may "
-                "change a row before it is checked, beside other changes of the table.");
-        else
-            place_in_statement(&placer);
-        if (placer.refusal != nullptr) {
-            *refusal = placer.refusal;
+        bool fires_first = must_fire_first(placer.query);
+        if (fires_first && !is_fired) {
+            *refusal = pstrdup("ON CONFLICT DO NOTHING under row-level security checks rows as "
+                               "BEFORE INSERT triggers leave them.");
             return NIL;
         }
+        place_in_statement(&placer, fires_first);
     }
     return kept;
 }

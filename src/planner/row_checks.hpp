@@ -19,15 +19,15 @@ constexpr WCOKind view_conflict_check = (WCOKind)(WCO_RLS_MERGE_DELETE_CHECK + 1
 // That ON CONFLICT DO UPDATE meets no row which an earlier batch of the statement has written.
 constexpr WCOKind second_change_check = (WCOKind)(view_conflict_check + 1);
 
-// True of an INSERT whose checks can be placed in a statement for one row only: ON CONFLICT DO
-// NOTHING, where a trigger may change the row first, is checked in the place of DO UPDATE.
-bool must_be_one_row(Query *query);
+// True of an INSERT whose BEFORE triggers the router must fire before a shard checks the rows: of
+// ON CONFLICT DO NOTHING, a row is checked also where it goes nowhere, and seen nowhere then.
+bool must_fire_first(const Query *query);
 
 // Makes every WithCheckOption of the query, modifying CTEs included, a part of the query itself and
 // returns the options without their conditions; the position in the list is the check's number. The
-// query has been prepared by prepare_changes(). `is_one_row`: what feeds an INSERT that must be one
-// row yields no more. *refusal says why that is not possible.
-List *place_row_checks(Query *query, bool is_one_row, char **refusal);
+// query has been prepared by prepare_changes(). `is_fired`: the router fires the triggers that must
+// come first. *refusal says why that is not possible.
+List *place_row_checks(Query *query, bool is_fired, char **refusal);
 
 // Makes an INSERT ... ON CONFLICT DO UPDATE fail over rows that are marked, after all its other
 // checks were placed. The last column of its RETURNING becomes the mark of the rows that it writes

@@ -86,12 +86,35 @@ CREATE TABLE keyed_parts (tenant int, id int, name text, code int, body text, PR
 CREATE TABLE keyed_parts_1 PARTITION OF keyed_parts FOR VALUES FROM (0) TO (100);
 CREATE TABLE keyed_parts_2 PARTITION OF keyed_parts FOR VALUES FROM (100) TO (200);
 CREATE TABLE keyed_copies (tenant int PRIMARY KEY, id int UNIQUE, name text UNIQUE, code int, body text);
-CREATE TABLE keyed_booked (tenant int PRIMARY KEY, name text, body text, EXCLUDE USING btree (tenant WITH =));
+CREATE TABLE keyed_booked (tenant int, id int, name text, code int, body text, PRIMARY KEY (tenant, id), CONSTRAINT booked_name EXCLUDE USING btree (tenant WITH =, lower(name) WITH =) WHERE (body <> 'free'));
+CREATE TABLE keyed_own (tenant int, id int, name text, code int, body text, twice int GENERATED ALWAYS AS (code * 2) STORED, PRIMARY KEY (tenant, id, code)) PARTITION BY RANGE (code);
+CREATE TABLE keyed_own_1 (twice int GENERATED ALWAYS AS (code * 2) STORED, gone int, body text, code int NOT NULL, name text, id int NOT NULL, tenant int NOT NULL);
+ALTER TABLE keyed_own_1 DROP COLUMN gone;
+ALTER TABLE keyed_own ATTACH PARTITION keyed_own_1 FOR VALUES FROM (0) TO (100);
+CREATE TABLE keyed_own_2 PARTITION OF keyed_own FOR VALUES FROM (100) TO (200);
+CREATE UNIQUE INDEX ON keyed_own_1 (tenant, name);
+CREATE FUNCTION relocate() RETURNS trigger STABLE LANGUAGE plpgsql AS $$ BEGIN NEW.code := NEW.code + 100; RETURN NEW; END $$;
+CREATE TRIGGER relocate BEFORE INSERT ON keyed_own_1 FOR EACH ROW WHEN (NEW.body = 'elsewhere') EXECUTE FUNCTION relocate();
+-- Its trigger puts the row in itself, fills in the key, or moves it.
+CREATE TABLE self_made (tenant int, id int, body text, PRIMARY KEY (tenant, id));
+CREATE FUNCTION make_itself() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.tenant := coalesce(NEW.tenant, 7);
+    NEW.tenant := NEW.tenant + (NEW.body = 'next')::int;
+    IF NEW.body = 'make' THEN
+        INSERT INTO self_made VALUES (NEW.tenant, NEW.id, 'by trigger');
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER make_itself BEFORE INSERT OR UPDATE ON self_made FOR EACH ROW EXECUTE FUNCTION make_itself();
+ALTER TABLE self_made ENABLE ROW LEVEL SECURITY;
+CREATE POLICY made ON self_made TO diff_writer USING (body <> 'hidden') WITH CHECK (tenant < 100);
+GRANT SELECT, INSERT ON self_made TO diff_writer;
 DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY '{keyed,keyed_parts,keyed_copies,keyed_booked}'::text[] LOOP
+    FOREACH t IN ARRAY '{keyed,keyed_parts,keyed_copies,keyed_booked,keyed_own}'::text[] LOOP
         EXECUTE format('CREATE TRIGGER note BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION %s()', t, CASE WHEN t = 'keyed_copies' THEN 'exclaim' ELSE 'note' END);
         EXECUTE format('GRANT SELECT, INSERT ON %I TO diff_writer', t);
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
@@ -99,7 +122,7 @@ BEGIN
     END LOOP;
 END $$;
 GRANT SELECT, INSERT ON noted TO diff_writer;
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{noted,keyed,keyed_parts,keyed_booked}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{noted,keyed,keyed_parts,keyed_booked,keyed_own,self_made}'::regclass[]) t
 -- shardwise: SELECT shardwise.create_reference_table('keyed_copies')
 
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{lengths,indexed,unindexed,update_watched}'::regclass[]) t
@@ -281,16 +304,39 @@ INSERT INTO keyed_parts VALUES (1, 1, 'one', 1, 'a'), (1, 2, 'one', 1, 'b'), (1,
 INSERT INTO keyed_parts VALUES (1, 1, 'bad', 101, 'a') ON CONFLICT DO NOTHING;
 INSERT INTO keyed_copies VALUES (1, 1, 'one', 1, 'a'), (2, 1, 'two', 1, 'b'), (3, 3, 'one', 1, 'c'), (4, 4, 'four', 1, 'd') ON CONFLICT DO NOTHING RETURNING *;
 INSERT INTO keyed_copies VALUES (5, 5, 'five', 1, 'e'), (6, 6, 'bad', 1, 'f') ON CONFLICT DO NOTHING;
--- expect-refused: ON CONFLICT has no target, and the table an exclusion constraint.
-INSERT INTO keyed_booked VALUES (1, 'one', 'a') ON CONFLICT DO NOTHING;
+-- Exclusion constraints, and indexes that a partition alone has.
+INSERT INTO keyed_booked VALUES (1, 1, 'one', 1, 'a'), (1, 2, 'ONE', 2, 'b'), (1, 1, 'two', 3, 'c'), (2, 1, 'one', 4, 'd'), (1, 3, 'one', 5, 'free') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed_booked VALUES (1, 4, 'ONE', 1, 'e'), (1, 5, 'five', 1, 'f') ON CONFLICT ON CONSTRAINT booked_name DO NOTHING RETURNING *;
+INSERT INTO keyed_booked VALUES (1, 1, 'six', 1, 'g') ON CONFLICT ON CONSTRAINT booked_name DO NOTHING;
+INSERT INTO keyed_booked VALUES (1, 6, 'one', 1, 'h') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO keyed_booked VALUES (1, 7, 'seven', 1, 'i'), (1, 1, 'bad', 1, 'j') ON CONFLICT DO NOTHING;
+-- params: 1, 8, 'ONE', 2, 'k'
+INSERT INTO keyed_booked VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO keyed_booked SELECT tenant, id, name, code, body FROM keyed ON CONFLICT DO NOTHING;
+INSERT INTO keyed_own VALUES (1, 1, 'one', 1, 'a'), (1, 2, 'one', 2, 'b'), (1, 2, 'one', 102, 'c'), (1, 3, 'one', 102, 'd'), (1, 1, 'two', 1, 'e') ON CONFLICT DO NOTHING RETURNING *, tableoid::regclass;
+INSERT INTO keyed_own VALUES (1, 4, 'one', 4, 'f') ON CONFLICT (tenant, id, code) DO NOTHING;
+INSERT INTO keyed_own VALUES (1, 5, 'five', 5, 'f'), (1, 1, 'bad', 1, 'g') ON CONFLICT DO NOTHING;
+INSERT INTO keyed_own VALUES (1, 6, 'six', 6, 'elsewhere') ON CONFLICT DO NOTHING;
+INSERT INTO keyed_own VALUES (1, 7, 'seven', 700, 'h') ON CONFLICT DO NOTHING;
+INSERT INTO keyed_own (tenant, id, code, name) SELECT t, t % 2, 50 * t, 'many' FROM generate_series(0, 3) t ON CONFLICT DO NOTHING;
+-- A row that its own trigger has put there, one that gets its key from it, and one that goes to another.
+INSERT INTO self_made VALUES (1, 1, 'make'), (1, 2, 'other'), (1, 2, 'again') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO self_made (id, body) VALUES (3, 'filled'), (3, 'again') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO self_made VALUES (1, 4, 'next'), (2, 4, 'same'), (1, 4, 'first') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO self_made VALUES (99, 5, 'next') ON CONFLICT DO NOTHING;
+INSERT INTO self_made VALUES (1, 6, 'make') ON CONFLICT (tenant, id) DO NOTHING;
+INSERT INTO self_made VALUES (1, 7, 'hidden') ON CONFLICT DO NOTHING;
+-- params: 1, 8, 'make'
+INSERT INTO self_made VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING *;
+SELECT * FROM self_made ORDER BY 1, 2;
 RESET ROLE;
 SELECT * FROM keyed ORDER BY 1, 2;
 SELECT * FROM noted WHERE tenant < 3 ORDER BY 1, 2, 3;
 SET ROLE diff_writer;
 INSERT INTO unindexed VALUES (1, 1, 'one'), (1, 1, 'one') ON CONFLICT DO NOTHING RETURNING *;
 INSERT INTO unindexed VALUES (1, 1, 'long') ON CONFLICT DO NOTHING;
--- expect-refused: A trigger for statements acts on UPDATE.
-INSERT INTO update_watched VALUES (1, 1, 'one') ON CONFLICT DO NOTHING;
+INSERT INTO update_watched VALUES (1, 1, 'one'), (1, 1, 'two') ON CONFLICT DO NOTHING RETURNING *;
+INSERT INTO update_watched VALUES (1, 1, 'long') ON CONFLICT DO NOTHING;
 
 -- ---- a partitioned table
 INSERT INTO parted VALUES (1, '2025-01-05', 'diff_writer', 'new') ON CONFLICT (tenant, at) DO UPDATE SET body = 'again' RETURNING *;
@@ -385,8 +431,8 @@ INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 -- teardown
 DROP VIEW open_notes;
 DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
-DROP TABLE lengths, indexed, unindexed, update_watched, keyed, keyed_parts, keyed_copies, keyed_booked, noted;
-DROP FUNCTION note(), exclaim(), stamp(), stamp_sorted(), prolong(), watch();
+DROP TABLE lengths, indexed, unindexed, update_watched, keyed, keyed_parts, keyed_copies, keyed_booked, noted, keyed_own, self_made;
+DROP FUNCTION note(), exclaim(), stamp(), stamp_sorted(), prolong(), watch(), relocate(), make_itself();
 -- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_writer;
 DROP ROLE diff_writer;
