@@ -1,6 +1,7 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "catalog/pg_collation.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -218,6 +219,12 @@ static bool raise_references(Node *node, void *context)
         return false;
     }
     return expression_tree_walker(node, (bool (*)())raise_references, context);
+}
+
+bool is_place_column(const Node *node)
+{
+    const Var *column = (const Var *)node;
+    return IsA(column, Var) && column->varattno < 0 && column->varattno != TableOidAttributeNumber;
 }
 
 void raise_cte_references(Query *query)

@@ -57,6 +57,10 @@ int find_insert_source(const Query *insert);
 // True if an expression needs no row and is not volatile: the router may compute it.
 bool is_the_same_for_all_rows(Node *expr);
 
+// True of a system column other than tableoid: ctid, xmin and so on, which tell where and when a
+// copy of a row was written.
+bool is_place_column(const Node *node);
+
 // Makes references of a query to CTEs of its own, or around it, go one level further out: the query
 // becomes a part of another one.
 void raise_cte_references(Query *query);

@@ -1,6 +1,7 @@
 #include "planner/route_planner.hpp"
 
 #include "pg/deparse.hpp"
+#include "pg/query_tree.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/parameters.hpp"
@@ -16,7 +17,6 @@
 #include "routing/key_analysis.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "utils/reltrigger.h"
 #include "optimizer/optimizer.h"
@@ -280,13 +280,12 @@ List *flatten_relations(Query *query)
     return flat.rtable;
 }
 
-// True if a query reads system columns other than tableoid: ctid, xmin and so on.
 static bool asks_for_places(Node *node, void *)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, Var))
-        return ((Var *)node)->varattno < 0 && ((Var *)node)->varattno != TableOidAttributeNumber;
+    if (is_place_column(node))
+        return true;
     if (IsA(node, Query))
         return query_tree_walker((Query *)node, (bool (*)())asks_for_places, nullptr, 0);
     return expression_tree_walker(node, (bool (*)())asks_for_places, nullptr);
@@ -334,9 +333,15 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
         add_pins(route, analysis.keys, &parameters, values);
     route->sql = deparse_query(sent);
     route->query = sent;
-    route->is_selective = sent->commandType == CMD_SELECT && is_selective_lookup(sent);
     route->functions = shipping.functions;
     return route;
+}
+
+void foresee_rows(Route *route, const Query *query)
+{
+    route->by_unique_key = is_unique_lookup(query);
+    route->few_rows = route->by_unique_key || yields_handful_of_rows(query);
+    route->is_selective = !route->by_unique_key && is_selective_lookup(query);
 }
 
 PlannedStmt *plan_route(Query *query, Refusal *refusal)
@@ -378,8 +383,8 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     route->only_locks = query->commandType == CMD_SELECT && !query->hasModifyingCTE &&
                         !calls_volatile(shipping.functions);
     route->keeps_places = marked.places && !route->writes;
-    route->by_unique_key = !route->writes && is_unique_lookup(sent);
-    route->few_rows = route->by_unique_key || (!route->writes && yields_handful_of_rows(sent));
+    if (!route->writes)
+        foresee_rows(route, sent);
     route->counts_rows = query->commandType != CMD_SELECT;
     route->writes_rows = tier == Tier::Scatter && writes_rows_alone(query);
     route->is_only_scan = true;

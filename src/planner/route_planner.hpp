@@ -30,4 +30,7 @@ List *flatten_relations(Query *query);
 Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
                      List **values);
 
+// Notes in the route of a query that only reads how many rows it yields.
+void foresee_rows(Route *route, const Query *query);
+
 } // namespace shardwise

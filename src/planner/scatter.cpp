@@ -114,8 +114,8 @@ bool compile_part(Query *remote, int ncolumns, Part *part)
     route->tier = Tier::Scatter;
     use_marks(route, marked, &values);
     route->binary_results = columns_travel_in_binary(columns);
-    route->by_unique_key = !marked.locks && is_unique_lookup(remote);
-    route->few_rows = route->by_unique_key || (!marked.locks && yields_handful_of_rows(remote));
+    if (!marked.locks)
+        foresee_rows(route, remote);
     route->is_bulk = route->binary_results && !marked.locks && yields_many_rows(remote, route);
     *part = Part{route, values, columns};
     return true;

@@ -6,6 +6,7 @@
 #include "planner/projection.hpp"
 #include "planner/pull.hpp"
 #include "planner/route_planner.hpp"
+#include "planner/table_size.hpp"
 
 extern "C" {
 #include "optimizer/cost.h"
@@ -247,6 +248,7 @@ Route *make_scan_route(PlannerInfo *root, const TableScan *scan, double rows, Li
     Route *route = compile_route(query, shipping, analysis, values);
     route->tier = Tier::Pull;
     use_marks(route, marked, values);
+    route->is_selective = is_selective_lookup(query);
     route->binary_results = columns_travel_in_binary(make_scan_tlist(columns));
     route->is_bulk = route->binary_results && goes_to_many(route) && route->place_shard == 0 &&
                      rows >= bulk_rows;

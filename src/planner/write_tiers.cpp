@@ -6,7 +6,6 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 }
@@ -81,8 +80,8 @@ bool depends_on_order(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, Var) && ((Var *)node)->varattno < 0)
-        return ((Var *)node)->varattno != TableOidAttributeNumber;
+    if (is_place_column(node))
+        return true;
     if (IsA(node, Query)) {
         Query *query = (Query *)node;
         if (query->limitCount != nullptr || query->limitOffset != nullptr || query->hasAggs ||
