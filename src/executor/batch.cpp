@@ -8,7 +8,9 @@
 #include "transaction/participants.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
+#include "utils/array.h"
 }
 
 namespace shardwise
@@ -23,6 +25,8 @@ struct Batch {
     Silence silence;
     int rows;
     ArrayWriter *arrays; // one a parameter; those of single values stay unused
+    int ncopies;         // shards that have places of their own
+    ArrayWriter *copies; // then, one a parameter for the first, and so on
     List *queries;       // RemoteQuery *: running
     uint64 sent_rows;    // with them
     int *numbers;        // of the rows, where the outcome has to be in their order
@@ -42,6 +46,7 @@ constexpr int bytes_of_batch = 4 * 1024 * 1024;
 struct BatchRunner {
     const BatchStatement *statement;
     const Oid *types; // of the source's columns
+    const CopyColumns *copy_columns;
     ParameterWriter *writer;
     const Datum *values;
     bool *nulls; // arrays count as NULL: they are written apart
@@ -57,6 +62,22 @@ struct BatchRunner {
 namespace
 {
 
+// True for a parameter that is another one on each shard: a row's place there.
+bool is_place(const BatchRunner *runner, int i)
+{
+    int column = runner->statement->columns[i];
+    const CopyColumns *copies = runner->copy_columns;
+    return copies->place >= 0 && column >= 0 &&
+           (column == copies->place || column == copies->table);
+}
+
+void init_arrays(const BatchRunner *runner, ArrayWriter *arrays)
+{
+    for (int i = 0; i < runner->statement->route->nparams; i++)
+        if (runner->statement->columns[i] >= 0)
+            init_array_writer(&arrays[i], runner->types[runner->statement->columns[i]]);
+}
+
 Batch *find_batch(BatchRunner *runner, int32 shard, Silence silence)
 {
     ListCell *cell;
@@ -71,9 +92,13 @@ Batch *find_batch(BatchRunner *runner, int32 shard, Silence silence)
     batch->shard = shard;
     batch->silence = silence;
     batch->arrays = (ArrayWriter *)palloc0(sizeof(ArrayWriter) * (n + 1));
+    init_arrays(runner, batch->arrays);
     for (int i = 0; i < n; i++)
-        if (runner->statement->columns[i] >= 0)
-            init_array_writer(&batch->arrays[i], runner->types[runner->statement->columns[i]]);
+        if (batch->ncopies == 0 && is_place(runner, i))
+            batch->ncopies = list_length(list_all_shards());
+    batch->copies = (ArrayWriter *)palloc0(sizeof(ArrayWriter) * (batch->ncopies * n + 1));
+    for (int i = 0; i < batch->ncopies; i++)
+        init_arrays(runner, batch->copies + i * n);
     batch->context =
         AllocSetContextCreate(runner->context, "shardwise batch", ALLOCSET_SMALL_SIZES);
     runner->batches = lappend(runner->batches, batch);
@@ -83,18 +108,29 @@ Batch *find_batch(BatchRunner *runner, int32 shard, Silence silence)
 
 // ---- sending -----------------------------------------------------------------------------------
 
+void write_array(BatchRunner *runner, int i, ArrayWriter *array)
+{
+    finish_array(array);
+    runner->writer->values[i] = array->bytes.data;
+    runner->writer->lengths[i] = array->bytes.len;
+    runner->writer->formats[i] = 1;
+}
+
+// The values that differ from shard to shard, among those that write_batch() has written.
+void write_places(BatchRunner *runner, Batch *batch, int copy)
+{
+    int n = runner->writer->n;
+    for (int i = 0; i < n; i++)
+        if (is_place(runner, i))
+            write_array(runner, i, &batch->copies[copy * n + i]);
+}
+
 RemoteValues write_batch(BatchRunner *runner, Batch *batch)
 {
     RemoteValues values = write_parameters(runner->writer, runner->values, runner->nulls);
-    for (int i = 0; i < runner->writer->n; i++) {
-        if (runner->statement->columns[i] < 0)
-            continue;
-        ArrayWriter *array = &batch->arrays[i];
-        finish_array(array);
-        runner->writer->values[i] = array->bytes.data;
-        runner->writer->lengths[i] = array->bytes.len;
-        runner->writer->formats[i] = 1;
-    }
+    for (int i = 0; i < runner->writer->n; i++)
+        if (runner->statement->columns[i] >= 0)
+            write_array(runner, i, &batch->arrays[i]);
     if (int mark = runner->statement->route->mark_param; mark > 0 && batch->mark != nullptr) {
         runner->writer->values[mark - 1] = batch->mark;
         runner->writer->lengths[mark - 1] = strlen(batch->mark);
@@ -126,6 +162,13 @@ void set_silence(Connection *connection, Silence silence)
                                        quote_literal_cstr(value)));
 }
 
+void clear_arrays(const BatchRunner *runner, ArrayWriter *arrays)
+{
+    for (int i = 0; i < runner->statement->route->nparams; i++)
+        if (runner->statement->columns[i] >= 0)
+            clear_array(&arrays[i]);
+}
+
 void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all);
 
 void send_batch(BatchRunner *runner, Batch *batch)
@@ -146,6 +189,8 @@ void send_batch(BatchRunner *runner, Batch *batch)
     ListCell *cell;
     foreach (cell, shards) {
         Connection *connection = join_shard(lfirst_int(cell), Access::Write, false);
+        if (batch->ncopies > 0)
+            write_places(runner, batch, foreach_current_index(cell));
         if (batch->silence != Silence::None)
             set_silence(connection, batch->silence);
         batch->queries =
@@ -159,9 +204,32 @@ void send_batch(BatchRunner *runner, Batch *batch)
     batch->returned = 0;
     std::swap(batch->numbers, batch->sent_numbers);
     std::swap(batch->room, batch->sent_room);
-    for (int i = 0; i < route->nparams; i++)
-        if (runner->statement->columns[i] >= 0)
-            clear_array(&batch->arrays[i]);
+    clear_arrays(runner, batch->arrays);
+    for (int i = 0; i < batch->ncopies; i++)
+        clear_arrays(runner, batch->copies + i * route->nparams);
+}
+
+// Appends a row's place on each shard.
+void append_places(BatchRunner *runner, Batch *batch, const Datum *values)
+{
+    const CopyColumns *columns = runner->copy_columns;
+    int n = runner->statement->route->nparams;
+    for (int i = 0; i < n; i++) {
+        if (!is_place(runner, i))
+            continue;
+        bool is_tuple = runner->statement->columns[i] == columns->place;
+        ArrayType *places =
+            DatumGetArrayTypeP(values[is_tuple ? columns->places : columns->tables]);
+        Datum *elements;
+        int nplaces;
+        deconstruct_array(places, is_tuple ? TIDOID : OIDOID,
+                          is_tuple ? sizeof(ItemPointerData) : sizeof(Oid), !is_tuple,
+                          is_tuple ? TYPALIGN_SHORT : TYPALIGN_INT, &elements, nullptr, &nplaces);
+        if (nplaces != batch->ncopies)
+            elog(ERROR, "%d places of a row on %d shards", nplaces, batch->ncopies);
+        for (int copy = 0; copy < batch->ncopies; copy++)
+            append_element(&batch->copies[copy * n + i], elements[copy], false);
+    }
 }
 
 // ---- the outcome -------------------------------------------------------------------------------
@@ -268,12 +336,13 @@ void finish_batch(BatchRunner *runner, Batch *batch, bool expects_all)
 
 BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value_types,
                                const Datum *values, const bool *nulls, const Oid *types,
-                               BatchOutcome *outcome)
+                               const CopyColumns *copies, BatchOutcome *outcome)
 {
     const Route *route = statement->route;
     BatchRunner *runner = (BatchRunner *)palloc0(sizeof(BatchRunner));
     runner->statement = statement;
     runner->types = types;
+    runner->copy_columns = copies;
     runner->writer = make_parameter_writer(route->nparams, value_types);
     runner->values = values;
     runner->nulls = (bool *)palloc(sizeof(bool) * (route->nparams + 1));
@@ -303,6 +372,8 @@ bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const b
         append_element(&batch->arrays[i], values[column], nulls[column]);
         bytes += batch->arrays[i].bytes.len;
     }
+    if (batch->ncopies > 0)
+        append_places(runner, batch, values);
     MemoryContextSwitchTo(saved);
     MemoryContextReset(runner->row_context);
     if (runner->is_ordered)

@@ -26,10 +26,11 @@ struct BatchOutcome {
 enum class Silence { None, BeforeInsert, Statement, All };
 
 // Prepares a statement. `values` are those of its parameters that are the same for all rows,
-// `types` the types of the source's columns. Memory is taken from the current context.
+// `types` the types of the source's columns, among which `copies` tell a row's places. Memory is
+// taken from the current context.
 BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value_types,
                                const Datum *values, const bool *nulls, const Oid *types,
-                               BatchOutcome *outcome);
+                               const CopyColumns *copies, BatchOutcome *outcome);
 
 // Adds a row for a shard, or for all shards (0). True if the batch is full and should be sent.
 bool add_to_batch(BatchRunner *runner, int32 shard, const Datum *values, const bool *nulls,

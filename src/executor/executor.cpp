@@ -1,5 +1,6 @@
 #include "executor/executor.hpp"
 
+#include "executor/copies_scan.hpp"
 #include "executor/cursor_scan.hpp"
 #include "executor/key_source.hpp"
 #include "executor/lock_scan.hpp"
@@ -81,6 +82,7 @@ void init_executor()
     init_key_source();
     init_modify_scan();
     init_lock_scan();
+    init_copies_scan();
     init_cursor_scan();
     init_with_scan();
 }

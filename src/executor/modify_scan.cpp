@@ -103,7 +103,7 @@ void start_statements(ModifyState *state)
         int first = statement->first_value;
         state->runners[i] =
             make_batch_runner(statement, state->value_types + first, state->values + first,
-                              state->nulls + first, types, &state->outcome);
+                              state->nulls + first, types, &plan->copies, &state->outcome);
     }
 }
 

@@ -6,7 +6,6 @@
 #include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
-#include "planner/numbered_rows.hpp"
 #include "planner/route_planner.hpp"
 #include "planner/row_checks.hpp"
 #include "planner/row_security.hpp"
@@ -319,35 +318,10 @@ Node *identity_clause(BatchWrite *write, const Assignment *part)
     return make_equality(target_column(write, part->attribute), value);
 }
 
-Node *equal_to_numbered(const Query *numbered, int column, Expr *value)
-{
-    Var *var = makeVarFromTargetEntry(3, (TargetEntry *)list_nth(numbered->targetList, column - 1));
-    return make_equality((Expr *)var, value);
-}
-
-void restrict_to_number(BatchWrite *write, Query *sent)
-{
-    RangeTblEntry *numbered = make_numbered_entry((RangeTblEntry *)linitial(sent->rtable));
-    sent->rtable = lappend(sent->rtable, numbered);
-    List *clauses = list_make3(
-        equal_to_numbered(numbered->subquery, 1,
-                          target_column(write, SelfItemPointerAttributeNumber)),
-        equal_to_numbered(numbered->subquery, 2, source_value(&write->source, 2, write->text)),
-        equal_to_numbered(numbered->subquery, 3, source_value(&write->source, 2, write->number)));
-    sent->jointree =
-        makeFromExpr(list_make3(make_reference(1), make_reference(2), make_reference(3)),
-                     make_conjunction(clauses));
-}
-
 void restrict_to_identity(BatchWrite *write, Query *sent, bool to_partition)
 {
     List *clauses = NIL;
     ListCell *cell;
-    if (write->is_numbered) {
-        if (!to_partition)
-            restrict_to_number(write, sent);
-        return;
-    }
     foreach (cell, write->identity) {
         Assignment *part = (Assignment *)lfirst(cell);
         if ((part->attribute == TableOidAttributeNumber) == to_partition)
@@ -571,9 +545,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     statement->columns = take_batch_columns(own_values);
     statement->route = route;
     statement->first_value = list_length(*values);
-    // One batch would change what the next counts.
-    bool is_numbered = write->is_numbered && sent->commandType != CMD_INSERT;
-    statement->max_rows = is_numbered ? PG_INT32_MAX : rows_of_batch;
+    statement->max_rows = rows_of_batch;
     *values = list_concat(*values, own_values);
     return true;
 }

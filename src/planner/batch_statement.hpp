@@ -28,13 +28,11 @@ struct BatchWrite {
     BatchSource source;
     List *identity; // Assignment *: the columns that find a row again. Attribute ctid or tableoid,
                     // or those of a unique key
-    bool is_numbered; // without such: by the row's text, and its number among equal ones
-    int text, number; // then, the source's columns
-    int check_kind;   // WCOKind: of the checks of written rows only these; 0: all
-    bool captures;    // ON CONFLICT DO UPDATE changes nothing; RETURNING ends with what
-                      // captured_rows.hpp wants
-    bool is_marked;   // ON CONFLICT DO UPDATE: no batch may change a row that another has written
-    char *refusal;    // why a statement cannot be built
+    int check_kind; // WCOKind: of the checks of written rows only these; 0: all
+    bool captures;  // ON CONFLICT DO UPDATE changes nothing; RETURNING ends with what
+                    // captured_rows.hpp wants
+    bool is_marked; // ON CONFLICT DO UPDATE: no batch may change a row that another has written
+    char *refusal;  // why a statement cannot be built
 };
 
 // The Param of RETURNING that is true of rows which an action of MERGE inserts, false of those that

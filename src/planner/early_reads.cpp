@@ -114,7 +114,7 @@ bool depends_on_outside(Node *node, void *context)
 // ---- reading early -----------------------------------------------------------------------------
 
 // Replaces a SELECT by its rows.
-void keep(Query *query, EarlyReads *reads)
+void keep(Query *query, EarlyReads *reads, Oid copied = InvalidOid)
 {
     char *name = name_kept_rows();
     Query *early = makeNode(Query);
@@ -127,37 +127,8 @@ void keep(Query *query, EarlyReads *reads)
     rows->stmt_len = query->stmt_len;
     reads->queries = lappend(reads->queries, early);
     reads->names = lappend(reads->names, makeString(name));
+    reads->copied = lappend_oid(reads->copied, copied);
     *query = *rows;
-}
-
-// True if something other than the columns of a table is needed.
-bool needs_more(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var))
-        return ((Var *)node)->varno != *(int *)context || ((Var *)node)->varlevelsup > 0 ||
-               ((Var *)node)->varattno <= 0;
-    return IsA(node, SubLink) || IsA(node, CurrentOfExpr) ||
-           expression_tree_walker(node, (bool (*)())needs_more, context);
-}
-
-// Conditions of WHERE on a table alone hold for its rows, wherever they are asked.
-List *conditions_on(const Query *query, int varno)
-{
-    bool is_joined = false;
-    List *clauses = NIL;
-    ListCell *cell;
-    foreach (cell, query->jointree->fromlist)
-        is_joined |=
-            IsA(lfirst(cell), RangeTblRef) && ((RangeTblRef *)lfirst(cell))->rtindex == varno;
-    if (!is_joined || rt_fetch(varno, query->rtable)->securityQuals != NIL)
-        return NIL;
-    foreach (cell, make_ands_implicit((Expr *)query->jointree->quals))
-        if (!needs_more((Node *)lfirst(cell), &varno) &&
-            !contain_volatile_functions((Node *)lfirst(cell)))
-            clauses = lappend(clauses, copy_node((Node *)lfirst(cell)));
-    return clauses;
 }
 
 // Puts a subquery in a table's place.
@@ -165,7 +136,6 @@ RangeTblEntry *wrap(Query *query, int varno)
 {
     RangeTblEntry *rte = rt_fetch(varno, query->rtable);
     List *conditions = conditions_on(query, varno);
-    ChangeVarNodes((Node *)conditions, varno, 1, 0);
     bool is_secured = rte->securityQuals != NIL;
     wrap_table(query, varno);
     rte->security_barrier = is_secured;
@@ -197,16 +167,28 @@ Refusal read_level(Query *query, EarlyReads *reads)
     return nullptr;
 }
 
+bool has_cursor(const Query *write)
+{
+    ListCell *cell;
+    foreach (cell, make_ands_implicit((Expr *)write->jointree->quals))
+        if (IsA(lfirst(cell), CurrentOfExpr))
+            return true;
+    return false;
+}
+
 // What another part has changed is not to be found again.
 Refusal read_target(Query *write, EarlyReads *reads)
 {
-    List *conditions = conditions_on(write, write->resultRelation);
-    ChangeVarNodes((Node *)conditions, write->resultRelation, 1, 0);
     Refusal refusal = nullptr;
-    Query *rows = select_target(write, conditions, &refusal);
+    bool is_of_cursor = has_cursor(write);
+    Query *rows = select_target(write, &refusal);
     if (refusal != nullptr)
         return refusal;
-    keep(rows, reads);
+    if (is_of_cursor && leads_to_copies(rows)) // its number among equal rows is not known
+        return pstrdup("WHERE CURRENT OF and another part of WITH change a reference table that "
+                       "has no key without NULLs.");
+    Oid target = rt_fetch(write->resultRelation, write->rtable)->relid;
+    keep(rows, reads, leads_to_copies(rows) ? target : InvalidOid);
     keep_target(write, rows);
     return nullptr;
 }

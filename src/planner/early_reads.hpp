@@ -15,6 +15,8 @@ struct EarlyReads {
     bool writes_any; // triggers or foreign keys may have written others
     List *queries;   // Query *: the SELECTs
     List *names;     // String *: under which their rows are kept, in the same order
+    List *copied;    // Oid, in the same order: the reference table whose copies are to be found in
+                     // them, by their places (kept_target.hpp); InvalidOid: none
 };
 
 // A name for rows that are kept, which no other plan has.

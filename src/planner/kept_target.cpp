@@ -4,12 +4,14 @@
 #include "pg/query_tree.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
-#include "planner/numbered_rows.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise
@@ -57,10 +59,41 @@ Var *output_var(int varno, const Query *query, int number)
     return makeVarFromTargetEntry(varno, (TargetEntry *)list_nth(query->targetList, number - 1));
 }
 
+// True if something other than the columns of a table is needed.
+bool needs_more(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return ((Var *)node)->varno != *(int *)context || ((Var *)node)->varlevelsup > 0 ||
+               ((Var *)node)->varattno <= 0;
+    return IsA(node, SubLink) || IsA(node, CurrentOfExpr) ||
+           expression_tree_walker(node, (bool (*)())needs_more, context);
+}
+
 } // namespace
 
-Query *select_target(Query *write, List *conditions, Refusal *refusal)
+List *conditions_on(const Query *query, int varno)
 {
+    bool is_joined = false;
+    List *clauses = NIL;
+    ListCell *cell;
+    foreach (cell, query->jointree->fromlist)
+        is_joined |=
+            IsA(lfirst(cell), RangeTblRef) && ((RangeTblRef *)lfirst(cell))->rtindex == varno;
+    if (!is_joined || rt_fetch(varno, query->rtable)->securityQuals != NIL)
+        return NIL;
+    foreach (cell, make_ands_implicit((Expr *)query->jointree->quals))
+        if (!needs_more((Node *)lfirst(cell), &varno) &&
+            !contain_volatile_functions((Node *)lfirst(cell)))
+            clauses = lappend(clauses, copy_node((Node *)lfirst(cell)));
+    ChangeVarNodes((Node *)clauses, varno, 1, 0);
+    return clauses;
+}
+
+Query *select_target(Query *write, Refusal *refusal)
+{
+    List *conditions = conditions_on(write, write->resultRelation);
     RangeTblEntry *target = rt_fetch(write->resultRelation, write->rtable);
     Maker maker = {};
     maker.table = find_table(target->relid);
@@ -80,16 +113,39 @@ Query *select_target(Query *write, List *conditions, Refusal *refusal)
     select->hasRowSecurity = write->hasRowSecurity;
     select->hasSubLinks = write->hasSubLinks; // of policies
     target->functions = NIL;                  // the SELECT has the cursor's row
+    if (maker.table->is_reference && maker.strength != LCS_NONE &&
+        find_row_key(maker.relation) == nullptr)
+        select = number_rows_of(select, maker.relation, place_var(&maker, place_tuple)->varattno);
     table_close(maker.relation, NoLock);
     return select;
 }
 
-Query *select_numbered_target(Query *write, Refusal *refusal)
+bool leads_to_copies(const Query *rows)
 {
-    Query *rows = select_target(write, NIL, refusal);
-    if (rows == nullptr)
-        return nullptr;
-    return number_rows_of(rows, rt_fetch(write->resultRelation, write->rtable)->relid);
+    return rows->hasWindowFuncs;
+}
+
+CopyColumns copy_columns_of(Relation relation, const Query *rows)
+{
+    int natts = RelationGetDescr(relation)->natts;
+    int last = list_length(rows->targetList) - 1;
+    bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    CopyColumns columns = {};
+    columns.shard = natts + place_shard - 1;
+    columns.place = natts + place_tuple - 1;
+    columns.table = is_partitioned ? natts + place_table - 1 : -1;
+    columns.text = last - 3;
+    columns.number = last - 2;
+    columns.places = last - 1;
+    columns.tables = last;
+    return columns;
+}
+
+void find_kept_copies(PlannedStmt *plan, Oid relid, const Query *rows)
+{
+    Relation relation = table_open(relid, NoLock);
+    put_copies_above(plan, relid, copy_columns_of(relation, rows));
+    table_close(relation, NoLock);
 }
 
 // In a field that entries of tables do not use.
@@ -101,7 +157,7 @@ void keep_target(Query *write, Query *rows)
 Query *read_kept_target(const Maker *maker)
 {
     Query *rows = copy_node(maker->kept);
-    if (!maker->table->is_reference || maker->strength == LCS_NONE || maker->write.is_numbered)
+    if (!maker->table->is_reference || maker->strength == LCS_NONE || maker->is_numbered)
         return rows;
     bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     int nplaces = is_partitioned ? 2 : 1;
@@ -126,7 +182,7 @@ Query *read_kept_target(const Maker *maker)
 
 void note_kept_copies(Maker *maker)
 {
-    if (maker->kept == nullptr || !maker->table->is_reference || maker->write.is_numbered)
+    if (maker->kept == nullptr || !maker->table->is_reference || maker->is_numbered)
         return;
     Var *now = place_var(maker, place_tuple);
     now->varattno = now->varattnosyn = list_length(maker->kept->targetList) + 1;

@@ -5,19 +5,28 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/numbered_rows.hpp"
 #include "planner/route_planner.hpp"
 
 namespace shardwise
 {
 
-// Makes a SELECT that locks the rows of an UPDATE's, DELETE's or MERGE's target which let
-// `conditions` through (on the target as entry 1), with all their columns and places, and makes the
-// write refer to its columns. nullptr and the reason if that is not possible.
-Query *select_target(Query *write, List *conditions, Refusal *refusal);
+// Conditions of WHERE on a table alone, entry `varno`, as conditions on entry 1: they hold for its
+// rows, wherever they are asked.
+List *conditions_on(const Query *query, int varno);
 
-// The same of a reference table without a key that finds its rows: each row has its text and its
-// number among equal ones in two columns more.
-Query *select_numbered_target(Query *write, Refusal *refusal);
+// Makes a SELECT that locks the rows of an UPDATE's, DELETE's or MERGE's target which let these
+// through, with all their columns and places, and makes the write refer to its columns. nullptr and
+// the reason if that is not possible.
+Query *select_target(Query *write, Refusal *refusal);
+
+// Such a SELECT of a reference table without a key is one of number_rows_of(): which of its columns
+// lead to the copies.
+bool leads_to_copies(const Query *rows);
+CopyColumns copy_columns_of(Relation relation, const Query *rows);
+
+// Lets the plan of such a SELECT find the copies.
+void find_kept_copies(PlannedStmt *plan, Oid relid, const Query *rows);
 
 // Puts the rows that were kept of this SELECT in the target's place.
 void keep_target(Query *write, Query *rows);

@@ -22,11 +22,13 @@ struct Maker {
     LockClauseStrength strength; // of the rows that may be changed
     // ON CONFLICT DO UPDATE:
     bool is_conflict;
-    List *met_checks; // WithCheckOption: of the rows that it meets, before all else
-    Node *condition;  // of the rows that it changes among those; nullptr: all
-    List *checks;     // WithCheckOption: of new rows, that the router makes
-    List *checked;    // TargetEntry: columns of the query that does
-    Query *kept;      // the target's rows, where they were read before (kept_target.hpp)
+    List *met_checks;  // WithCheckOption: of the rows that it meets, before all else
+    Node *condition;   // of the rows that it changes among those; nullptr: all
+    List *checks;      // WithCheckOption: of new rows, that the router makes
+    List *checked;     // TargetEntry: columns of the query that does
+    Query *kept;       // the target's rows, where they were read before (kept_target.hpp)
+    bool is_numbered;  // these tell where their copies are, or lead to them (numbered_rows.hpp)
+    bool reads_copies; // then, they lead to them: there is no other part that writes the table
     // MERGE:
     Query *source;  // what finds the rows
     List *hidden;   // Var *: whole rows and system columns of the target
@@ -49,7 +51,8 @@ ModifyAction *make_action(CmdType command);
 // The columns of the source that hold a new row's key. A key that gets no value is NULL.
 void set_key(Maker *maker, ModifyAction *action, List *assignments);
 
-// Makes the source yield the key by which the rows of all copies of a reference table are found.
+// Makes the source yield by what the rows of all copies of a reference table are found: a key, or
+// their places.
 void identify_copies(Maker *maker);
 
 // An expression over the write's FROM as the source's columns have to say it.

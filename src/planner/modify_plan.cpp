@@ -66,6 +66,7 @@ ModifyPlan *make_modify_plan()
     plan->node.extnodename = node_name;
     plan->shard_column = plan->now_column = plan->action_column = -1;
     plan->move.table_column = -1;
+    plan->copies.place = -1;
     return plan;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "planner/numbered_rows.hpp"
 #include "planner/route.hpp"
 
 namespace shardwise
@@ -68,14 +69,15 @@ struct ModifyPlan {
     bool is_reference;
     bool reads_shards; // more than once: all rows are needed before the first write
     bool returns_rows;
-    bool is_stream;    // an INSERT without further ado: COPY takes the rows
-    List *attributes;  // then, the columns' numbers in the table
-    int shard_column;  // of the source, from 0; -1: none
-    int now_column;    // NULL where another part of the statement has changed the row; -1: none
-    int action_column; // number of the action, from 1 (0: none); -1: there is one action
-    List *checks;      // WithCheckOption: action -1 raises the violation of the first, and so on
-    List *new_row;     // int: the source's columns (from 0) with the row that a view's check saw
-    int nplace;        // how many of the first columns tell a row's place; 0: nobody needs to know
+    bool is_stream;     // an INSERT without further ado: COPY takes the rows
+    List *attributes;   // then, the columns' numbers in the table
+    int shard_column;   // of the source, from 0; -1: none
+    int now_column;     // NULL where another part of the statement has changed the row; -1: none
+    int action_column;  // number of the action, from 1 (0: none); -1: there is one action
+    List *checks;       // WithCheckOption: action -1 raises the violation of the first, and so on
+    List *new_row;      // int: the source's columns (from 0) with the row that a view's check saw
+    CopyColumns copies; // of the source, where copies are found by their places; place -1: are not
+    int nplace;         // how many of the first columns tell a row's place; 0: nobody needs to know
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.
     const char *once;

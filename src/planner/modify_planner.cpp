@@ -116,45 +116,12 @@ void set_key(Maker *maker, ModifyAction *action, List *assignments)
     }
 }
 
-// The columns of a unique index, if each of them is always known and all rows are in it.
-static Bitmapset *find_columns_of_key(Relation relation, Relation index)
+static bool changes_rows(const Query *write)
 {
-    const FormData_pg_index *form = index->rd_index;
-    if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
-        RelationGetIndexPredicate(index) != NIL)
-        return nullptr;
-    Bitmapset *columns = nullptr;
-    for (int i = 0; i < form->indnkeyatts; i++) {
-        AttrNumber attribute = form->indkey.values[i];
-        if (attribute <= 0 || !TupleDescAttr(RelationGetDescr(relation), attribute - 1)->attnotnull)
-            return nullptr;
-        columns = bms_add_member(columns, attribute - FirstLowInvalidHeapAttributeNumber);
-    }
-    return columns;
-}
-
-// The columns of a key that finds each row: the primary key, or another one without NULLs.
-static Bitmapset *find_row_key(Relation relation)
-{
-    Bitmapset *found = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation)) {
-        if (found != nullptr)
-            break;
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        found = find_columns_of_key(relation, index);
-        index_close(index, NoLock);
-    }
-    return found;
-}
-
-// The statements that change rows of the target.
-static int count_changes(const Query *write)
-{
-    int changes = write->commandType == CMD_UPDATE || write->commandType == CMD_DELETE;
+    bool changes = write->commandType == CMD_UPDATE || write->commandType == CMD_DELETE;
     ListCell *cell;
     foreach (cell, write->mergeActionList)
-        changes += ((MergeAction *)lfirst(cell))->commandType == CMD_UPDATE ||
+        changes |= ((MergeAction *)lfirst(cell))->commandType == CMD_UPDATE ||
                    ((MergeAction *)lfirst(cell))->commandType == CMD_DELETE;
     return changes;
 }
@@ -163,36 +130,47 @@ static int count_changes(const Query *write)
 static Refusal number_rows(Maker *maker)
 {
     Refusal refusal = nullptr;
-    int changes = count_changes(maker->write.query);
-    if (changes == 0 || !maker->table->is_reference || find_row_key(maker->relation) != nullptr)
+    if (!maker->table->is_reference || !changes_rows(maker->write.query) ||
+        find_row_key(maker->relation) != nullptr)
         return nullptr;
-    // Of two statements, one would change what the other counts.
-    if (changes > 1 || maker->kept != nullptr || maker->is_conflict ||
-        maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        return psprintf("Reference table \"%s\" has no key without NULLs to find its rows by.",
-                        RelationGetRelationName(maker->relation));
-    maker->kept = select_numbered_target(maker->write.query, &refusal);
-    maker->write.is_numbered = refusal == nullptr;
+    maker->is_numbered = true;
+    maker->reads_copies = maker->kept == nullptr;
+    if (maker->kept == nullptr)
+        maker->kept = select_target(maker->write.query, &refusal);
     return refusal;
 }
 
-// A column of the rows that stand for the target, from the last.
-static int kept_column(Maker *maker, int from_last)
+static int kept_column(Maker *maker, int number)
 {
-    const Query *rows = maker->kept;
-    int number = list_length(rows->targetList) - from_last;
-    Var *var = makeVarFromTargetEntry(maker->write.target,
-                                      (TargetEntry *)list_nth(rows->targetList, number - 1));
+    TargetEntry *entry = (TargetEntry *)list_nth(maker->kept->targetList, number);
+    Var *var = makeVarFromTargetEntry(maker->write.target, entry);
     return add_column(maker, seen_by_source(maker, (Expr *)var));
+}
+
+// By the places of the copies; behind that of the one that is read, in the first columns.
+static void identify_numbered(Maker *maker)
+{
+    CopyColumns kept = copy_columns_of(maker->relation, maker->kept);
+    CopyColumns *copies = &maker->plan->copies;
+    copies->shard = 0;
+    copies->place = 1;
+    copies->table = maker->plan->nplace > 2 ? 2 : -1;
+    copies->text = kept_column(maker, kept.text);
+    copies->number = kept_column(maker, kept.number);
+    copies->places = kept_column(maker, kept.places);
+    copies->tables = kept_column(maker, kept.tables);
+    maker->write.identity = list_make1(assign(SelfItemPointerAttributeNumber, copies->place));
+    if (copies->table >= 0)
+        maker->write.identity =
+            lappend(maker->write.identity, assign(TableOidAttributeNumber, copies->table));
 }
 
 // Copies of a reference table have their rows at different places, so they are found by key.
 void identify_copies(Maker *maker)
 {
     BatchWrite *write = &maker->write;
-    if (write->is_numbered) {
-        write->text = kept_column(maker, 1);
-        write->number = kept_column(maker, 0);
+    if (maker->is_numbered) {
+        identify_numbered(maker);
         return;
     }
     Bitmapset *key = find_row_key(maker->relation);
@@ -221,7 +199,8 @@ static void identify_rows(Maker *maker)
 {
     if (maker->table->is_reference) {
         // Of the rows of FROM that a row joins, one changes it, and the same one in all copies.
-        if (maker->plan->nplace == 0 && list_length(maker->write.query->rtable) > 1)
+        if (maker->plan->nplace == 0 &&
+            (maker->is_numbered || list_length(maker->write.query->rtable) > 1))
             tell_places(maker);
         identify_copies(maker);
         note_kept_copies(maker);
@@ -484,7 +463,9 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
     *plan = plan_on_router(call, &routes);
     maker->plan->reads_shards = routes.count > 1 || (routes.count == 1 && !reads_once(*plan)) ||
                                 (routes.count == 1 && maker->plan->propose.fires) ||
-                                maker->plan->now_column >= 0;
+                                maker->plan->now_column >= 0 || maker->reads_copies;
+    if (maker->reads_copies)
+        put_copies_above(*plan, RelationGetRelid(maker->relation), maker->plan->copies);
     put_on_top(maker, *plan, query);
     return nullptr;
 }

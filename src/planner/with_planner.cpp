@@ -1,5 +1,6 @@
 #include "planner/with_planner.hpp"
 
+#include "planner/kept_target.hpp"
 #include "planner/late_checks.hpp"
 
 extern "C" {
@@ -125,12 +126,17 @@ void put_parts_below(PlannedStmt *plan, List *parts, List *names)
 List *plan_early_reads(const PlannerCall &call, PlanPart plan_part, const EarlyReads *reads)
 {
     List *parts = NIL;
-    ListCell *cell;
-    foreach (cell, reads->queries) {
+    ListCell *cell, *copied;
+    forboth(cell, reads->queries, copied, reads->copied)
+    {
         PlannerCall early = call;
         early.query = (Query *)lfirst(cell);
         early.cursor_options = 0;
-        parts = lappend(parts, plan_part(early));
+        Query *rows = OidIsValid(lfirst_oid(copied)) ? copy_node(early.query) : nullptr;
+        PlannedStmt *plan = plan_part(early);
+        if (rows != nullptr)
+            find_kept_copies(plan, lfirst_oid(copied), rows);
+        parts = lappend(parts, plan);
     }
     return parts;
 }

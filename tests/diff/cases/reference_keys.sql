@@ -7,7 +7,19 @@ INSERT INTO codes SELECT i, i + 0.50, 'code ' || i FROM generate_series(1, 20) i
 CREATE TABLE pile (a int, note text, f float8, list jsonb);
 INSERT INTO pile SELECT i % 7, 'note ' || i % 7, i % 7 / 3.0, '[1, null]' FROM generate_series(1, 20) i;
 INSERT INTO pile VALUES (NULL, NULL, 'NaN', NULL), (NULL, '', '-0', '""'), (1, 'other', 1 / 3.0, '{}');
--- shardwise: SELECT shardwise.create_reference_table('codes'), shardwise.create_reference_table('pile')
+CREATE TABLE slots (a int, b int, note text, hits int DEFAULT 0);
+CREATE UNIQUE INDEX slots_open ON slots (a, b);
+CREATE UNIQUE INDEX slots_free ON slots (b) WHERE note IS NULL;
+INSERT INTO slots SELECT i, nullif(i % 4, 0), 'slot' FROM generate_series(1, 12) i;
+INSERT INTO slots VALUES (NULL, 2, 'slot'), (NULL, 2, 'slot'), (50, 50, NULL);
+CREATE TABLE split (a int, note text, hits int CHECK (hits < 1000), fs float4[], at point) PARTITION BY RANGE (a);
+CREATE TABLE split_low PARTITION OF split FOR VALUES FROM (MINVALUE) TO (5);
+CREATE TABLE split_high (at point, fs float4[], hits int, gone int, note text, a int, CONSTRAINT split_hits_check CHECK (hits < 1000));
+ALTER TABLE split_high DROP COLUMN gone;
+ALTER TABLE split ATTACH PARTITION split_high DEFAULT;
+INSERT INTO split SELECT i % 9, 'split', i % 2, ARRAY[0.1, i % 3], point(0.1, i % 3) FROM generate_series(1, 40) i;
+CREATE VIEW few AS SELECT * FROM split WHERE hits < (SELECT max(order_id) FROM orders) WITH CHECK OPTION;
+-- shardwise: SELECT shardwise.create_reference_table('codes'), shardwise.create_reference_table('pile'), shardwise.create_reference_table('slots'), shardwise.create_reference_table('split')
 -- test
 -- No index finds every row: they are told apart by their texts and numbers.
 UPDATE codes SET hits = hits + 1 FROM orders WHERE orders.order_id = codes.low RETURNING codes.*;
@@ -39,12 +51,50 @@ BEGIN;
 SET LOCAL extra_float_digits = -3;
 DELETE FROM pile USING (SELECT max(order_id) AS last FROM orders) o WHERE pile.f = 0.1 AND pile.a < o.last;
 ROLLBACK;
--- expect-refused: no key without NULLs
-MERGE INTO pile USING orders ON order_id = a WHEN MATCHED AND a = 5 THEN DELETE WHEN MATCHED THEN UPDATE SET note = 'x';
+-- Several statements change rows that are told apart by nothing but their places.
+MERGE INTO pile USING orders ON order_id = a WHEN MATCHED AND a = 5 THEN DELETE WHEN MATCHED AND a = 6 AND f IS NULL THEN DO NOTHING WHEN MATCHED THEN UPDATE SET note = 'x' WHEN NOT MATCHED AND order_id < 12 THEN INSERT VALUES (order_id, 'merged', -0.0, '[]');
+SELECT * FROM pile ORDER BY a, note, f, list::text;
+MERGE INTO pile USING orders ON item_id = a WHEN MATCHED THEN UPDATE SET note = 'y';
+-- Equal rows in several parts of WITH: each changes once.
+INSERT INTO pile SELECT 20, 'equal', 0.1 FROM generate_series(1, 9);
+WITH gone AS (DELETE FROM pile WHERE ctid = ANY (ARRAY(SELECT ctid FROM pile WHERE a = 20 ORDER BY ctid LIMIT 3)) RETURNING a), changed AS (UPDATE pile SET note = note || '!' FROM (SELECT count(*) AS n FROM orders) o WHERE a = 20 AND n > 0 AND ctid = ANY (ARRAY(SELECT ctid FROM pile WHERE a = 20 ORDER BY ctid OFFSET 3)) RETURNING note) SELECT (SELECT count(*) FROM gone), note FROM changed;
+WITH added AS (INSERT INTO pile SELECT 20, 'equal', 0.1 FROM generate_series(1, 2) RETURNING a), changed AS (UPDATE pile p SET note = 'first' FROM added WHERE p.a = added.a AND p.note = 'equal!' RETURNING p.note) MERGE INTO pile USING (VALUES (20)) v (a) ON pile.a = v.a AND pile.note = 'equal' WHEN MATCHED THEN DELETE;
+WITH first AS (UPDATE pile SET f = f + 1 WHERE a = 20 RETURNING *) DELETE FROM pile USING first WHERE pile.a = first.a - 19;
+SELECT * FROM pile ORDER BY a, note, f, list::text;
+WITH first AS (UPDATE pile SET note = 'once' WHERE a < 3 RETURNING a), second AS (UPDATE pile SET note = 'twice' WHERE a < 4 RETURNING a), third AS (DELETE FROM pile WHERE a < 5 RETURNING a) SELECT 1, a FROM first UNION ALL SELECT 2, a FROM second UNION ALL SELECT 3, a FROM third;
+SELECT * FROM pile ORDER BY a, note, f, list::text;
+-- The index over which ON CONFLICT arbitrates does not find every row.
+INSERT INTO slots SELECT item_id, item_id % 4, max(order_id)::text FROM orders GROUP BY item_id ON CONFLICT (a, b) DO UPDATE SET hits = slots.hits + (SELECT count(*) FROM orders o WHERE o.item_id = slots.a), note = excluded.note WHERE slots.a > 2 RETURNING *;
+INSERT INTO slots VALUES (7, 50, NULL), (8, 51, NULL) ON CONFLICT (b) WHERE note IS NULL DO UPDATE SET hits = (SELECT count(*) FROM orders o WHERE o.item_id > slots.hits) RETURNING *;
+INSERT INTO slots VALUES (NULL, 2, 'slot'), (1, 1, 'twice'), (1, 1, 'twice') ON CONFLICT (a, b) DO UPDATE SET hits = (SELECT count(*) FROM orders o WHERE o.item_id = slots.a);
+SELECT * FROM slots ORDER BY a, b, note, hits;
+-- Partitions, whose rows may share a place, and a check for each row.
+UPDATE split SET a = a + 1, note = 'moved' FROM (SELECT DISTINCT item_id FROM orders) o WHERE o.item_id = split.a RETURNING split.*, tableoid::regclass;
+DELETE FROM split WHERE a IN (SELECT item_id FROM orders WHERE item_id > 8);
+MERGE INTO split USING (SELECT DISTINCT item_id FROM orders) o ON o.item_id = split.a WHEN MATCHED AND a = 3 THEN DELETE WHEN MATCHED AND hits = 1 THEN UPDATE SET a = 10 - a WHEN NOT MATCHED THEN INSERT VALUES (o.item_id, 'new', 0);
+UPDATE few SET hits = hits + (SELECT count(*) FROM orders WHERE item_id = few.a) WHERE a = 5 RETURNING *;
+UPDATE few SET hits = 500 FROM (SELECT max(order_id) AS last FROM orders) o WHERE a < last;
+UPDATE split_low SET hits = hits + order_id FROM orders WHERE order_id = a;
+-- compare: sqlstate
+UPDATE split SET hits = hits + order_id * 1000 FROM orders WHERE order_id = a;
+WITH low AS (UPDATE split SET a = a + 10 WHERE a < 4 RETURNING a), high AS (DELETE FROM split WHERE a > 2 RETURNING a) SELECT * FROM low UNION ALL SELECT -a FROM high;
+BEGIN;
+SET LOCAL extra_float_digits = -3;
+UPDATE split SET fs[1] = fs[1] + 1e-7, at = at + point(1e-15, 0) WHERE ctid IN (SELECT min(ctid) FROM split GROUP BY a);
+DELETE FROM split USING (SELECT max(order_id) AS last FROM orders) o WHERE split.fs[1] > 0.1 OR a > last;
+COMMIT;
+SELECT * FROM split ORDER BY a, note, hits, fs, at::text;
 BEGIN;
 DECLARE c CURSOR FOR SELECT * FROM pile WHERE a = 6 FOR UPDATE;
 FETCH c;
 DELETE FROM pile WHERE CURRENT OF c RETURNING a;
 COMMIT;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM pile WHERE a = 20 AND note = 'first' FOR UPDATE;
+FETCH c;
+-- expect-refused: WHERE CURRENT OF and another part of WITH
+WITH others AS (DELETE FROM pile WHERE a < 4) DELETE FROM pile WHERE CURRENT OF c;
+COMMIT;
 -- teardown
-DROP TABLE codes, pile;
+DROP VIEW few;
+DROP TABLE codes, pile, slots, split;

@@ -98,7 +98,7 @@ bool holds(const std::vector<Column> &columns, const Column &wanted)
 // Unique keys, and columns that PostgreSQL fills in.
 void prepare_for_writes(Choices &choices, Table &table)
 {
-    if (table.is_reference || choices.chance(60)) {
+    if (choices.chance(table.is_reference ? 70 : 60)) {
         table.unique = table.key;
         if (!table.is_reference && choices.chance(20)) {
             table.unique.push_back({"i", Type::Int});
