@@ -85,7 +85,7 @@ Reference *read_reference(const Trigger *trigger)
         found->action = action;
         found->name = pstrdup(NameStr(form->conname));
         found->referencing = form->conrelid;
-        found->is_own = form->conrelid == form->confrelid;
+        found->is_own = topmost_table(form->conrelid) == topmost_table(form->confrelid);
         found->is_deferrable = form->condeferrable;
         found->is_deferred = form->condeferred;
         DeconstructFkConstraintRow(tuple, &found->n, found->columns, found->referenced,
@@ -141,7 +141,10 @@ char *make_statement(const MovedReferences *references, const Reference *referen
                                  get_atttype(reference->referencing, reference->columns[i]));
     }
     if (reference->is_own)
-        appendStringInfo(&sql, " AND ctid <> ALL ($%d)", count_values(reference) + 1);
+        appendStringInfo(&sql,
+                         " AND tableoid::pg_catalog.text OPERATOR(pg_catalog.||) "
+                         "ctid::pg_catalog.text OPERATOR(pg_catalog.<>) ALL ($%d)",
+                         count_values(reference) + 1);
     if (reference->action == ReferenceAction::Refuse)
         appendStringInfoString(&sql, " LIMIT 1");
     return sql.data;
@@ -156,7 +159,7 @@ void prepare(const MovedReferences *references, Reference *reference)
     int nvalues = count_values(reference);
     for (int i = 0; i < n; i++)
         types[i] = types[n + i] = referenced_type(references, reference, i);
-    types[nvalues] = TIDARRAYOID;
+    types[nvalues] = TEXTARRAYOID;
     reference->plan = SPI_prepare(make_statement(references, reference),
                                   reference->is_own ? nvalues + 1 : nvalues, types);
     if (reference->plan == nullptr)

@@ -1,6 +1,7 @@
 #include "executor/row_triggers.hpp"
 
 #include "executor/moved_references.hpp"
+#include "pg/names.hpp"
 #include "pg/triggers.hpp"
 
 extern "C" {
@@ -16,6 +17,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "pgstat.h"
+#include "utils/builtins.h"
 #include "utils/tuplestore.h"
 }
 
@@ -215,24 +217,31 @@ void delete_stored_rows(const TriggerTable *table)
 // The statement that lets rows follow; within it others may run that do.
 RowTriggers *following = nullptr;
 
-// The places (tid[]) of the table's rows on a shard that are to be deleted there.
+Datum place_as_text(const FollowedRow *row)
+{
+    char *place = DatumGetCString(DirectFunctionCall1(tidout, PointerGetDatum(&row->place)));
+    return PointerGetDatum(cstring_to_text(psprintf("%u%s", row->table->relid, place)));
+}
+
+// The places of the table's rows on a shard that are to be deleted there, as texts: partition and
+// ctid.
 Datum find_leaving(const RowTriggers *triggers, int32 shard)
 {
-    List *places = NIL;
+    List *rows = NIL;
+    Oid table = topmost_table(triggers->plan->relid);
     for (const RowTriggers *each = triggers; each != nullptr; each = each->outer) {
         ListCell *cell;
-        foreach (cell, each->plan->relid == triggers->plan->relid ? each->followed : NIL) {
+        foreach (cell, topmost_table(each->plan->relid) == table ? each->followed : NIL) {
             FollowedRow *row = (FollowedRow *)lfirst(cell);
             if (row->shard == shard)
-                places = lappend(places, &row->place);
+                rows = lappend(rows, row);
         }
     }
-    int n = list_length(places);
+    int n = list_length(rows);
     Datum *elements = (Datum *)palloc(sizeof(Datum) * (n + 1));
     for (int i = 0; i < n; i++)
-        elements[i] = PointerGetDatum(list_nth(places, i));
-    return PointerGetDatum(
-        construct_array(elements, n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+        elements[i] = place_as_text((FollowedRow *)list_nth(rows, i));
+    return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 void follow_rows(RowTriggers *triggers)

@@ -35,17 +35,9 @@ bool is_referred_to_by(const Trigger *trigger)
 
 void survey_reference(Relation relation, const Trigger *trigger, MovePlan *move)
 {
-    bool is_own =
+    move->refers_to_itself |=
         topmost_table(trigger->tgconstrrelid) == topmost_table(RelationGetRelid(relation));
-    move->refers_to_itself |= is_own;
-    if (!acts_for_foreign_key(trigger))
-        return;
-    move->is_referred_to = true;
-    if (is_own && (relation->rd_rel->relispartition ||
-                   relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
-        move->stays = psprintf("A foreign key of partitioned table \"%s\" refers to the table "
-                               "itself, and acts on UPDATE or DELETE.",
-                               get_rel_name(topmost_table(RelationGetRelid(relation))));
+    move->is_referred_to |= acts_for_foreign_key(trigger);
 }
 
 void survey_table(Relation relation, MovePlan *move)

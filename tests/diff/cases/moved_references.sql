@@ -29,7 +29,13 @@ CREATE TABLE ref_null (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, parent) REFERENCES ref_null ON UPDATE CASCADE ON DELETE SET NULL (parent));
 CREATE TABLE ref_own_parts (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, parent) REFERENCES ref_own_parts ON DELETE CASCADE) PARTITION BY RANGE (id);
-CREATE TABLE ref_own_part PARTITION OF ref_own_parts DEFAULT;
+CREATE TABLE ref_own_part_1 PARTITION OF ref_own_parts FOR VALUES FROM (0) TO (30);
+CREATE TABLE ref_own_part_2 PARTITION OF ref_own_parts DEFAULT;
+CREATE TABLE ref_own_halves (parent int, id int, tenant int, PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, parent) REFERENCES ref_own_halves ON UPDATE CASCADE ON DELETE SET NULL (parent)) PARTITION BY HASH (id);
+CREATE TABLE ref_own_half_1 PARTITION OF ref_own_halves FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE ref_own_half_2 (tenant int NOT NULL, id int NOT NULL, parent int);
+ALTER TABLE ref_own_halves ATTACH PARTITION ref_own_half_2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 CREATE TABLE ref_parts (tenant int, id int, PRIMARY KEY (tenant, id)) PARTITION BY RANGE (id);
 CREATE TABLE ref_part_1 PARTITION OF ref_parts FOR VALUES FROM (0) TO (10);
 CREATE TABLE ref_part_2 (id int NOT NULL, tenant int NOT NULL, PRIMARY KEY (tenant, id));
@@ -60,13 +66,14 @@ INSERT INTO ref_cascade SELECT t, t * 10 + i, CASE WHEN i > 1 THEN t * 10 + i / 
 INSERT INTO ref_gone SELECT * FROM ref_cascade;
 INSERT INTO ref_null SELECT * FROM ref_cascade;
 INSERT INTO ref_own_parts SELECT * FROM ref_cascade;
+INSERT INTO ref_own_halves SELECT parent, id, tenant FROM ref_cascade;
 CREATE TRIGGER log AFTER UPDATE ON ref_cascade FOR EACH ROW EXECUTE FUNCTION ref_log();
 INSERT INTO ref_parts SELECT i, i FROM generate_series(1, 19) i;
 INSERT INTO ref_parts_child SELECT i, i, i FROM generate_series(1, 19) i;
 -- shardwise: SELECT shardwise.create_reference_table('ref_kind')
 -- shardwise: SELECT shardwise.distribute_table('ref_parent', 'tenant')
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_late,ref_log}'::regclass[]) t
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_cascade,ref_gone,ref_null,ref_own_parts,ref_parts}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_cascade,ref_gone,ref_null,ref_own_parts,ref_own_halves,ref_parts}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('ref_parts_child', 'tenant', colocate_with => 'ref_parts')
 
 -- test
@@ -132,8 +139,22 @@ DELETE FROM ref_gone WHERE id = 32;
 SELECT * FROM ref_gone ORDER BY tenant, id;
 UPDATE ref_null SET tenant = 70 WHERE id IN (21, 22);
 SELECT * FROM ref_null ORDER BY tenant, id;
--- expect-refused: refers to the table itself
+-- The same in partitions, whose rows may be at the same places.
 UPDATE ref_own_parts SET tenant = tenant + 10;
+UPDATE ref_own_parts SET tenant = 51 WHERE id = 31;
+UPDATE ref_own_parts SET tenant = 52 WHERE id IN (34, 38, 39);
+UPDATE ref_own_parts SET tenant = 53, parent = NULL WHERE id IN (24, 28, 29);
+UPDATE ref_own_parts SET tenant = 54, id = id + 100, parent = parent + 100 WHERE tenant = 12;
+UPDATE ref_own_parts SET tenant = 54, id = id + 100, parent = parent + 100 WHERE tenant = 11 AND parent IS NOT NULL;
+UPDATE ref_own_part_1 SET tenant = 55 WHERE tenant = 10;
+DELETE FROM ref_own_parts WHERE id = 2;
+SELECT *, tableoid::regclass FROM ref_own_parts ORDER BY tenant, id;
+UPDATE ref_own_halves SET tenant = 60 WHERE tenant = 2 AND id = 21;
+UPDATE ref_own_halves SET tenant = 61 WHERE id IN (31, 32, 35);
+UPDATE ref_own_halves SET tenant = 62, id = id + 1001 WHERE id = 42;
+UPDATE ref_own_half_1 SET tenant = tenant + 63;
+UPDATE ref_own_half_2 SET tenant = 64 WHERE id IN (SELECT min(id) FROM ref_own_half_2 GROUP BY tenant);
+SELECT *, tableoid::regclass FROM ref_own_halves ORDER BY tenant, id;
 
 UPDATE ref_parts SET tenant = tenant + 100 WHERE id IN (1, 2, 11, 12) RETURNING *, tableoid::regclass;
 UPDATE ref_part_2 SET tenant = tenant + 100 WHERE id IN (13, 14) RETURNING *;
@@ -141,5 +162,5 @@ UPDATE ref_parts SET tenant = tenant + 100, id = id + 2 WHERE id = 19;
 SELECT * FROM ref_parts_child ORDER BY id;
 
 -- teardown
-DROP TABLE ref_cascade, ref_gone, ref_null, ref_own_parts, ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
+DROP TABLE ref_cascade, ref_gone, ref_null, ref_own_parts, ref_own_halves, ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
 DROP FUNCTION ref_log();
