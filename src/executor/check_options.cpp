@@ -98,6 +98,26 @@ void raise_second_change(const char *command)
     pg_unreachable();
 }
 
+void raise_other_partition()
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("invalid ON UPDATE specification"),
+             errdetail("The result tuple would appear in a different partition than the "
+                       "original tuple.")));
+    pg_unreachable();
+}
+
+void refuse_second_key(const char *command)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("%s cannot change the shard key of rows that the same command proposes again",
+                    command),
+             errhint("Ensure that no rows proposed for insertion within the same command have "
+                     "duplicate constrained values.")));
+    pg_unreachable();
+}
+
 void raise_violation(const WithCheckOption *check, const TupleTableSlot *row, const List *columns)
 {
     if (check->kind != WCO_VIEW_CHECK)

@@ -20,6 +20,12 @@ void raise_row_check(const void *route, int sqlstate, const char *message);
 // Raises 21000: a command must not change a row twice.
 [[noreturn]] void raise_second_change(const char *command);
 
+// Raises 0A000 as PostgreSQL does: ON CONFLICT DO UPDATE must not move a row to another partition.
+[[noreturn]] void raise_other_partition();
+
+// Raises 0A000: a row that the command has moved may have made room for one that it proposes.
+[[noreturn]] void refuse_second_key(const char *command);
+
 // Raises the violation of a check that the router makes, of a row whose columns in the view are
 // those (int, from 0) of the slot: 44000 for a view, 42501 for row-level security, 55000 for a row
 // that a view hides.

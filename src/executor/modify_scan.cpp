@@ -175,18 +175,9 @@ bool was_changed(ModifyState *state, const TupleTableSlot *row, bool notes)
     return notes ? !add_place(state->changed, place) : has_place(state->changed, place);
 }
 
-[[noreturn]] void refuse_second_change(const ModifyPlan *plan)
+bool is_conflict_update(const ModifyPlan *plan)
 {
-    // The row may have made room for the one that is proposed now.
-    if (plan->command != CMD_MERGE && plan->actions[0].remove >= 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("%s cannot change the shard key of rows that the same command proposes "
-                        "again",
-                        plan->once),
-                 errhint("Ensure that no rows proposed for insertion within the same command have "
-                         "duplicate constrained values.")));
-    raise_second_change(plan->once);
+    return plan->command == CMD_UPDATE && plan->once != nullptr;
 }
 
 void add(ModifyState *state, int statement, int32 shard, TupleTableSlot *row,
@@ -298,6 +289,8 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
     bool leaves = move->fires && leaves_partition(state->triggers, partition);
     Silence silence = !move->fires ? Silence::None : leaves ? Silence::Statement : Silence::All;
     bool is_done = true;
+    if (leaves && is_conflict_update(state->plan))
+        raise_other_partition();
     if (to != from && move->stays != nullptr)
         refuse_move(move);
     if (to != from || leaves)
@@ -328,6 +321,22 @@ void update_key(ModifyState *state, const ModifyAction *action, int32 from, Tupl
         (void)move_row(state, action, from, to, row, Silence::None);
 }
 
+// ON CONFLICT DO UPDATE meets a row that it has changed: it is an error, unless that has made room
+// for the one that is proposed now.
+void meet_again(ModifyState *state, TupleTableSlot *row)
+{
+    const ModifyPlan *plan = state->plan;
+    if (!plan->inserts_met_again && plan->actions[0].remove >= 0)
+        refuse_second_key(plan->once);
+    if (!plan->inserts_met_again)
+        raise_second_change(plan->once);
+    const ModifyAction *insert = &plan->actions[1];
+    finish_statements(state);
+    int32 shard = plan->is_reference ? 0 : find_destination(&insert->key, row);
+    if (!write_alone(state, insert->statement, shard, row, Silence::None))
+        raise_second_change(plan->once);
+}
+
 // Shows a row to its BEFORE INSERT triggers, then to the shard, which may leave it out.
 void propose_row(ModifyState *state, const ModifyAction *action, TupleTableSlot *row)
 {
@@ -346,19 +355,20 @@ void write_row(ModifyState *state, TupleTableSlot *row)
 {
     const ModifyPlan *plan = state->plan;
     int number = plan->action_column < 0 ? 1 : DatumGetInt32(row->tts_values[plan->action_column]);
-    if (number == 0) {
-        // MERGE may do nothing about it; ON CONFLICT must not meet it again.
-        if (plan->command == CMD_UPDATE && was_changed(state, row, false))
-            refuse_second_change(plan);
+    // MERGE may do nothing about it; ON CONFLICT must not meet it again.
+    if (is_conflict_update(plan) && was_changed(state, row, false)) {
+        meet_again(state, row);
         return;
     }
+    if (number == 0)
+        return;
     if (number < 0)
         raise_violation((const WithCheckOption *)list_nth(plan->checks, -number - 1), row,
                         plan->new_row);
     const ModifyAction *action = &plan->actions[number - 1];
     if (plan->nplace > 0 && action->command != CMD_INSERT && was_changed(state, row, true)) {
         if (plan->once != nullptr)
-            refuse_second_change(plan);
+            raise_second_change(plan->once);
         return;
     }
     if (plan->propose.fires) {

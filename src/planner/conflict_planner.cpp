@@ -5,6 +5,7 @@
 #include "planner/arbiter.hpp"
 #include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
+#include "planner/conflict_set.hpp"
 #include "planner/conflict_update.hpp"
 #include "planner/late_checks.hpp"
 #include "planner/modify_maker.hpp"
@@ -13,11 +14,7 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/sysattr.h"
-#include "catalog/partition.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "nodes/bitmapset.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parse_oper.h"
@@ -44,61 +41,8 @@ struct Conflict {
     List *proposed;  // TargetEntry: the columns of the rows that are proposed, their number last
     bool captures;   // triggers may change those: the INSERT returns them as they are then
     char *rows_name, *inserted_name;
-    // Over the UPDATE's entries:
-    List *met_checks; // WithCheckOption: of rows in the way, that shards cannot make
-    Node *condition;  // of WHERE
+    ConflictUpdate update; // over the UPDATE's entries
 };
-
-// ---- refusals ----------------------------------------------------------------------------------
-
-// True for SET column = column, or = EXCLUDED.column where the rows conflict because these are
-// equal.
-bool keeps_value(const Conflict *conflict, const TargetEntry *entry)
-{
-    const Query *insert = conflict->insert;
-    const Var *var = (const Var *)entry->expr;
-    if (!IsA(var, Var) || var->varattno != entry->resno)
-        return false;
-    if (var->varno != insert->onConflict->exclRelIndex)
-        return var->varno == insert->resultRelation;
-    return list_member(
-        index_columns(conflict->relation, conflict->arbiter, insert->onConflict->exclRelIndex),
-        var);
-}
-
-// The columns that SET changes, in a table or its partition.
-Bitmapset *set_columns(const Conflict *conflict, Relation relation)
-{
-    Bitmapset *columns = nullptr;
-    ListCell *cell;
-    foreach (cell, conflict->insert->onConflict->onConflictSet) {
-        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
-        if (entry->resjunk || keeps_value(conflict, entry))
-            continue;
-        char *name = get_attname(RelationGetRelid(conflict->relation), entry->resno, false);
-        columns = bms_add_member(columns, get_attnum(RelationGetRelid(relation), name) -
-                                              FirstLowInvalidHeapAttributeNumber);
-    }
-    return columns;
-}
-
-// The rows would be other ones than those proposed, or belong elsewhere.
-Refusal find_obstacle(const Conflict *conflict)
-{
-    Oid relid = RelationGetRelid(conflict->relation);
-    ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
-        Relation relation = table_open(lfirst_oid(cell), NoLock);
-        bool is_used;
-        bool changes_partition =
-            relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-            has_partition_attrs(relation, set_columns(conflict, relation), &is_used);
-        table_close(relation, NoLock);
-        if (changes_partition)
-            return pstrdup("ON CONFLICT DO UPDATE sets a column that decides the partition.");
-    }
-    return nullptr;
-}
 
 // ---- the rows that are proposed ----------------------------------------------------------------
 
@@ -354,14 +298,49 @@ Query *make_update(Conflict *conflict, Query *insert)
         if (check->kind == WCO_RLS_UPDATE_CHECK || check->kind == WCO_VIEW_CHECK)
             update->withCheckOptions = lappend(update->withCheckOptions, moved(check));
         else if (is_of_met_row(check) && check->qual != nullptr && leaves_met_checks(user))
-            conflict->met_checks = lappend(conflict->met_checks, moved(check));
+            conflict->update.met_checks = lappend(conflict->update.met_checks, moved(check));
     }
     List *from = list_make2(make_reference(target_varno), make_reference(rows_varno));
     update->jointree = makeFromExpr(from, is_in_the_way(conflict, insert, excluded));
     if (user->onConflict->onConflictWhere != nullptr)
-        conflict->condition = moved(user->onConflict->onConflictWhere);
+        conflict->update.condition = moved(user->onConflict->onConflictWhere);
     order_by_number(update, list_length(rows->subquery->targetList));
     return update;
+}
+
+bool reads_shards_of_shown(const Query *update)
+{
+    ListCell *cell;
+    foreach (cell, update->withCheckOptions)
+        if (reads_shards((WithCheckOption *)lfirst(cell)))
+            return true;
+    return false;
+}
+
+// The rows that are proposed may have to be inserted in the UPDATE's course. Those that triggers
+// change first are shown to them once only.
+void insert_after_all(Conflict *conflict, const Query *update)
+{
+    const Query *insert = conflict->insert;
+    if (conflict->captures || reads_shards_of_shown(update) ||
+        !may_make_room(conflict->insert, conflict->relation, conflict->arbiter))
+        return;
+    ListCell *cell;
+    foreach (cell, insert->targetList) {
+        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        Node *expr = (Node *)entry->expr;
+        Var *var = makeVar(rows_varno, foreach_current_index(cell) + 1, exprType(expr),
+                           exprTypmod(expr), exprCollation(expr), 0);
+        conflict->update.proposed = lappend(
+            conflict->update.proposed, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
+    }
+    OnConflictExpr *arbiter = makeNode(OnConflictExpr);
+    arbiter->action = ONCONFLICT_NOTHING;
+    arbiter->arbiterElems = (List *)copy_node((Node *)insert->onConflict->arbiterElems);
+    arbiter->arbiterWhere = copy_node(insert->onConflict->arbiterWhere);
+    arbiter->constraint = insert->onConflict->constraint;
+    ChangeVarNodes((Node *)arbiter, insert->resultRelation, target_varno, 0);
+    conflict->update.arbiter = arbiter;
 }
 
 // ---- what the statement returns ----------------------------------------------------------------
@@ -445,6 +424,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     if (*refusal != nullptr)
         return nullptr;
     Query *update = make_update(conflict, insert);
+    insert_after_all(conflict, update);
     char *updated_name = name_kept_rows();
     Query *main = select_returned(conflict, insert, update, updated_name);
     main->canSetTag = call.query->canSetTag;
@@ -471,8 +451,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     if (inserting == nullptr)
         return nullptr;
     part.query = update;
-    PlannedStmt *updating =
-        plan_conflict_update(part, conflict->met_checks, conflict->condition, refusal);
+    PlannedStmt *updating = plan_conflict_update(part, conflict->update, refusal);
     if (updating == nullptr)
         return nullptr;
     List *names = lappend(reads.names, makeString(conflict->rows_name));
@@ -559,9 +538,9 @@ PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal 
     conflict.rows_name = name_kept_rows();
     conflict.inserted_name = name_kept_rows();
     PlannedStmt *plan = nullptr;
-    *refusal = find_obstacle(&conflict);
-    if (*refusal == nullptr)
-        *refusal = find_volatile_cte(insert);
+    conflict.update.may_leave_partition =
+        may_leave_partition(insert, conflict.relation, conflict.arbiter);
+    *refusal = find_volatile_cte(insert);
     if (*refusal == nullptr)
         plan = plan_parts(&conflict, call, plan_part, refusal);
     index_close(conflict.arbiter, NoLock);

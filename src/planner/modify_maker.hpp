@@ -5,6 +5,7 @@
 #include "catalog/catalog.hpp"
 #include "planner/batch_statement.hpp"
 #include "planner/modify_plan.hpp"
+#include "planner/modify_planner.hpp"
 #include "planner/projection.hpp"
 
 namespace shardwise
@@ -18,14 +19,11 @@ struct Maker {
     ModifyPlan *plan;
     List *statements; // BatchStatement *
     List *values;
-    Projection projection;       // of RETURNING
-    LockClauseStrength strength; // of the rows that may be changed
-    // ON CONFLICT DO UPDATE:
-    bool is_conflict;
-    List *met_checks;  // WithCheckOption: of the rows that it meets, before all else
-    Node *condition;   // of the rows that it changes among those; nullptr: all
-    List *checks;      // WithCheckOption: of new rows, that the router makes
-    List *checked;     // TargetEntry: columns of the query that does
+    Projection projection;          // of RETURNING
+    LockClauseStrength strength;    // of the rows that may be changed
+    const ConflictUpdate *conflict; // the UPDATE is that of ON CONFLICT; nullptr: it is not
+    List *checks;                   // WithCheckOption: of new rows, that the router makes
+    List *checked;                  // TargetEntry: columns of the query that does
     Query *kept;       // the target's rows, where they were read before (kept_target.hpp)
     bool is_numbered;  // these tell where their copies are, or lead to them (numbered_rows.hpp)
     bool reads_copies; // then, they lead to them: there is no other part that writes the table
@@ -60,6 +58,17 @@ Expr *seen_by_source(Maker *maker, Expr *expr);
 
 // The action of INSERT (ModifyAction *).
 List *make_insert(Maker *maker);
+
+// ON CONFLICT DO UPDATE: notes which rows it meets, in the order in which it does; a new value,
+// computed for the rows alone that are changed; the number of the action, negative where a row that
+// is met fails a check; and, if it may have to be, the action that inserts a row after all.
+void meet_rows(Maker *maker);
+Expr *value_of_met_row(const Maker *maker, Expr *expr);
+void number_met_rows(Maker *maker);
+List *make_insert_after_all(Maker *maker);
+
+// Makes the source tell a row's place in its first columns, so that the executor knows it again.
+void tell_places(Maker *maker);
 
 // A SELECT of the target's rows that were read before another part of the statement has written
 // (kept_target.hpp). Those of a reference table, which are found by key, have a column more: where

@@ -81,6 +81,7 @@ struct ModifyPlan {
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.
     const char *once;
+    bool inserts_met_again; // the second action: of a row that ON CONFLICT has met and changed
     MovePlan move;
     ProposePlan propose;
     int nactions;

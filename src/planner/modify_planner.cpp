@@ -182,8 +182,7 @@ void identify_copies(Maker *maker)
     }
 }
 
-// Lets the source tell a row's place in its first columns, so that the executor knows it again.
-static void tell_places(Maker *maker)
+void tell_places(Maker *maker)
 {
     bool is_partitioned = maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     maker->plan->nplace = is_partitioned ? 3 : 2;
@@ -248,8 +247,12 @@ LockClauseStrength lock_of_update(const Maker *maker, List *assignments)
 void make_update_action(Maker *maker, ModifyAction *action, List *assignments)
 {
     action->statement = add_statement(maker, build_batch_update(&maker->write, assignments, true));
-    if (!maker->table->is_reference && sets_key(maker, assignments))
+    bool may_leave = maker->conflict != nullptr && maker->conflict->may_leave_partition;
+    if (!maker->table->is_reference && (sets_key(maker, assignments) || may_leave))
         make_move(maker, action, assignments);
+    else if (may_leave)
+        maker->write.refusal = pstrdup("ON CONFLICT DO UPDATE may move a row of a reference table "
+                                       "to another partition.");
 }
 
 namespace
@@ -300,42 +303,11 @@ Query *make_source_query(Maker *maker)
 
 // ---- commands ----------------------------------------------------------------------------------
 
-// Notes which rows ON CONFLICT meets, in the order in which it does, and which of them it changes.
-void meet_rows(Maker *maker)
-{
-    maker->plan->once = "ON CONFLICT DO UPDATE";
-    tell_places(maker);
-}
-
-// What becomes of a row that is met: nothing else may look at it before it has passed the checks.
-Expr *of_met_row(const Maker *maker, Expr *changed, Expr *left, bool tells_checks)
-{
-    Expr *value = maker->condition != nullptr
-                      ? make_case(copy_node(maker->condition), changed, copy_node(left))
-                      : changed;
-    for (int i = list_length(maker->met_checks) - 1; i >= 0; i--) {
-        const WithCheckOption *check = (WithCheckOption *)list_nth(maker->met_checks, i);
-        value = make_case(copy_node(check->qual), value,
-                          tells_checks ? make_int4(-i - 1) : copy_node(left));
-    }
-    return value;
-}
-
-// A new value, computed for the rows alone that are changed.
-Expr *value_of_update(const Maker *maker, Expr *expr)
-{
-    if (IsA(expr, Const) || IsA(expr, Var) || IsA(expr, Param))
-        return expr;
-    Const *nothing = makeNullConst(exprType((Node *)expr), exprTypmod((Node *)expr),
-                                   exprCollation((Node *)expr));
-    return of_met_row(maker, expr, (Expr *)nothing, false);
-}
-
 List *make_update(Maker *maker)
 {
     List *assignments = NIL;
     ListCell *cell;
-    if (maker->is_conflict)
+    if (maker->conflict != nullptr)
         meet_rows(maker);
     identify_rows(maker);
     foreach (cell, maker->write.query->targetList) {
@@ -343,17 +315,15 @@ List *make_update(Maker *maker)
         if (!entry->resjunk)
             assignments = lappend(
                 assignments,
-                assign(entry->resno, add_column(maker, value_of_update(maker, entry->expr))));
+                assign(entry->resno, add_column(maker, value_of_met_row(maker, entry->expr))));
     }
-    if (maker->condition != nullptr || maker->met_checks != NIL)
-        maker->plan->action_column =
-            add_column(maker, of_met_row(maker, make_int4(1), make_int4(0), true));
-    maker->plan->checks = without_conditions(RelationGetRelid(maker->relation), maker->met_checks);
+    number_met_rows(maker);
     ModifyAction *action = make_action(CMD_UPDATE);
     make_update_action(maker, action, assignments);
     maker->strength = lock_of_update(maker, assignments);
+    List *actions = prepend(action, make_insert_after_all(maker));
     make_router_checks(maker, assignments);
-    return list_make1(action);
+    return actions;
 }
 
 List *make_delete(Maker *maker)
@@ -455,7 +425,7 @@ Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
         (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)) {
         RangeTblEntry *target = rt_fetch(maker->write.target, call.query->rtable);
         // What ON CONFLICT meets, the INSERT has locked.
-        mark_target(target, maker->is_conflict ? LCS_NONE : maker->strength);
+        mark_target(target, maker->conflict != nullptr ? LCS_NONE : maker->strength);
         target->inFromCl = true;
     }
     call.query = put_router_checks_above(maker, call.query);
@@ -510,13 +480,11 @@ PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusa
     return plan(maker, call, refusal);
 }
 
-PlannedStmt *plan_conflict_update(const PlannerCall &call, List *checks, Node *condition,
+PlannedStmt *plan_conflict_update(const PlannerCall &call, const ConflictUpdate &conflict,
                                   Refusal *refusal)
 {
     Maker maker = {};
-    maker.is_conflict = true;
-    maker.met_checks = checks;
-    maker.condition = condition;
+    maker.conflict = &conflict;
     return plan(maker, call, refusal);
 }
 

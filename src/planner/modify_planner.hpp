@@ -17,10 +17,19 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal);
 // are proposed; it returns them (captured_rows.hpp).
 PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusal *refusal);
 
-// Plans the UPDATE that ON CONFLICT asks for, of the rows that it meets: those must pass the checks
-// (WithCheckOption), the condition (nullptr: none) says which are changed, and none may be met
-// again after that (21000).
-PlannedStmt *plan_conflict_update(const PlannerCall &call, List *checks, Node *condition,
+// What the UPDATE that ON CONFLICT asks for has to heed of the rows that it meets.
+struct ConflictUpdate {
+    List *met_checks;         // WithCheckOption: which they must pass, before all else
+    Node *condition;          // of those that it changes; nullptr: all
+    bool may_leave_partition; // that a row is in, which it must not
+    // Where a changed row may have made room for one that is proposed again, which is inserted
+    // then: its columns (TargetEntry) over the UPDATE's FROM; NIL: a row is not met twice (21000).
+    List *proposed;
+    OnConflictExpr *arbiter; // then, DO NOTHING over the target as entry 1
+};
+
+// Plans that UPDATE. The rows come in the order in which they are proposed.
+PlannedStmt *plan_conflict_update(const PlannerCall &call, const ConflictUpdate &conflict,
                                   Refusal *refusal);
 
 // True for an INSERT of so many rows that looking for one shard that gets them all is a waste.

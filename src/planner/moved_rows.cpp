@@ -160,6 +160,8 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
     if (move->nattributes == 0)
         survey_triggers(maker, move);
     move->may_vanish |= maker->kept != nullptr;
+    // So the router knows what BEFORE triggers leave, by which a row must not leave its partition.
+    move->fires |= maker->conflict != nullptr && maker->conflict->may_leave_partition;
     if (move->fires || move->is_referred_to) {
         plan_firing(maker);
         all = add_fired_columns(maker, action, all);

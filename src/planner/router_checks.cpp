@@ -106,6 +106,11 @@ bool sets_several(const Query *query)
 
 // ---- the action --------------------------------------------------------------------------------
 
+int count_met_checks(const Maker *maker)
+{
+    return maker->conflict != nullptr ? list_length(maker->conflict->met_checks) : 0;
+}
+
 // The number of the first check that the row fails, negative; else that of its action.
 Expr *number_checked_action(const Maker *maker, List *row)
 {
@@ -115,7 +120,7 @@ Expr *number_checked_action(const Maker *maker, List *row)
     for (int i = list_length(maker->checks) - 1; i >= 0; i--) {
         WithCheckOption *check = (WithCheckOption *)list_nth(maker->checks, i);
         Node *qual = over_row(maker, row, copy_node(check->qual));
-        number = make_case(qual, number, make_int4(-i - 1 - list_length(maker->met_checks)));
+        number = make_case(qual, number, make_int4(-i - 1 - count_met_checks(maker)));
     }
     if (column < 0)
         return number;

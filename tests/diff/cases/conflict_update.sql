@@ -61,6 +61,19 @@ ALTER TABLE c_parts_stamped ATTACH PARTITION c_parts_stamped_1 FOR VALUES FROM (
 CREATE TABLE c_parts_stamped_2 PARTITION OF c_parts_stamped FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
 INSERT INTO c_parts_stamped SELECT * FROM c_parts;
 CREATE TRIGGER add BEFORE INSERT ON c_parts_stamped FOR EACH ROW EXECUTE FUNCTION c_add();
+CREATE FUNCTION c_later() RETURNS trigger STABLE LANGUAGE plpgsql AS $$ BEGIN NEW.at := NEW.at + coalesce(NEW.n, 0) / 10; RETURN NEW; END $$;
+CREATE TABLE c_parts_watched (LIKE c_parts INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE c_parts_watched_1 (n int, at date NOT NULL, tenant int NOT NULL);
+ALTER TABLE c_parts_watched ATTACH PARTITION c_parts_watched_1 FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+CREATE TABLE c_parts_watched_2 PARTITION OF c_parts_watched FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+INSERT INTO c_parts_watched SELECT * FROM c_parts WHERE tenant < 5;
+CREATE TRIGGER later BEFORE UPDATE ON c_parts_watched FOR EACH ROW EXECUTE FUNCTION c_later();
+CREATE FUNCTION c_log_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO c_log VALUES (1000 + NEW.tenant, OLD.n, NEW.n); RETURN NULL; END';
+CREATE TRIGGER log AFTER UPDATE ON c_parts_watched FOR EACH ROW EXECUTE FUNCTION c_log_row();
+CREATE TABLE c_hashed (id int PRIMARY KEY, n int) PARTITION BY HASH (id);
+CREATE TABLE c_hashed_1 PARTITION OF c_hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE c_hashed_2 PARTITION OF c_hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO c_hashed SELECT i, i + i % 3 * 10 FROM generate_series(1, 10) i;
 CREATE TABLE c_copies (id int PRIMARY KEY, n int);
 INSERT INTO c_copies SELECT i, i FROM generate_series(1, 10) i;
 CREATE TRIGGER add BEFORE INSERT ON c_copies FOR EACH ROW EXECUTE FUNCTION c_add();
@@ -85,6 +98,8 @@ GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_stamped_changes', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_stamped', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_parts_stamped', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('c_parts_watched', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('c_hashed', 'id');
 -- shardwise: SELECT shardwise.create_reference_table('c_copies');
 -- shardwise: SELECT shardwise.distribute_table('c_log', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_logged', 'id');
@@ -135,8 +150,24 @@ INSERT INTO c_keys VALUES (2, 'other', 1, 1, 'BODY 2'), (2, 'none', 1, -1, 'BODY
 INSERT INTO c_parts VALUES (1, '2025-01-04', 7), (2, '2025-01-04', 8), (12, '2025-02-06', 9) ON CONFLICT (tenant, at) DO UPDATE SET tenant = excluded.tenant + 20, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts.n) RETURNING *, tableoid::regclass::text;
 INSERT INTO c_parts VALUES (5, '2025-01-16', 7), (15, '2025-02-15', 8) ON CONFLICT (tenant, at) DO UPDATE SET tenant = excluded.tenant, at = excluded.at, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n + c_parts.n) RETURNING *, tableoid::regclass::text;
 INSERT INTO c_parts VALUES (6, '2025-01-19', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 106, at = c_parts.at RETURNING *;
--- expect-refused: decides the partition
-INSERT INTO c_parts VALUES (3, '2025-01-10', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 7, at = '2025-01-12';
+-- A row must stay in its partition.
+INSERT INTO c_parts VALUES (3, '2025-01-10', 7), (63, '2025-02-10', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 7, at = '2025-01-12' RETURNING *, tableoid::regclass::text;
+INSERT INTO c_parts VALUES (7, '2025-01-12', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 3, at = '2025-02-12';
+INSERT INTO c_parts VALUES (7, '2025-01-12', 7) ON CONFLICT (tenant, at) DO UPDATE SET at = excluded.at + (SELECT max(item_id) FROM orders o WHERE o.order_id = excluded.n)::int RETURNING *;
+INSERT INTO c_parts VALUES (8, '2025-01-25', 7), (9, '2025-01-28', 9) ON CONFLICT (tenant, at) DO UPDATE SET at = c_parts.at + excluded.tenant + 200 * (SELECT 1 FROM orders o WHERE o.order_id = excluded.n)::int;
+INSERT INTO c_parts VALUES (8, '2025-01-25', 7), (8, '2025-01-25', 9) ON CONFLICT (tenant, at) DO UPDATE SET at = c_parts.at + 1, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_parts VALUES (9, '2025-01-28', 7), (10, '2025-01-31', 9) ON CONFLICT (tenant, at) DO UPDATE SET at = '2025-04-01', n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) WHERE c_parts.n = 1;
+INSERT INTO c_parts VALUES (9, '2025-01-28', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 900, at = NULL;
+INSERT INTO c_parts_stamped VALUES (4, '2025-01-13', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 5, at = '2025-01-14', n = excluded.n RETURNING *;
+INSERT INTO c_parts_stamped VALUES (6, '2025-01-19', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 5, at = '2025-02-14', n = excluded.n RETURNING *;
+INSERT INTO c_parts_watched VALUES (1, '2025-01-04', 7), (40, '2025-01-04', 7) ON CONFLICT (tenant, at) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_parts_watched VALUES (2, '2025-01-07', 7) ON CONFLICT (tenant, at) DO UPDATE SET n = 500 + (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_parts_watched VALUES (2, '2025-01-07', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 20, n = 500;
+INSERT INTO c_parts_watched VALUES (2, '2025-01-07', 7) ON CONFLICT (tenant, at) DO UPDATE SET tenant = 20, at = excluded.at - 1 RETURNING *;
+SELECT * FROM c_parts_watched ORDER BY 1, 2;
+SELECT * FROM c_log WHERE id >= 1000 ORDER BY 1, 2, 3;
+INSERT INTO c_hashed VALUES (1, 5), (2, 5) ON CONFLICT (id) DO UPDATE SET id = c_hashed.n;
+INSERT INTO c_hashed SELECT i, 0 FROM generate_series(1, 10) i ON CONFLICT (id) DO UPDATE SET id = c_hashed.n WHERE c_hashed.n = c_hashed.id RETURNING *;
 INSERT INTO c_reference VALUES (1, 5), (11, 6), (3, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n) RETURNING *;
 INSERT INTO c_reference VALUES (1, 5), (1, 6) ON CONFLICT (id) DO UPDATE SET n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n);
 SELECT * FROM c_reference ORDER BY id;
@@ -172,8 +203,28 @@ SELECT * FROM c_stamped_changes ORDER BY 1, 2, 3;
 INSERT INTO c_logged VALUES (1, 5), (2, 6), (30, 7) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
 INSERT INTO c_logged VALUES (3, 5), (31, 7) ON CONFLICT (id) DO UPDATE SET id = excluded.id + 40 RETURNING *;
 SELECT * FROM c_log ORDER BY 1, 2, 3;
+-- ---- a row makes room for another that is proposed
+INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001 RETURNING *;
+INSERT INTO c_rows VALUES (21, 1), (21, 2), (21, 3) ON CONFLICT (id) DO UPDATE SET id = 8002;
+INSERT INTO c_rows VALUES (21, 1), (8100, 2), (22, 2), (22, 3), (21, 4) ON CONFLICT (id) DO UPDATE SET id = 8200 + excluded.id, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) WHERE excluded.n IN (1, 2) RETURNING *;
+INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + excluded.n - 1;
+INSERT INTO c_rows VALUES (21, 1), (21, 1) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + 8300 WHERE (SELECT count(*) FROM orders o WHERE o.order_id = excluded.n) > 5 RETURNING *;
+-- params: 21, 8400
+INSERT INTO c_rows (id) VALUES ($1), ($1) ON CONFLICT (id) DO UPDATE SET id = $2 RETURNING *;
+INSERT INTO c_view VALUES ('out', 21, 1), ('in', 21, 2000) ON CONFLICT (number) DO UPDATE SET number = 8500;
+INSERT INTO c_view VALUES ('out', 21, 1), ('in', 21, 20) ON CONFLICT (number) DO UPDATE SET number = 8500 RETURNING *;
+INSERT INTO c_keys VALUES (1, 'a9', 9, 7, 'x'), (1, 'a9', 9, 8, 'y') ON CONFLICT (tenant, a, b) DO UPDATE SET a = (SELECT status FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_keys VALUES (2, 'q', 1, 1, 'BODY 6'), (2, 'r', 1, 2, 'Body 6'), (2, 's', 1, 3, 'body 6') ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = -(SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_keys VALUES (2, 'q', 1, 1, 'BODY 6'), (2, 'r', 1, 2, 'Body 6') ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = -(SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+SELECT * FROM c_keys ORDER BY tenant, a, b, n;
+INSERT INTO c_reference VALUES (5, 1), (5, 2) ON CONFLICT (id) DO UPDATE SET id = 500, n = (SELECT sum(amount) FROM orders o WHERE o.item_id = excluded.n) RETURNING *;
+INSERT INTO c_watched VALUES (5, 'x'), (5, 'y') ON CONFLICT (id) DO UPDATE SET id = 500 RETURNING *;
+INSERT INTO c_watched SELECT 6, 'by select ' || i FROM generate_series(1, 2) i ON CONFLICT (id) DO UPDATE SET id = 600;
+WITH moved AS (INSERT INTO c_watched VALUES (7, 'x'), (7, 'y') ON CONFLICT (id) DO UPDATE SET id = 700 RETURNING *) SELECT * FROM moved ORDER BY id;
+SELECT * FROM c_watched ORDER BY id;
+SELECT * FROM c_reference ORDER BY id;
 -- expect-refused: that the same command proposes again
-INSERT INTO c_rows VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
+INSERT INTO c_stamped VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
 -- ---- several batches for a shard
 BEGIN;
 UPDATE c_many SET n = n + 1 WHERE id < 5000;
@@ -210,8 +261,8 @@ INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETUR
 COMMIT;
 -- teardown
 DROP VIEW c_view;
-DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log;
-DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows();
+DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed;
+DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows(), c_later(), c_log_row();
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s3;

@@ -1,0 +1,91 @@
+#include "planner/conflict_set.hpp"
+
+#include "pg/triggers.hpp"
+#include "planner/arbiter.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
+}
+
+namespace shardwise
+{
+
+namespace
+{
+
+struct ConflictSet {
+    const Query *insert;
+    Relation relation, arbiter;
+};
+
+// True for SET column = column, or = EXCLUDED.column where the rows conflict because these are
+// equal.
+bool keeps_value(const ConflictSet *set, const TargetEntry *entry)
+{
+    const Query *insert = set->insert;
+    const Var *var = (const Var *)entry->expr;
+    if (!IsA(var, Var) || var->varattno != entry->resno)
+        return false;
+    if (var->varno != insert->onConflict->exclRelIndex)
+        return var->varno == insert->resultRelation;
+    return list_member(index_columns(set->relation, set->arbiter, insert->onConflict->exclRelIndex),
+                       var);
+}
+
+// The columns that SET changes, in a table or its partition.
+Bitmapset *set_columns(const ConflictSet *set, Relation relation)
+{
+    Bitmapset *columns = nullptr;
+    ListCell *cell;
+    foreach (cell, set->insert->onConflict->onConflictSet) {
+        const TargetEntry *entry = (TargetEntry *)lfirst(cell);
+        if (entry->resjunk || keeps_value(set, entry))
+            continue;
+        char *name = get_attname(RelationGetRelid(set->relation), entry->resno, false);
+        columns = bms_add_member(columns, get_attnum(RelationGetRelid(relation), name) -
+                                              FirstLowInvalidHeapAttributeNumber);
+    }
+    return columns;
+}
+
+} // namespace
+
+bool may_leave_partition(const Query *insert, Relation target, Relation arbiter)
+{
+    ConflictSet set = {insert, target, arbiter};
+    bool found = target->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+                 has_before_row_trigger(RelationGetRelid(target), TRIGGER_TYPE_UPDATE);
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(RelationGetRelid(target), AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        bool is_used;
+        found |= relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+                 has_partition_attrs(relation, set_columns(&set, relation), &is_used);
+        table_close(relation, NoLock);
+    }
+    return found;
+}
+
+bool may_make_room(const Query *insert, Relation relation, Relation arbiter)
+{
+    constexpr int varno = 1;
+    ConflictSet set = {insert, relation, arbiter};
+    TupleDesc columns = RelationGetDescr(relation);
+    Bitmapset *used = nullptr;
+    pull_varattnos((Node *)index_columns(relation, arbiter, varno), varno, &used);
+    pull_varattnos(index_predicate(arbiter, varno), varno, &used);
+    bool is_generated = false;
+    for (int i = 0; i < columns->natts; i++)
+        is_generated |= TupleDescAttr(columns, i)->attgenerated != '\0' &&
+                        bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used);
+    return is_generated || bms_overlap(used, set_columns(&set, relation)) ||
+           has_before_row_trigger(RelationGetRelid(relation), TRIGGER_TYPE_UPDATE);
+}
+
+} // namespace shardwise
