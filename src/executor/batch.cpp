@@ -33,7 +33,6 @@ struct Batch {
     int *sent_numbers;
     int room, sent_room;
     uint64 returned; // of the rows sent
-    uint64 counted;  // of the rows that the running query returned: those which it wrote
     char *mark;      // of the rows that the first batch wrote
     MemoryContext context;
 };
@@ -254,11 +253,6 @@ bool returns_rows(const BatchRunner *runner)
     return runner->outcome->rows != nullptr && query->returningList != NIL;
 }
 
-bool is_true(const PGresult *result, int row, int column)
-{
-    return *PQgetvalue(result, row, column) == (PQfformat(result, column) == 1 ? 1 : 't');
-}
-
 // Takes the next row that a statement returns; false at the end.
 bool take_row(BatchRunner *runner, Batch *batch, RemoteQuery *query, bool is_heard)
 {
@@ -269,8 +263,6 @@ bool take_row(BatchRunner *runner, Batch *batch, RemoteQuery *query, bool is_hea
         return false;
     if (mark >= 0 && batch->mark == nullptr)
         batch->mark = MemoryContextStrdup(runner->context, PQgetvalue(result, row, mark));
-    if (int count = runner->statement->count_column; count > 0)
-        batch->counted += is_true(result, row, count - 1);
     if (is_heard && returns_rows(runner))
         keep_row(runner, result, row);
     return true;
@@ -300,10 +292,9 @@ void take_rows_in_order(BatchRunner *runner)
 
 uint64 finish_query(BatchRunner *runner, Batch *batch, RemoteQuery *query, bool is_heard)
 {
-    batch->counted = 0;
     while (take_row(runner, batch, query, is_heard))
         ;
-    uint64 changed = runner->statement->count_column > 0 ? batch->counted : affected_rows(query);
+    uint64 changed = affected_rows(query);
     end_query(query);
     return changed;
 }
@@ -349,8 +340,7 @@ BatchRunner *make_batch_runner(const BatchStatement *statement, const Oid *value
     for (int i = 0; i < route->nparams; i++)
         runner->nulls[i] = nulls[i] || statement->columns[i] >= 0;
     runner->outcome = outcome;
-    runner->is_ordered = route->query->commandType == CMD_INSERT && returns_rows(runner) &&
-                         statement->count_column == 0;
+    runner->is_ordered = route->query->commandType == CMD_INSERT && returns_rows(runner);
     runner->reader = make_row_reader(outcome->slot->tts_tupleDescriptor, route->binary_results);
     runner->context = CurrentMemoryContext;
     runner->row_context =

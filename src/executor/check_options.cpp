@@ -120,6 +120,8 @@ void refuse_second_key(const char *command)
 
 void raise_violation(const WithCheckOption *check, const TupleTableSlot *row, const List *columns)
 {
+    if (check->kind == second_change_check)
+        raise_second_change("ON CONFLICT DO UPDATE");
     if (check->kind != WCO_VIEW_CHECK)
         raise_policy_violation(check);
     int n = list_length(columns);

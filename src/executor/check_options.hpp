@@ -28,7 +28,7 @@ void raise_row_check(const void *route, int sqlstate, const char *message);
 
 // Raises the violation of a check that the router makes, of a row whose columns in the view are
 // those (int, from 0) of the slot: 44000 for a view, 42501 for row-level security, 55000 for a row
-// that a view hides.
+// that a view hides, 21000 for one that the command has inserted.
 [[noreturn]] void raise_violation(const WithCheckOption *check, const TupleTableSlot *row,
                                   const List *columns);
 

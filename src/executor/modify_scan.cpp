@@ -333,7 +333,8 @@ void meet_again(ModifyState *state, TupleTableSlot *row)
     const ModifyAction *insert = &plan->actions[1];
     finish_statements(state);
     int32 shard = plan->is_reference ? 0 : find_destination(&insert->key, row);
-    if (!write_alone(state, insert->statement, shard, row, Silence::None))
+    Silence silence = plan->met_again_is_fired ? Silence::BeforeInsert : Silence::None;
+    if (!write_alone(state, insert->statement, shard, row, silence))
         raise_second_change(plan->once);
 }
 

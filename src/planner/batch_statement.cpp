@@ -3,7 +3,6 @@
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
-#include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/route_planner.hpp"
@@ -504,11 +503,9 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis analysis = analyze_keys(sent);
     if (write->refusal == nullptr && sent->onConflict != nullptr)
         write->refusal = analysis.changes_key;
-    if (write->captures && write->refusal == nullptr)
-        capture_proposed(sent);
     List *checks = NIL;
     if (write->refusal == nullptr)
-        checks = place_row_checks(sent, true, &write->refusal);
+        checks = place_row_checks(sent, write->is_fired, &write->refusal);
     if (write->refusal == nullptr && write->is_marked) {
         Param *mark = makeNode(Param);
         mark->paramkind = PARAM_EXTERN;
@@ -533,10 +530,6 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     KeyAnalysis no_keys = {};
     no_keys.keyspace = analysis.keyspace;
     Route *route = compile_route(sent, shipping, no_keys, &own_values);
-    if (write->captures) {
-        statement->count_column = list_length(projection->columns);
-        route->sql = select_captured(sent, route->sql, statement->count_column);
-    }
     route->statement_id = find_statement_id(route);
     route->tier = Tier::SingleShard;
     route->checks = checks;

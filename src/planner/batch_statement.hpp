@@ -29,8 +29,7 @@ struct BatchWrite {
     List *identity; // Assignment *: the columns that find a row again. Attribute ctid or tableoid,
                     // or those of a unique key
     int check_kind; // WCOKind: of the checks of written rows only these; 0: all
-    bool captures;  // ON CONFLICT DO UPDATE changes nothing; RETURNING ends with what
-                    // captured_rows.hpp wants
+    bool is_fired;  // an INSERT whose BEFORE triggers the router fires
     bool is_marked; // ON CONFLICT DO UPDATE: no batch may change a row that another has written
     char *refusal;  // why a statement cannot be built
 };

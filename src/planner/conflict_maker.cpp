@@ -81,6 +81,7 @@ List *make_insert_after_all(Maker *maker)
     sent->onConflict = copy_node(conflict->arbiter);
     action->statement = add_statement(maker, sent);
     maker->plan->inserts_met_again = true;
+    maker->plan->met_again_is_fired = conflict->is_fired;
     return list_make1(action);
 }
 

@@ -3,13 +3,14 @@
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
 #include "planner/arbiter.hpp"
-#include "planner/captured_rows.hpp"
 #include "planner/changes.hpp"
+#include "planner/conflict_nothing.hpp"
 #include "planner/conflict_set.hpp"
 #include "planner/conflict_update.hpp"
 #include "planner/late_checks.hpp"
 #include "planner/modify_maker.hpp"
 #include "planner/modify_planner.hpp"
+#include "planner/proposed_rows.hpp"
 #include "planner/row_checks.hpp"
 
 extern "C" {
@@ -39,7 +40,7 @@ struct Conflict {
     Relation arbiter;
     List *returning; // the user's
     List *proposed;  // TargetEntry: the columns of the rows that are proposed, their number last
-    bool captures;   // triggers may change those: the INSERT returns them as they are then
+    bool is_fired;   // triggers may change those: the INSERT returns them as they are then
     char *rows_name, *inserted_name;
     ConflictUpdate update; // over the UPDATE's entries
 };
@@ -100,9 +101,13 @@ bool is_of_met_row(const WithCheckOption *check)
 }
 
 // True if a check of what is in the way has to be left to the UPDATE, and so all of them.
-bool leaves_met_checks(const Query *insert)
+bool leaves_met_checks(const Conflict *conflict)
 {
     ListCell *cell;
+    // Row by row, the INSERT might meet one that it has put in, which is another error.
+    if (conflict->is_fired)
+        return true;
+    const Query *insert = conflict->insert;
     foreach (cell, insert->withCheckOptions)
         if (is_of_met_row((WithCheckOption *)lfirst(cell)) &&
             reads_shards((WithCheckOption *)lfirst(cell)))
@@ -111,9 +116,9 @@ bool leaves_met_checks(const Query *insert)
 }
 
 // Without the checks of rows that it does not update.
-List *drop_update_checks(const Query *insert)
+List *drop_update_checks(const Conflict *conflict, const Query *insert)
 {
-    bool leaves = leaves_met_checks(insert);
+    bool leaves = leaves_met_checks(conflict);
     List *kept = NIL;
     ListCell *cell;
     foreach (cell, insert->withCheckOptions) {
@@ -135,9 +140,9 @@ Query *make_insert(Conflict *conflict, Refusal *refusal)
     insert->cteList = NIL;
     insert->hasRecursive = false;
     insert->canSetTag = true;
-    insert->withCheckOptions = drop_update_checks(insert);
+    insert->withCheckOptions = drop_update_checks(conflict, insert);
     *refusal = update_nothing(insert, conflict->relation);
-    if (conflict->captures) {
+    if (conflict->is_fired) {
         return_proposed(insert);
         return insert;
     }
@@ -176,28 +181,48 @@ Node *as_in_update(const Conflict *conflict, List *excluded, Node *expr)
 // The columns of EXCLUDED over the rows that are proposed.
 List *columns_of_excluded(const Conflict *conflict, Query *insert)
 {
-    if (conflict->captures)
+    if (conflict->is_fired)
         return proposed_columns(insert, rows_varno);
     List *columns = columns_of_new_row(insert, conflict->relation, find_insert_source(insert));
     ChangeVarNodes((Node *)columns, 1, rows_varno, 0);
     return columns;
 }
 
+// The arbiter's columns of the rows that went in, over entry 1, and the conditions of those that it
+// holds.
+List *inserted_key(const Conflict *conflict, const Query *insert, List **conditions)
+{
+    List *key = NIL;
+    if (conflict->is_fired) {
+        int proposed = conflict->insert->onConflict->exclRelIndex;
+        List *columns = proposed_columns(insert, 1);
+        *conditions = list_make1(was_inserted(insert));
+        if (Node *predicate = index_predicate(conflict->arbiter, proposed))
+            *conditions = lappend(*conditions, as_in_update(conflict, columns, predicate));
+        key = index_columns(conflict->relation, conflict->arbiter, proposed);
+        return (List *)as_in_update(conflict, columns, (Node *)key);
+    }
+    ListCell *cell;
+    for_each_from(cell, insert->returningList, list_length(conflict->returning))
+    {
+        Node *expr = (Node *)((TargetEntry *)lfirst(cell))->expr;
+        key = lappend(key, makeVar(1, foreach_current_index(cell) + 1, exprType(expr),
+                                   exprTypmod(expr), exprCollation(expr), 0));
+    }
+    if (RelationGetIndexPredicate(conflict->arbiter) == NIL)
+        return key;
+    *conditions = list_make1(linitial(key));
+    return list_copy_tail(key, 1);
+}
+
 // NOT EXISTS (SELECT FROM the rows that went in WHERE they are the row at hand)
 Node *was_not_inserted(const Conflict *conflict, const Query *insert, List *key)
 {
     Query *select = select_kept_rows(insert->returningList, conflict->inserted_name);
-    List *inserted = NIL;
-    ListCell *cell;
-    for_each_from(cell, select->targetList, list_length(conflict->returning)) inserted =
-        lappend(inserted, ((TargetEntry *)lfirst(cell))->expr);
+    List *conditions = NIL;
+    List *inserted = inserted_key(conflict, insert, &conditions);
     key = (List *)copy_node((Node *)key);
     IncrementVarSublevelsUp((Node *)key, 1, 0);
-    List *conditions = NIL;
-    if (RelationGetIndexPredicate(conflict->arbiter) != NIL) {
-        conditions = list_make1(linitial(inserted));
-        inserted = list_copy_tail(inserted, 1);
-    }
     select->jointree->quals = make_conjunction(
         lappend(conditions, match_index(conflict->relation, conflict->arbiter, inserted, key)));
     select->targetList = NIL;
@@ -208,6 +233,23 @@ Node *was_not_inserted(const Conflict *conflict, const Query *insert, List *key)
     return (Node *)makeBoolExpr(NOT_EXPR, list_make1(exists), -1);
 }
 
+// The arbiter's columns of the row that is proposed.
+List *proposed_key(const Conflict *conflict, List *excluded)
+{
+    int proposed = conflict->insert->onConflict->exclRelIndex;
+    List *key = index_columns(conflict->relation, conflict->arbiter, proposed);
+    return (List *)as_in_update(conflict, excluded, (Node *)key);
+}
+
+// That no other row of the statement is in the way.
+WithCheckOption *check_first_change(const Conflict *conflict, const Query *insert, List *excluded)
+{
+    WithCheckOption *check = makeNode(WithCheckOption);
+    check->kind = second_change_check;
+    check->qual = was_not_inserted(conflict, insert, proposed_key(conflict, excluded));
+    return check;
+}
+
 // The row that is in the way of the one at hand.
 Node *is_in_the_way(const Conflict *conflict, const Query *insert, List *excluded)
 {
@@ -215,15 +257,14 @@ Node *is_in_the_way(const Conflict *conflict, const Query *insert, List *exclude
     Relation arbiter = conflict->arbiter;
     int proposed = conflict->insert->onConflict->exclRelIndex;
     List *own = index_columns(relation, arbiter, target_varno);
-    List *theirs = (List *)as_in_update(conflict, excluded,
-                                        (Node *)index_columns(relation, arbiter, proposed));
+    List *theirs = proposed_key(conflict, excluded);
     List *conditions = list_make1(match_index(relation, arbiter, own, theirs));
     if (Node *predicate = index_predicate(arbiter, target_varno)) {
         conditions = lappend(conditions, predicate);
         conditions = lappend(conditions,
                              as_in_update(conflict, excluded, index_predicate(arbiter, proposed)));
     }
-    if (!conflict->captures)
+    if (!conflict->is_fired)
         conditions = lappend(conditions, was_not_inserted(conflict, insert, theirs));
     return make_conjunction(conditions);
 }
@@ -254,14 +295,15 @@ double estimate_proposed(const Query *insert)
     return rte->rtekind == RTE_VALUES ? list_length(rte->values_lists) : of_select;
 }
 
-// The rows that are proposed, their number last. Of captured ones, those that did not go in.
+// The rows that are proposed, their number last. Of those that triggers have seen, what did not go
+// in.
 RangeTblEntry *make_rows_entry(const Conflict *conflict, const Query *insert)
 {
     Query holder = {};
-    Query *rows = conflict->captures
+    Query *rows = conflict->is_fired
                       ? select_kept_rows(insert->returningList, conflict->inserted_name)
                       : select_kept_rows(conflict->proposed, conflict->rows_name);
-    if (conflict->captures) {
+    if (conflict->is_fired) {
         rows->jointree->quals =
             (Node *)makeBoolExpr(NOT_EXPR, list_make1(was_inserted(insert)), -1);
         add_output(rows, (Expr *)number_rows(rows), "number");
@@ -292,12 +334,14 @@ Query *make_update(Conflict *conflict, Query *insert)
     update->rtable = list_make2(target, rows);
     update->targetList = (List *)moved(user->onConflict->onConflictSet);
     update->returningList = (List *)moved(conflict->returning);
+    if (conflict->is_fired)
+        conflict->update.met_checks = list_make1(check_first_change(conflict, insert, excluded));
     ListCell *cell;
     foreach (cell, user->withCheckOptions) {
         WithCheckOption *check = (WithCheckOption *)lfirst(cell);
         if (check->kind == WCO_RLS_UPDATE_CHECK || check->kind == WCO_VIEW_CHECK)
             update->withCheckOptions = lappend(update->withCheckOptions, moved(check));
-        else if (is_of_met_row(check) && check->qual != nullptr && leaves_met_checks(user))
+        else if (is_of_met_row(check) && check->qual != nullptr && leaves_met_checks(conflict))
             conflict->update.met_checks = lappend(conflict->update.met_checks, moved(check));
     }
     List *from = list_make2(make_reference(target_varno), make_reference(rows_varno));
@@ -317,30 +361,45 @@ bool reads_shards_of_shown(const Query *update)
     return false;
 }
 
-// The rows that are proposed may have to be inserted in the UPDATE's course. Those that triggers
-// change first are shown to them once only.
-void insert_after_all(Conflict *conflict, const Query *update)
+// The columns of the row that is proposed, as a new one.
+List *columns_to_insert(const Conflict *conflict, const Query *insert)
 {
-    const Query *insert = conflict->insert;
-    if (conflict->captures || reads_shards_of_shown(update) ||
-        !may_make_room(conflict->insert, conflict->relation, conflict->arbiter))
-        return;
+    List *columns = NIL;
     ListCell *cell;
-    foreach (cell, insert->targetList) {
+    if (conflict->is_fired) {
+        TupleDesc attributes = RelationGetDescr(conflict->relation);
+        foreach (cell, proposed_columns(insert, rows_varno))
+            if (TupleDescAttr(attributes, ((TargetEntry *)lfirst(cell))->resno - 1)->attgenerated ==
+                '\0')
+                columns = lappend(columns, lfirst(cell));
+        return columns;
+    }
+    foreach (cell, conflict->insert->targetList) {
         const TargetEntry *entry = (TargetEntry *)lfirst(cell);
         Node *expr = (Node *)entry->expr;
         Var *var = makeVar(rows_varno, foreach_current_index(cell) + 1, exprType(expr),
                            exprTypmod(expr), exprCollation(expr), 0);
-        conflict->update.proposed = lappend(
-            conflict->update.proposed, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
+        columns = lappend(columns, makeTargetEntry((Expr *)var, entry->resno, nullptr, false));
     }
+    return columns;
+}
+
+// The rows that are proposed may have to be inserted in the UPDATE's course.
+void insert_after_all(Conflict *conflict, const Query *insert, const Query *update)
+{
+    const Query *user = conflict->insert;
+    if (reads_shards_of_shown(update) ||
+        !may_make_room(user, conflict->relation, conflict->arbiter))
+        return;
     OnConflictExpr *arbiter = makeNode(OnConflictExpr);
     arbiter->action = ONCONFLICT_NOTHING;
-    arbiter->arbiterElems = (List *)copy_node((Node *)insert->onConflict->arbiterElems);
-    arbiter->arbiterWhere = copy_node(insert->onConflict->arbiterWhere);
-    arbiter->constraint = insert->onConflict->constraint;
-    ChangeVarNodes((Node *)arbiter, insert->resultRelation, target_varno, 0);
+    arbiter->arbiterElems = (List *)copy_node((Node *)user->onConflict->arbiterElems);
+    arbiter->arbiterWhere = copy_node(user->onConflict->arbiterWhere);
+    arbiter->constraint = user->onConflict->constraint;
+    ChangeVarNodes((Node *)arbiter, user->resultRelation, target_varno, 0);
     conflict->update.arbiter = arbiter;
+    conflict->update.proposed = columns_to_insert(conflict, insert);
+    conflict->update.is_fired = conflict->is_fired;
 }
 
 // ---- what the statement returns ----------------------------------------------------------------
@@ -378,7 +437,7 @@ Query *select_returned(const Conflict *conflict, const Query *insert, const Quer
     both->querySource = QSRC_ORIGINAL;
     both->rtable =
         list_make2(make_returned_entry(insert->returningList, count, conflict->inserted_name,
-                                       conflict->captures ? was_inserted(insert) : nullptr),
+                                       conflict->is_fired ? was_inserted(insert) : nullptr),
                    make_returned_entry(update->returningList, count, updated_name, nullptr));
     both->jointree = makeFromExpr(NIL, nullptr);
     both->setOperations = (Node *)all;
@@ -424,7 +483,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     if (*refusal != nullptr)
         return nullptr;
     Query *update = make_update(conflict, insert);
-    insert_after_all(conflict, update);
+    insert_after_all(conflict, insert, update);
     char *updated_name = name_kept_rows();
     Query *main = select_returned(conflict, insert, update, updated_name);
     main->canSetTag = call.query->canSetTag;
@@ -437,7 +496,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     LateChecks late = {};
     note_write(&reads, insert);
     if ((*refusal = read_subqueries_early(update, &reads)) != nullptr ||
-        (conflict->captures && (*refusal = take_proposed_checks(insert, &proposed)) != nullptr) ||
+        (conflict->is_fired && (*refusal = take_proposed_checks(insert, &proposed)) != nullptr) ||
         (*refusal = read_checks_early(proposed.checks, &reads)) != nullptr ||
         (*refusal = take_late_checks(update, &late)) != nullptr)
         return nullptr;
@@ -447,7 +506,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     part.query = rows;
     parts = lappend(parts, plan_part(part));
     part.query = insert;
-    PlannedStmt *inserting = plan_conflict_insert(part, conflict->captures, refusal);
+    PlannedStmt *inserting = plan_conflict_insert(part, conflict->is_fired, refusal);
     if (inserting == nullptr)
         return nullptr;
     part.query = update;
@@ -475,47 +534,6 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     return plan;
 }
 
-// DO NOTHING whose policies ask for rows that the shard lacks, of rows that triggers may change:
-// the INSERT returns all that are proposed.
-PlannedStmt *plan_nothing(const PlannerCall &call, PlanPart plan_part, Refusal *refusal)
-{
-    Query *insert = call.query;
-    int nshown = list_length(insert->returningList);
-    char *name = name_kept_rows();
-    EarlyReads reads = {};
-    LateChecks checks = {};
-    return_proposed(insert);
-    Query *main = select_kept_rows(insert->returningList, name);
-    main->jointree->quals = (Node *)was_inserted(insert);
-    main->targetList = list_truncate(main->targetList, nshown);
-    main->canSetTag = insert->canSetTag;
-    main->queryId = insert->queryId;
-    main->stmt_location = insert->stmt_location;
-    main->stmt_len = insert->stmt_len;
-    note_write(&reads, insert);
-    if ((*refusal = take_proposed_checks(insert, &checks)) != nullptr ||
-        (*refusal = read_checks_early(checks.checks, &reads)) != nullptr)
-        return nullptr;
-    List *returned = (List *)copy_node((Node *)insert->returningList);
-    PlannerCall part = call;
-    part.cursor_options = 0;
-    PlannedStmt *inserting = plan_conflict_insert(part, true, refusal);
-    if (inserting == nullptr)
-        return nullptr;
-    inserting->canSetTag = true;
-    List *parts = plan_early_reads(call, plan_part, &reads);
-    parts = lappend(parts, inserting);
-    parts = lappend(parts, plan_late_checks(call, plan_part, checks, returned, name));
-    part.query = main;
-    PlannedStmt *plan = run_next_planner(part);
-    put_parts_below(
-        plan, parts,
-        list_concat(reads.names, list_make2(makeString(name), makeString(name_kept_rows()))));
-    plan->commandType = CMD_INSERT;
-    plan->hasReturning = nshown > 0;
-    return plan;
-}
-
 } // namespace
 
 bool may_run_in_parts(Query *query)
@@ -527,13 +545,13 @@ PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal 
 {
     Query *insert = call.query;
     if (insert->onConflict->action == ONCONFLICT_NOTHING)
-        return plan_nothing(call, plan_part, refusal);
+        return plan_checked_nothing(call, plan_part, refusal);
     Conflict conflict = {};
     conflict.insert = insert;
     conflict.relation = table_open(rt_fetch(insert->resultRelation, insert->rtable)->relid, NoLock);
     conflict.arbiter = index_open(find_arbiter(insert), RowExclusiveLock);
     conflict.returning = insert->returningList;
-    conflict.captures =
+    conflict.is_fired =
         has_before_row_trigger(RelationGetRelid(conflict.relation), TRIGGER_TYPE_INSERT);
     conflict.rows_name = name_kept_rows();
     conflict.inserted_name = name_kept_rows();

@@ -58,7 +58,7 @@ void propose_rows(Maker *maker, List **assignments)
     const RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
     propose->fires = true;
     propose->shows_earlier = before_row_trigger_sees_earlier(relid, TRIGGER_TYPE_INSERT);
-    propose->returns_all = maker->write.captures;
+    propose->returns_all = maker->returns_proposed;
     propose->inserted = target->insertedCols;
     propose->nattributes = columns->natts;
     propose->columns = (int *)palloc(sizeof(int) * columns->natts);
@@ -79,7 +79,7 @@ void propose_rows(Maker *maker, List **assignments)
         propose->columns[i] = add_column(maker, (Expr *)nothing);
         *assignments = lappend(*assignments, assign(i + 1, propose->columns[i]));
     }
-    maker->write.captures = false; // which the executor does
+    maker->write.is_fired = true;
 }
 
 } // namespace
@@ -95,8 +95,7 @@ List *make_insert(Maker *maker)
         maker->plan->attributes = lappend_int(maker->plan->attributes, entry->resno);
         assignments = lappend(assignments, assign(entry->resno, add_column(maker, entry->expr)));
     }
-    if (does_nothing(maker->write.query) &&
-        (maker->write.captures || must_fire_first(maker->write.query)))
+    if (maker->returns_proposed || must_fire_first(maker->write.query))
         propose_rows(maker, &assignments);
     ModifyAction *action = make_action(CMD_INSERT);
     set_key(maker, action, assignments);

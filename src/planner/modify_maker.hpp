@@ -21,6 +21,7 @@ struct Maker {
     List *values;
     Projection projection;          // of RETURNING
     LockClauseStrength strength;    // of the rows that may be changed
+    bool returns_proposed;          // INSERT: all that ON CONFLICT proposes (proposed_rows.hpp)
     const ConflictUpdate *conflict; // the UPDATE is that of ON CONFLICT; nullptr: it is not
     List *checks;                   // WithCheckOption: of new rows, that the router makes
     List *checked;                  // TargetEntry: columns of the query that does

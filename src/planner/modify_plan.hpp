@@ -12,12 +12,10 @@ namespace shardwise
 // A statement that takes many rows: columns of the source are parameters that are arrays.
 struct BatchStatement {
     Route *route;
-    int first_value;  // of the plan node's custom_exprs
-    int *columns;     // per parameter the source's column (from 0), or -1: one value for all rows
-    int max_rows;     // of one batch
-    int count_column; // number (from 1) of what it returns that is true of rows which it wrote; 0:
-                      // it has written as many as the shard says
-    int mark_column;  // number (from 1) of what it returns that marks the rows it wrote; 0: none
+    int first_value; // of the plan node's custom_exprs
+    int *columns;    // per parameter the source's column (from 0), or -1: one value for all rows
+    int max_rows;    // of one batch
+    int mark_column; // number (from 1) of what it returns that marks the rows it wrote; 0: none
 };
 
 // What is done with a row of the source. Statements are given by their numbers.
@@ -51,7 +49,7 @@ struct MovePlan {
 };
 
 // BEFORE INSERT triggers that the router fires: what they leave has to be known also of a row that
-// ON CONFLICT DO NOTHING does not insert.
+// ON CONFLICT does not insert.
 struct ProposePlan {
     bool fires;
     bool shows_earlier;  // their functions may look at what was written before
@@ -81,7 +79,8 @@ struct ModifyPlan {
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.
     const char *once;
-    bool inserts_met_again; // the second action: of a row that ON CONFLICT has met and changed
+    bool inserts_met_again;  // the second action: of a row that ON CONFLICT has met and changed
+    bool met_again_is_fired; // BEFORE INSERT triggers have left it as it is
     MovePlan move;
     ProposePlan propose;
     int nactions;

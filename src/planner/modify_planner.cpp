@@ -473,10 +473,10 @@ PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal)
     return plan(Maker{}, call, refusal);
 }
 
-PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusal *refusal)
+PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool returns_proposed, Refusal *refusal)
 {
     Maker maker = {};
-    maker.write.captures = captures;
+    maker.returns_proposed = returns_proposed;
     return plan(maker, call, refusal);
 }
 

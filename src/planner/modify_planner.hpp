@@ -13,9 +13,9 @@ namespace shardwise
 // and the reason if it is not supported.
 PlannedStmt *plan_modify(const PlannerCall &call, Refusal *refusal);
 
-// Plans the INSERT that meets them, and updates none. `captures`: triggers may change the rows that
-// are proposed; it returns them (captured_rows.hpp).
-PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool captures, Refusal *refusal);
+// Plans the INSERT that meets them, and updates none. `returns_proposed`: triggers may change the
+// rows that are proposed; it returns them (proposed_rows.hpp).
+PlannedStmt *plan_conflict_insert(const PlannerCall &call, bool returns_proposed, Refusal *refusal);
 
 // What the UPDATE that ON CONFLICT asks for has to heed of the rows that it meets.
 struct ConflictUpdate {
@@ -26,6 +26,7 @@ struct ConflictUpdate {
     // then: its columns (TargetEntry) over the UPDATE's FROM; NIL: a row is not met twice (21000).
     List *proposed;
     OnConflictExpr *arbiter; // then, DO NOTHING over the target as entry 1
+    bool is_fired;           // then, BEFORE INSERT triggers have left the row so
 };
 
 // Plans that UPDATE. The rows come in the order in which they are proposed.

@@ -331,13 +331,12 @@ List *place_row_checks(Query *query, bool is_fired, char **refusal)
         placer.kept = &kept;
         if (placer.query->withCheckOptions == NIL)
             continue;
-        bool fires_first = must_fire_first(placer.query);
-        if (fires_first && !is_fired) {
+        if (must_fire_first(placer.query) && !is_fired) {
             *refusal = pstrdup("ON CONFLICT DO NOTHING under row-level security checks rows as "
                                "BEFORE INSERT triggers leave them.");
             return NIL;
         }
-        place_in_statement(&placer, fires_first);
+        place_in_statement(&placer, is_fired);
     }
     return kept;
 }

@@ -77,6 +77,17 @@ INSERT INTO c_hashed SELECT i, i + i % 3 * 10 FROM generate_series(1, 10) i;
 CREATE TABLE c_copies (id int PRIMARY KEY, n int);
 INSERT INTO c_copies SELECT i, i FROM generate_series(1, 10) i;
 CREATE TRIGGER add BEFORE INSERT ON c_copies FOR EACH ROW EXECUTE FUNCTION c_add();
+CREATE TABLE c_keys_stamped (tenant int NOT NULL, body text, n int);
+CREATE UNIQUE INDEX ON c_keys_stamped (tenant, lower(body)) WHERE n > 0;
+CREATE TRIGGER add BEFORE INSERT ON c_keys_stamped FOR EACH ROW EXECUTE FUNCTION c_add();
+CREATE TABLE c_guarded (tenant int, id int, owner text, body text, PRIMARY KEY (tenant, id));
+INSERT INTO c_guarded SELECT i, i, CASE WHEN i % 3 = 0 THEN 'other' ELSE 'diff_upserter' END, 'row ' || i FROM generate_series(1, 20) i;
+ALTER TABLE c_guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON c_guarded FOR SELECT USING (true);
+CREATE POLICY added ON c_guarded FOR INSERT WITH CHECK (body <> 'not this!');
+CREATE POLICY updated ON c_guarded FOR UPDATE USING (owner = current_user) WITH CHECK (body <> 'nor that');
+CREATE FUNCTION c_exclaim() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := NEW.body || '!'; RETURN NEW; END $$;
+CREATE TRIGGER exclaim BEFORE INSERT ON c_guarded FOR EACH ROW EXECUTE FUNCTION c_exclaim();
 CREATE TABLE c_log (id int NOT NULL, old_n int, n int);
 CREATE FUNCTION c_log_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO c_log SELECT id, o.n, n.n FROM old_rows o JOIN new_rows n USING (id); RETURN NULL; END';
 CREATE TABLE c_logged (id int PRIMARY KEY, n int);
@@ -85,7 +96,7 @@ CREATE TRIGGER log AFTER UPDATE ON c_logged REFERENCING OLD TABLE AS old_rows NE
 CREATE TABLE c_many (id int PRIMARY KEY, n int, body text);
 INSERT INTO c_many SELECT i, 0, 'old' FROM generate_series(1, 20000) i;
 CREATE VIEW c_view AS SELECT body AS words, id AS number, n FROM c_rows WHERE n < 1000 WITH CHECK OPTION;
-GRANT ALL ON c_secured, orders TO diff_upserter;
+GRANT ALL ON c_secured, c_guarded, orders TO diff_upserter;
 GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_rows', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_keys', 'tenant');
@@ -100,6 +111,8 @@ GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_parts_stamped', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_parts_watched', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_hashed', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_keys_stamped', 'tenant');
+-- shardwise: SELECT shardwise.distribute_table('c_guarded', 'tenant');
 -- shardwise: SELECT shardwise.create_reference_table('c_copies');
 -- shardwise: SELECT shardwise.distribute_table('c_log', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_logged', 'id');
@@ -223,8 +236,20 @@ INSERT INTO c_watched SELECT 6, 'by select ' || i FROM generate_series(1, 2) i O
 WITH moved AS (INSERT INTO c_watched VALUES (7, 'x'), (7, 'y') ON CONFLICT (id) DO UPDATE SET id = 700 RETURNING *) SELECT * FROM moved ORDER BY id;
 SELECT * FROM c_watched ORDER BY id;
 SELECT * FROM c_reference ORDER BY id;
--- expect-refused: that the same command proposes again
-INSERT INTO c_stamped VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001;
+INSERT INTO c_stamped VALUES (21, 1), (21, 2) ON CONFLICT (id) DO UPDATE SET id = 8001 RETURNING *;
+INSERT INTO c_stamped VALUES (21, 1), (8100, 2), (21, 3), (21, 4) ON CONFLICT (id) DO UPDATE SET id = 8002;
+INSERT INTO c_stamped (id, n) VALUES (21, 1), (8100, 2), (8100, 3) ON CONFLICT (id) DO UPDATE SET id = 8002;
+INSERT INTO c_copies VALUES (3, 1), (3, 2), (300, 3) ON CONFLICT (id) DO UPDATE SET id = excluded.id * 1000, n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_copies VALUES (4, 1), (400, 3), (400, 2) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_parts_stamped VALUES (2, '2025-01-07', 1), (2, '2025-01-07', 2) ON CONFLICT (tenant, at) DO UPDATE SET at = '2025-01-31', n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *, tableoid::regclass::text;
+INSERT INTO c_keys_stamped VALUES (1, 'A', 1), (1, 'a', 2), (2, 'b', 3) ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_keys_stamped VALUES (1, 'A', 1), (1, 'a', -2), (2, 'b', 3) ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+INSERT INTO c_keys_stamped VALUES (1, 'A', 4), (1, 'a', 5) ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = -(SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+SELECT * FROM c_keys_stamped ORDER BY 1, 2, 3;
+-- Numbers come back as they are.
+SET extra_float_digits = 0;
+INSERT INTO c_stamped (id, n, f) VALUES (22, 3, 0.1::float8 + 0.2::float8) ON CONFLICT (id) DO UPDATE SET f = excluded.f * (SELECT count(*) FROM orders o WHERE o.order_id = excluded.n) RETURNING id, f = 0.1::float8 + 0.2::float8;
+RESET extra_float_digits;
 -- ---- several batches for a shard
 BEGIN;
 UPDATE c_many SET n = n + 1 WHERE id < 5000;
@@ -249,6 +274,14 @@ INSERT INTO c_secured VALUES (3, 3, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE
 INSERT INTO c_secured VALUES (4, 4, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 104, body = 'nor that';
 INSERT INTO c_secured VALUES (4, 4, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET body = (SELECT status FROM orders o WHERE o.order_id = c_secured.tenant) RETURNING *;
 INSERT INTO c_secured VALUES (60, 4, 'x', 'nor that') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 7;
+INSERT INTO c_guarded VALUES (1, 1, 'x', 'a'), (31, 1, 'x', 'b') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 101, body = excluded.body RETURNING *;
+INSERT INTO c_guarded VALUES (2, 2, 'x', 'not this') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 102;
+INSERT INTO c_guarded VALUES (3, 3, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 102;
+INSERT INTO c_guarded VALUES (4, 4, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 104, body = 'nor that';
+INSERT INTO c_guarded VALUES (32, 4, 'x', 'a'), (32, 4, 'x', 'b') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 104;
+INSERT INTO c_guarded VALUES (4, 4, 'x', 'a'), (4, 4, 'x', 'b') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body || (SELECT status FROM orders o WHERE o.order_id = c_guarded.tenant);
+INSERT INTO c_guarded VALUES (4, 4, 'x', 'a'), (4, 4, 'y', 'b') ON CONFLICT (tenant, id) DO UPDATE SET tenant = 105 RETURNING *;
+INSERT INTO c_guarded VALUES (5, 5, 'x', 'a') ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body || (SELECT status FROM orders o WHERE o.order_id = c_guarded.tenant) WHERE c_guarded.owner = 'x';
 INSERT INTO c_rows VALUES (22, 1) ON CONFLICT (id) DO UPDATE SET id = 8002;
 INSERT INTO c_rows VALUES (22, 1) ON CONFLICT (id) DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.id);
 RESET ROLE;
@@ -261,8 +294,8 @@ INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETUR
 COMMIT;
 -- teardown
 DROP VIEW c_view;
-DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed;
-DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows(), c_later(), c_log_row();
+DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed, c_keys_stamped, c_guarded;
+DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows(), c_later(), c_log_row(), c_exclaim();
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s3;
