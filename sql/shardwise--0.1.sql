@@ -201,7 +201,9 @@ CREATE TABLE shardwise.move_range (
 -- Written at commit, one row a backend, used again; recovery removes what is left. Of this server
 -- alone, so not dumped.
 CREATE TABLE shardwise.commit_decision (
-    gid text NOT NULL                         -- name of the prepared transactions, without _<shard>
+    -- Name of the prepared transactions, without _<shard>. It is written when the snapshot has gone,
+    -- which values out of line would need: the length keeps it without a TOAST table.
+    gid varchar(200) NOT NULL
 ) WITH (fillfactor = 50);
 
 -- What of a table one transaction of a copy takes: the rows in some of the source's pages.

@@ -223,9 +223,15 @@ void analyze_columns(Relation rel, const Counts &counts, List *shards)
 
 void gather_statistics(Oid relid, bool analyze)
 {
+    // Index expressions may need one, and statistics that are stored out of line do. ANALYZE of
+    // several tables has committed, and its own has gone.
+    PushActiveSnapshot(GetTransactionSnapshot());
     ListCell *cell;
     foreach (cell, find_all_inheritors(relid, ShareUpdateExclusiveLock, nullptr)) {
-        Relation rel = relation_open(lfirst_oid(cell), NoLock);
+        // VACUUM has let go of its locks.
+        Relation rel = try_relation_open(lfirst_oid(cell), ShareUpdateExclusiveLock);
+        if (rel == nullptr)
+            continue;
         const Table *table = find_table(RelationGetRelid(rel));
         if (table != nullptr) {
             List *shards = shards_with_rows(table);
@@ -237,6 +243,7 @@ void gather_statistics(Oid relid, bool analyze)
         relation_close(rel, NoLock);
         CommandCounterIncrement();
     }
+    PopActiveSnapshot();
 }
 
 } // namespace shardwise

@@ -82,7 +82,11 @@ extern "C" void begin_source(CustomScanState *node, EState *estate, int eflags)
     node->custom_ps = list_make1(source->child);
     estate->es_param_exec_vals[linitial_int((List *)linitial(scan->custom_private))].value =
         PointerGetDatum(source);
+    // The key is read from the child's rows, whose slots are of any kind; this node's are virtual.
+    bool fixed = node->ss.ps.scanopsfixed;
+    node->ss.ps.scanopsfixed = false;
     source->key = ExecInitExpr(key, &node->ss.ps);
+    node->ss.ps.scanopsfixed = fixed;
     source->key_type = exprType((Node *)key);
     source->sent_type = lfourth_oid((List *)lsecond(scan->custom_private));
     source->keys.generation = 1;
@@ -118,7 +122,6 @@ void add_key(KeySource *source, TupleTableSlot *row)
     ExprContext *econtext = source->key_context;
     bool is_null, is_new;
     ResetExprContext(econtext);
-    slot_getallattrs(row); // the expression is made for a slot that has its values
     econtext->ecxt_scantuple = row;
     Datum key = ExecEvalExprSwitchContext(source->key, econtext, &is_null);
     if (is_null)

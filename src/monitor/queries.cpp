@@ -128,9 +128,20 @@ void identify_query(Query *query, const char *text)
 {
     if (query->queryId != 0)
         return;
+    // The server's own setting may be off, which JumbleQuery() asserts that it is not.
+    int setting = compute_query_id;
+    compute_query_id = COMPUTE_QUERY_ID_ON;
     List *rows = shorten_values(query);
-    (void)JumbleQuery(query, text);
-    restore_values(rows);
+    PG_TRY();
+    {
+        (void)JumbleQuery(query, text);
+    }
+    PG_FINALLY();
+    {
+        compute_query_id = setting;
+        restore_values(rows);
+    }
+    PG_END_TRY();
 }
 
 void reset_queries()
