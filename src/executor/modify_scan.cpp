@@ -286,10 +286,13 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
         return;
     Oid partition = partition_of(move, row);
     int32 to = find_destination(&action->fired_key, row);
-    bool leaves = move->fires && leaves_partition(state->triggers, partition);
+    bool crosses = move->fires && leaves_partition(state->triggers, partition);
+    // The shard then fires the triggers on DELETE and INSERT. Where there are none, a row that
+    // stays on its shard may as well be updated there, together with the others.
+    bool leaves = crosses && move->fires_elsewhere;
     Silence silence = !move->fires ? Silence::None : leaves ? Silence::Statement : Silence::All;
     bool is_done = true;
-    if (leaves && is_conflict_update(state->plan))
+    if (crosses && is_conflict_update(state->plan))
         raise_other_partition();
     if (to != from && move->stays != nullptr)
         refuse_move(move);
@@ -301,7 +304,7 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
         add(state, action->change, from, row, silence);
     if (!is_done)
         return;
-    keep_updated_row(state->triggers, partition, !leaves);
+    keep_updated_row(state->triggers, partition, !crosses);
     if (move->is_referred_to && (to != from || leaves))
         keep_moved_row(state->triggers, partition, from,
                        (ItemPointer)DatumGetPointer(row->tts_values[1]));

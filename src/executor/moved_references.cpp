@@ -65,7 +65,7 @@ bool find_action(const Trigger *trigger, const Form_pg_constraint form, Referenc
         *action = ReferenceAction::Refuse;
         // Otherwise the shard checks it, when it deletes the old row.
         return form->confdeltype != FKCONSTR_ACTION_NOACTION &&
-               form->confdeltype != FKCONSTR_ACTION_RESTRICT;
+               (form->confdeltype != FKCONSTR_ACTION_RESTRICT || form->condeferrable);
     default:
         return false;
     }
@@ -86,8 +86,9 @@ Reference *read_reference(const Trigger *trigger)
         found->name = pstrdup(NameStr(form->conname));
         found->referencing = form->conrelid;
         found->is_own = topmost_table(form->conrelid) == topmost_table(form->confrelid);
-        found->is_deferrable = form->condeferrable;
-        found->is_deferred = form->condeferred;
+        bool may_wait = form->confupdtype == FKCONSTR_ACTION_NOACTION;
+        found->is_deferrable = may_wait && form->condeferrable;
+        found->is_deferred = may_wait && form->condeferred;
         DeconstructFkConstraintRow(tuple, &found->n, found->columns, found->referenced,
                                    found->operators, nullptr, nullptr, nullptr, nullptr);
     }

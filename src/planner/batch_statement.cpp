@@ -215,6 +215,7 @@ Node *remap_mutator(Node *node, void *context)
         value = source_value(&write->source, remapping->source, column);
     } else {
         value = first_value(&write->source, column);
+        write->is_one_row = true;
     }
     if (var->vartypmod >= 0) // the array's elements have none
         value = (Expr *)makeRelabelType(value, var->vartype, var->vartypmod, var->varcollid,
@@ -409,6 +410,7 @@ Query *build_batch_insert(BatchWrite *write, List *assignments, bool is_placed)
 {
     Query *select = select_rows(&write->source, assignments);
     Query *sent;
+    write->is_one_row = false;
     if (is_placed) {
         sent = start_statement(write, CMD_INSERT);
         sent->rtable = list_make1(linitial(sent->rtable));

@@ -26,12 +26,13 @@ struct BatchWrite {
     Query *query; // aliases of joins flattened
     int target;   // its entry of the range table
     BatchSource source;
-    List *identity; // Assignment *: the columns that find a row again. Attribute ctid or tableoid,
-                    // or those of a unique key
-    int check_kind; // WCOKind: of the checks of written rows only these; 0: all
-    bool is_fired;  // an INSERT whose BEFORE triggers the router fires
-    bool is_marked; // ON CONFLICT DO UPDATE: no batch may change a row that another has written
-    char *refusal;  // why a statement cannot be built
+    List *identity;  // Assignment *: the columns that find a row again. Attribute ctid or tableoid,
+                     // or those of a unique key
+    int check_kind;  // WCOKind: of the checks of written rows only these; 0: all
+    bool is_fired;   // an INSERT whose BEFORE triggers the router fires
+    bool is_marked;  // ON CONFLICT DO UPDATE: no batch may change a row that another has written
+    bool is_one_row; // the INSERT built last shows columns of the source for its first row alone
+    char *refusal;   // why a statement cannot be built
 };
 
 // The Param of RETURNING that is true of rows which an action of MERGE inserts, false of those that

@@ -36,12 +36,13 @@ struct ModifyAction {
 
 // What has to be heeded when rows move to other shards.
 struct MovePlan {
-    const char *stays;   // why none may move; nullptr if rows may
-    bool fires;          // the router fires the triggers on UPDATE, and the shards none
-    bool shows_earlier;  // functions of BEFORE triggers may look at what was changed before
-    bool may_vanish;     // another part of the statement may have changed the row
-    bool may_stay;       // BEFORE triggers may keep a row in its partition
-    bool is_referred_to; // by foreign keys whose actions are the router's: the new row comes first
+    const char *stays;    // why none may move; nullptr if rows may
+    bool fires;           // the router fires the triggers on UPDATE, and the shards none
+    bool fires_elsewhere; // the shards fire those for rows that go to another partition
+    bool shows_earlier;   // functions of BEFORE triggers may look at what was changed before
+    bool may_vanish;      // another part of the statement may have changed the row
+    bool may_stay;        // BEFORE triggers may keep a row in its partition
+    bool is_referred_to;  // by foreign keys whose actions are the router's: the new row comes first
     bool refers_to_itself; // rows go together
     int nattributes;       // of the table
     int table_column;      // of the source: the row's partition (Oid); -1: none

@@ -8,10 +8,14 @@
 #include "planner/modify_maker.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/syscache.h"
 }
 
 namespace shardwise
@@ -33,11 +37,25 @@ bool is_referred_to_by(const Trigger *trigger)
     return table != nullptr && !table->is_reference;
 }
 
+// True for one that may be deferred on UPDATE, but never on DELETE.
+bool restricts_delete_alone(const Trigger *trigger)
+{
+    if (trigger->tgfoid != F_RI_FKEY_RESTRICT_DEL)
+        return false;
+    HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(trigger->tgconstraint));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const FormData_pg_constraint *form = (Form_pg_constraint)GETSTRUCT(tuple);
+    bool found = form->condeferrable && form->confupdtype == FKCONSTR_ACTION_NOACTION;
+    ReleaseSysCache(tuple);
+    return found;
+}
+
 void survey_reference(Relation relation, const Trigger *trigger, MovePlan *move)
 {
     move->refers_to_itself |=
         topmost_table(trigger->tgconstrrelid) == topmost_table(RelationGetRelid(relation));
-    move->is_referred_to |= acts_for_foreign_key(trigger);
+    move->is_referred_to |= acts_for_foreign_key(trigger) || restricts_delete_alone(trigger);
 }
 
 void survey_table(Relation relation, MovePlan *move)
@@ -50,6 +68,8 @@ void survey_table(Relation relation, MovePlan *move)
     }
     move->fires |=
         find_user_trigger(relation, 0, TRIGGER_TYPE_UPDATE | insert_or_delete, 0) != nullptr;
+    move->fires_elsewhere |=
+        find_user_trigger(relation, TRIGGER_TYPE_ROW, insert_or_delete, 0) != nullptr;
     move->may_stay |= find_user_trigger(relation, TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE,
                                         insert_or_delete, 0) != nullptr;
 }
@@ -185,8 +205,7 @@ void make_move(Maker *maker, ModifyAction *action, List *assignments)
             ((BatchStatement *)list_nth(maker->statements, action->change))->max_rows =
                 PG_INT32_MAX;
     }
-    // RETURNING may want columns of the source, which an INSERT shows for one row only.
-    if (maker->write.query->returningList != NIL)
+    if (maker->write.is_one_row)
         place->max_rows = 1;
 }
 

@@ -17,6 +17,8 @@ CREATE TABLE ref_plain (tenant int, id int, parent int, PRIMARY KEY (tenant, id)
     CONSTRAINT plain_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent DEFERRABLE);
 CREATE TABLE ref_late (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     CONSTRAINT late_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent ON DELETE CASCADE DEFERRABLE);
+CREATE TABLE ref_held (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
+    CONSTRAINT held_parent FOREIGN KEY (tenant, parent) REFERENCES ref_parent ON DELETE RESTRICT DEFERRABLE);
 CREATE TABLE ref_tree (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
     CONSTRAINT tree FOREIGN KEY (tenant, parent) REFERENCES ref_tree);
 CREATE TABLE ref_own (tenant int, id int, parent int, PRIMARY KEY (tenant, id),
@@ -59,6 +61,7 @@ INSERT INTO ref_strict SELECT i % 8, i, i FROM generate_series(31, 32) i;
 INSERT INTO ref_nullable SELECT i % 8, i, i FROM generate_series(33, 34) i;
 INSERT INTO ref_plain SELECT i % 8, i, i FROM generate_series(35, 36) i;
 INSERT INTO ref_late SELECT i % 8, i, i FROM generate_series(37, 38) i;
+INSERT INTO ref_held SELECT i % 8, i, i FROM generate_series(39, 40) i;
 INSERT INTO ref_tree SELECT i / 10, i, nullif(i / 2, 0) FROM generate_series(0, 1) i;
 INSERT INTO ref_tree SELECT 2, 20 + i, nullif(20 + i / 2, 20) FROM generate_series(1, 9) i;
 INSERT INTO ref_own SELECT i, i, i FROM generate_series(1, 9) i;
@@ -67,12 +70,13 @@ INSERT INTO ref_gone SELECT * FROM ref_cascade;
 INSERT INTO ref_null SELECT * FROM ref_cascade;
 INSERT INTO ref_own_parts SELECT * FROM ref_cascade;
 INSERT INTO ref_own_halves SELECT parent, id, tenant FROM ref_cascade;
+CREATE TRIGGER log AFTER UPDATE ON ref_own_halves FOR EACH ROW EXECUTE FUNCTION ref_log();
 CREATE TRIGGER log AFTER UPDATE ON ref_cascade FOR EACH ROW EXECUTE FUNCTION ref_log();
 INSERT INTO ref_parts SELECT i, i FROM generate_series(1, 19) i;
 INSERT INTO ref_parts_child SELECT i, i, i FROM generate_series(1, 19) i;
 -- shardwise: SELECT shardwise.create_reference_table('ref_kind')
 -- shardwise: SELECT shardwise.distribute_table('ref_parent', 'tenant')
--- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_late,ref_log}'::regclass[]) t
+-- shardwise: SELECT shardwise.distribute_table(t, 'tenant', colocate_with => 'ref_parent') FROM unnest('{ref_child,ref_grandchild,ref_strict,ref_nullable,ref_plain,ref_late,ref_held,ref_log}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table(t, 'tenant') FROM unnest('{ref_tree,ref_own,ref_cascade,ref_gone,ref_null,ref_own_parts,ref_own_halves,ref_parts}'::regclass[]) t
 -- shardwise: SELECT shardwise.distribute_table('ref_parts_child', 'tenant', colocate_with => 'ref_parts')
 
@@ -104,6 +108,15 @@ SET CONSTRAINTS late_parent DEFERRED;
 -- expect-refused: may be deferred and acts on DELETE
 UPDATE ref_parent SET tenant = tenant + 300 WHERE id = 37;
 ROLLBACK;
+UPDATE ref_parent SET tenant = tenant + 600 WHERE id = 39;
+BEGIN;
+SET CONSTRAINTS held_parent DEFERRED;
+-- modes: simple
+-- expect-refused: may be deferred and acts on DELETE
+UPDATE ref_parent SET tenant = tenant + 600 WHERE id = 39;
+ROLLBACK;
+DELETE FROM ref_held WHERE id = 40;
+UPDATE ref_parent SET tenant = tenant + 400 WHERE id = 40;
 DELETE FROM ref_late WHERE id = 38;
 UPDATE ref_parent SET tenant = tenant + 100 WHERE id = 38;
 BEGIN;
@@ -124,6 +137,11 @@ UPDATE ref_tree SET tenant = 51 WHERE id = 21;
 UPDATE ref_tree SET tenant = 52 WHERE id IN (25, 26);
 SELECT * FROM ref_tree ORDER BY id;
 UPDATE ref_own SET tenant = tenant + 10 RETURNING *;
+-- Children before their parents.
+INSERT INTO ref_tree SELECT 3, i, nullif(i + 1, 310) FROM generate_series(300, 309) i ORDER BY i DESC;
+UPDATE ref_tree SET parent = parent WHERE id = 309;
+UPDATE ref_tree SET tenant = 53 WHERE tenant = 3 RETURNING *;
+UPDATE ref_tree t SET tenant = 54, id = id + n FROM (VALUES (0)) v (n) WHERE tenant = 53 RETURNING t.*, id + 1;
 -- Trees whose foreign key acts: rows of the statement, and others that follow or stay.
 UPDATE ref_cascade SET tenant = tenant + 10 WHERE id <= 9;
 SELECT * FROM ref_cascade ORDER BY tenant, id;
@@ -149,9 +167,11 @@ UPDATE ref_own_parts SET tenant = 54, id = id + 100, parent = parent + 100 WHERE
 UPDATE ref_own_part_1 SET tenant = 55 WHERE tenant = 10;
 DELETE FROM ref_own_parts WHERE id = 2;
 SELECT *, tableoid::regclass FROM ref_own_parts ORDER BY tenant, id;
+UPDATE ref_own_halves SET tenant = tenant + 70, id = id + 10, parent = parent + 10 WHERE tenant < 2 RETURNING *;
 UPDATE ref_own_halves SET tenant = 60 WHERE tenant = 2 AND id = 21;
 UPDATE ref_own_halves SET tenant = 61 WHERE id IN (31, 32, 35);
 UPDATE ref_own_halves SET tenant = 62, id = id + 1001 WHERE id = 42;
+-- compare: sqlstate
 UPDATE ref_own_half_1 SET tenant = tenant + 63;
 UPDATE ref_own_half_2 SET tenant = 64 WHERE id IN (SELECT min(id) FROM ref_own_half_2 GROUP BY tenant);
 SELECT *, tableoid::regclass FROM ref_own_halves ORDER BY tenant, id;
@@ -162,5 +182,5 @@ UPDATE ref_parts SET tenant = tenant + 100, id = id + 2 WHERE id = 19;
 SELECT * FROM ref_parts_child ORDER BY id;
 
 -- teardown
-DROP TABLE ref_cascade, ref_gone, ref_null, ref_own_parts, ref_own_halves, ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
+DROP TABLE ref_cascade, ref_gone, ref_null, ref_own_parts, ref_own_halves, ref_parent, ref_child, ref_grandchild, ref_strict, ref_nullable, ref_plain, ref_late, ref_held, ref_tree, ref_own, ref_parts, ref_parts_child, ref_kind, ref_log;
 DROP FUNCTION ref_log();
