@@ -507,7 +507,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
         write->refusal = analysis.changes_key;
     List *checks = NIL;
     if (write->refusal == nullptr)
-        checks = place_row_checks(sent, write->is_fired, &write->refusal);
+        checks = place_row_checks(sent, write->is_fired, true, &write->refusal);
     if (write->refusal == nullptr && write->is_marked) {
         Param *mark = makeNode(Param);
         mark->paramkind = PARAM_EXTERN;

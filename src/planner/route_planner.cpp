@@ -367,7 +367,7 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     Tier tier;
     if ((*refusal = choose_tier(sent, simple, &analysis, &tier)) != nullptr)
         return nullptr;
-    List *checks = place_row_checks(sent, false, refusal);
+    List *checks = place_row_checks(sent, false, false, refusal);
     if (*refusal != nullptr || (*refusal = apply_row_security(sent)) != nullptr)
         return nullptr;
 

@@ -26,6 +26,7 @@ namespace
 struct Placer {
     Query *query;
     List **kept;            // the checks so far, of all levels
+    bool rows_are_locked;   // those that an UPDATE changes
     bool has_before_insert; // on the shard
     bool is_partitioned;
     bool marks_updates; // of ON CONFLICT, in a setting
@@ -172,6 +173,92 @@ void check_before_insert(Placer *placer, List *checks)
     filter_source(placer->query, (Node *)condition, placer->marks_updates);
 }
 
+// ---- before the row is updated -----------------------------------------------------------------
+
+// The columns of an UPDATE's new row; NIL where they are not known, or cannot be computed twice.
+List *columns_of_updated_row(Query *query, Relation relation)
+{
+    if (contain_volatile_functions((Node *)query->targetList) ||
+        checkExprHasSubLink((Node *)query->targetList))
+        return NIL;
+    List *columns = NIL;
+    TupleDesc attributes = RelationGetDescr(relation);
+    for (AttrNumber number = 1; number <= attributes->natts; number++) {
+        Form_pg_attribute column = TupleDescAttr(attributes, number - 1);
+        TargetEntry *entry = get_tle_by_resno(query->targetList, number);
+        if (column->attisdropped || column->attgenerated != '\0')
+            continue;
+        if (entry != nullptr && (IsA(entry->expr, FieldStore) || IsA(entry->expr, SubscriptingRef)))
+            return NIL; // assigns a part of the column
+        Expr *value = entry != nullptr
+                          ? (Expr *)copyObjectImpl(entry->expr)
+                          : (Expr *)makeVar(query->resultRelation, number, column->atttypid,
+                                            column->atttypmod, column->attcollation, 0);
+        columns = lappend(columns, makeTargetEntry(value, number, nullptr, false));
+    }
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    return list_concat(columns, generated_columns(relation, target, columns));
+}
+
+// What decides that a row is updated; *known is false where that is not in one place.
+Node *update_condition(const Query *query, bool *known)
+{
+    const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    List *clauses = list_copy(target->securityQuals);
+    ListCell *cell;
+    if (query->jointree->quals != nullptr)
+        clauses = lappend(clauses, query->jointree->quals);
+    Node *condition = make_conjunction((List *)copyObjectImpl(clauses));
+    Bitmapset *used = pull_varnos(nullptr, condition);
+    *known = !contain_volatile_functions(condition) && !checkExprHasSubLink(condition);
+    foreach (cell, query->jointree->fromlist)
+        *known &= IsA(lfirst(cell), RangeTblRef) &&
+                  (((RangeTblRef *)lfirst(cell))->rtindex == query->resultRelation ||
+                   bms_is_member(((RangeTblRef *)lfirst(cell))->rtindex, used));
+    return condition;
+}
+
+// PostgreSQL checks a new row before constraints and other unique indexes are looked at: a
+// condition does that which is no other than true for rows that are updated. False where there can
+// be none; of rows that others may still change, where a check asks for the old row, which may then
+// be another.
+bool check_before_update(Placer *placer, List *checks)
+{
+    Query *query = placer->query;
+    int target = query->resultRelation;
+    RangeTblEntry *entry = rt_fetch(target, query->rtable);
+    bool known;
+    Node *updated = update_condition(query, &known);
+    if (!known || has_before_row_trigger(entry->relid, TRIGGER_TYPE_UPDATE))
+        return false;
+    Relation relation = table_open(entry->relid, AccessShareLock);
+    List *columns = columns_of_updated_row(query, relation);
+    table_close(relation, NoLock);
+    if (columns == NIL)
+        return false;
+    List *conditions = NIL;
+    ListCell *cell;
+    foreach (cell, checks) {
+        bool has_links = query->hasSubLinks;
+        conditions = lappend(
+            conditions, ReplaceVarsFromTargetList(
+                            (Node *)copyObjectImpl(((WithCheckOption *)lfirst(cell))->qual), target,
+                            0, entry, columns, REPLACEVARS_CHANGE_VARNO, target, &has_links));
+    }
+    if (!placer->rows_are_locked && bms_is_member(target, pull_varnos(nullptr, (Node *)conditions)))
+        return false;
+    Expr *condition = make_bool(true);
+    for (int i = list_length(checks) - 1; i >= 0; i--)
+        condition = make_case((Node *)list_nth(conditions, i), condition,
+                              make_violation(placer, (WithCheckOption *)list_nth(checks, i)));
+    if (updated != nullptr)
+        condition = make_case(updated, condition, make_bool(false));
+    query->jointree->quals = make_conjunction(query->jointree->quals != nullptr
+                                                  ? list_make2(query->jointree->quals, condition)
+                                                  : list_make1(condition));
+    return true;
+}
+
 // ---- ON CONFLICT DO UPDATE ---------------------------------------------------------------------
 
 // The row that is there is checked before WHERE. `proposed` are the checks of the new row that
@@ -284,6 +371,12 @@ void place_in_statement(Placer *placer, bool is_fired)
     examine_target(placer, is_fired);
 
     bool before = !placer->has_before_insert && query->targetList != NIL;
+    if (query->commandType == CMD_INSERT && !does_update(query)) {
+        inserts = list_concat(inserts, updates); // a row that UPDATE moves
+        updates = NIL;
+    }
+    if (query->commandType == CMD_UPDATE && updates != NIL && check_before_update(placer, updates))
+        updates = NIL;
     placer->marks_updates =
         must_tell_rows_apart(placer, inserts, updates) && query->targetList != NIL;
     ListCell *cell;
@@ -321,7 +414,7 @@ bool must_fire_first(const Query *query)
     return has_before_row_trigger(relid, TRIGGER_TYPE_INSERT);
 }
 
-List *place_row_checks(Query *query, bool is_fired, char **refusal)
+List *place_row_checks(Query *query, bool is_fired, bool rows_are_locked, char **refusal)
 {
     List *kept = NIL;
     ListCell *cell;
@@ -329,6 +422,7 @@ List *place_row_checks(Query *query, bool is_fired, char **refusal)
         Placer placer = {};
         placer.query = (Query *)lfirst(cell);
         placer.kept = &kept;
+        placer.rows_are_locked = rows_are_locked;
         if (placer.query->withCheckOptions == NIL)
             continue;
         if (must_fire_first(placer.query) && !is_fired) {

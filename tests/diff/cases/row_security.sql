@@ -417,6 +417,20 @@ UPDATE notes SET body = 'by its place' WHERE tenant = 1 AND ctid = (SELECT n.cti
 DELETE FROM notes WHERE tenant = 1 AND id IN (SELECT (n).id FROM notes n WHERE n.tenant = 1 AND n.xmax IS NOT NULL AND n.id > 600) RETURNING id;
 SELECT n.id FROM notes n WHERE n.tenant = 1 AND n.ctid IS NOT NULL AND n.id < 5 ORDER BY n.id FOR UPDATE;
 
+-- ---- an updated row is checked before constraints and unique indexes: of another shard, and of its own
+CREATE TEMP TABLE mine AS SELECT tenant, id FROM notes WHERE owner = current_user AND state = 'open';
+UPDATE notes SET tenant = m.tenant, id = m.id, body = 'the final' FROM mine m WHERE notes.id > m.id + 3 AND notes.id <= 36 AND notes.tenant = 1;
+UPDATE notes SET tenant = tenant + 1, id = (SELECT max(id) FROM notes), body = 'the final';
+UPDATE notes SET tenant = tenant + 1, id = (SELECT max(id) FROM notes), body = 'the' || tenant WHERE id < 4;
+UPDATE notes SET tenant = tenant + 1, body = 'unwanted' WHERE tenant = 1;
+UPDATE notes SET body = 'unwanted', state = 'final' WHERE tenant = 1;
+UPDATE notes SET id = 1, body = 'final', state = 'open' WHERE tenant = 1 AND id > 1;
+UPDATE notes SET id = 1, body = 'final', state = 'closed' WHERE tenant = 1 AND id > 1;
+UPDATE notes SET id = 1, body = 'final', state = 'open' WHERE tenant = 1 AND id < 1;
+UPDATE parted SET body = 'secret', at = '2025-02-20', owner = 'diff_writer', tenant = 1;
+MERGE INTO notes USING (VALUES (1, 2), (2, 1)) s(a, b) ON tenant = a AND id < 20 WHEN MATCHED THEN UPDATE SET tenant = b, id = 1, body = 'in the final';
+DROP TABLE mine;
+
 RESET ROLE;
 -- ---- views: checked after constraints, the inserted and the changed row alike
 INSERT INTO open_notes VALUES (2, 700, 'postgres', 'x', 'open') ON CONFLICT (tenant, id) DO UPDATE SET body = 'y' RETURNING id, body;
