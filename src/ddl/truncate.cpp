@@ -13,23 +13,6 @@ extern "C" {
 namespace shardwise
 {
 
-// ONLY and RESTART IDENTITY do not travel: shards hold whole tables, and sequences live on the
-// router.
-static char *truncate_command(const TruncateStmt *statement)
-{
-    StringInfoData names;
-    initStringInfo(&names);
-    ListCell *cell;
-    foreach (cell, statement->relations) {
-        Oid relid = RangeVarGetRelid((RangeVar *)lfirst(cell), NoLock, false);
-        if (find_table(relid) == nullptr)
-            continue;
-        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", qualified_table_name(relid));
-    }
-    return psprintf("TRUNCATE %s%s", names.data,
-                    statement->behavior == DROP_CASCADE ? " CASCADE" : "");
-}
-
 // The tables that the statement empties, except partitions, which count with their parents.
 static List *truncated_tables(const TruncateStmt *statement)
 {
@@ -48,12 +31,27 @@ static List *truncated_tables(const TruncateStmt *statement)
     return relids;
 }
 
+// ONLY and RESTART IDENTITY do not travel: shards hold whole tables, and sequences live on the
+// router. All tables are named, so that shards need not tell to which ones the command cascades.
+static char *truncate_command(const TruncateStmt *statement, const List *relids)
+{
+    StringInfoData names;
+    initStringInfo(&names);
+    ListCell *cell;
+    foreach (cell, relids)
+        if (find_table(lfirst_oid(cell)) != nullptr)
+            appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+                             qualified_table_name(lfirst_oid(cell)));
+    return psprintf("TRUNCATE %s%s", names.data,
+                    statement->behavior == DROP_CASCADE ? " CASCADE" : "");
+}
+
 // Orders the statement among other writers. Its lock on the router's table does not do that alone:
 // who writes a partition through its parent locks the parent only.
-static void begin_writes(const TruncateStmt *statement)
+static void begin_writes(const List *relids)
 {
     ListCell *cell;
-    foreach (cell, truncated_tables(statement)) {
+    foreach (cell, relids) {
         const Table *table = find_table(lfirst_oid(cell));
         if (table != nullptr)
             begin_bulk_write(table);
@@ -62,8 +60,9 @@ static void begin_writes(const TruncateStmt *statement)
 
 void truncate_on_shards(const TruncateStmt *statement)
 {
-    begin_writes(statement);
-    char *command = truncate_command(statement);
+    const List *relids = truncated_tables(statement);
+    begin_writes(relids);
+    char *command = truncate_command(statement, relids);
     const Shard *const *shards;
     int n = list_shards(&shards);
     for (int i = 0; i < n; i++)

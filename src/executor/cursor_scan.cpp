@@ -1,6 +1,7 @@
 #include "executor/cursor_scan.hpp"
 
 #include "catalog/catalog.hpp"
+#include "executor/route_scan.hpp"
 #include "planner/cursor_plan.hpp"
 
 extern "C" {
@@ -9,6 +10,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "partitioning/partdesc.h"
+#include "tcop/pquery.h"
 #include "utils/portal.h"
 }
 
@@ -93,12 +95,18 @@ void note_place(RowPlace *place, TupleTableSlot *row)
     place->partition = number_in(row, place->columns[2]);
 }
 
-extern "C" TupleTableSlot *exec_cursor(CustomScanState *node)
+// Rows are about to be read.
+void note_start(CursorState *state)
 {
-    CursorState *state = (CursorState *)node;
     for (int i = 0; !state->has_started && i < state->n; i++)
         state->places[i].moved_by = map_version(state->places[i].relid);
     state->has_started = true;
+}
+
+extern "C" TupleTableSlot *exec_cursor(CustomScanState *node)
+{
+    CursorState *state = (CursorState *)node;
+    note_start(state);
     TupleTableSlot *row = ExecProcNode(state->source);
     for (int i = 0; !TupIsNull(row) && i < state->n; i++)
         note_place(&state->places[i], row);
@@ -116,6 +124,41 @@ extern "C" void rescan_cursor(CustomScanState *node)
 }
 
 CustomScanMethods scan_methods = {cursor_name, create_cursor_state};
+
+// ---- opening -----------------------------------------------------------------------------------
+
+// True while a portal with a name is opened. One that is held at once, outside of a transaction
+// block, is read as a statement of its own.
+bool opens_cursor()
+{
+    const Portal portal = ActivePortal;
+    return portal != nullptr && portal->name[0] != '\0' && portal->status == PORTAL_DEFINED &&
+           portal->strategy == PORTAL_ONE_SELECT &&
+           ((portal->cursorOptions & CURSOR_OPT_HOLD) == 0 || IsTransactionBlock());
+}
+
+bool start_scans(PlanState *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, CustomScanState) && ((CustomScanState *)node)->methods == &exec_methods)
+        note_start((CursorState *)node);
+    if (RouteScanState *scan = as_route_scan(node))
+        start_early(scan);
+    return planstate_tree_walker(node, (bool (*)())start_scans, nullptr);
+}
+
+// Commands that change a table look whether this session still reads it (CheckTableNotInUse()).
+void use_tables(EState *estate)
+{
+    MemoryContext saved = MemoryContextSwitchTo(estate->es_query_cxt);
+    for (Index i = 1; i <= estate->es_range_table_size; i++) {
+        const RangeTblEntry *rte = exec_rt_fetch(i, estate);
+        if (rte->rtekind == RTE_RELATION && find_table(rte->relid) != nullptr)
+            (void)ExecGetRangeTableRelation(estate, i);
+    }
+    MemoryContextSwitchTo(saved);
+}
 
 // ---- WHERE CURRENT OF --------------------------------------------------------------------------
 
@@ -216,6 +259,15 @@ const RowPlace *find_place(const char *cursor, Oid relid)
 }
 
 } // namespace
+
+void start_cursor(QueryDesc *desc)
+{
+    if (!opens_cursor() || (desc->estate->es_top_eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+        !extension_exists())
+        return;
+    use_tables(desc->estate);
+    (void)start_scans(desc->planstate, nullptr);
+}
 
 void init_cursor_scan()
 {

@@ -32,6 +32,7 @@ extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
         previous_start(desc, eflags);
     else
         standard_ExecutorStart(desc, eflags);
+    start_cursor(desc);
 }
 
 extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,

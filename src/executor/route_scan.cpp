@@ -128,11 +128,16 @@ void forget_shards(RouteScanState *state)
     state->shards = NIL;
 }
 
-void start(RouteScanState *state)
+bool only_reads(const RouteScanState *state)
 {
     const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
-    if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL ||
-        state->route->writes) {
+    return plan->commandType == CMD_SELECT && !plan->hasModifyingCTE && plan->rowMarks == NIL &&
+           !state->route->writes;
+}
+
+void start(RouteScanState *state)
+{
+    if (!only_reads(state)) {
         send_to_all(state);
         return;
     }
@@ -401,6 +406,17 @@ void announce_rows_wanted(PlanState *plan, uint64 count)
         else if (!IsA(node, AggState) && !IsA(node, ResultState) && !IsA(node, WindowAggState))
             return;
     }
+}
+
+void start_early(RouteScanState *state)
+{
+    if (!only_reads(state) || state->lookup != nullptr || state->route->key_param > 0 ||
+        state->query != nullptr || state->gather != nullptr)
+        return;
+    MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    resolve_shards(state);
+    start(state);
+    MemoryContextSwitchTo(saved);
 }
 
 void check_functions(const Route *route)

@@ -65,6 +65,9 @@ RouteScanState *as_route_scan(PlanState *node);
 // plan ends in whether all of its rows are asked for.
 void announce_rows_wanted(PlanState *plan, uint64 count);
 
+// Sends the statement before a row is asked for, if it only reads and depends on no other rows.
+void start_early(RouteScanState *state);
+
 // Registers the scan's methods.
 void init_route_scan();
 

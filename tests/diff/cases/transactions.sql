@@ -179,3 +179,39 @@ CALL commits();
 SELECT balance, region FROM customers WHERE customer_id = 7;
 DROP PROCEDURE commits;
 SELECT txid_current_if_assigned() IS NULL;
+
+-- A cursor's rows are those of when it was opened, whichever is read first; its tables are in use.
+BEGIN;
+DECLARE one CURSOR FOR SELECT customer_id, balance FROM customers WHERE customer_id = 7;
+DECLARE many CURSOR FOR SELECT customer_id, balance FROM customers WHERE customer_id < 20 ORDER BY 1;
+DECLARE joined CURSOR FOR SELECT c.customer_id, i.item_id, c.balance FROM customers c JOIN items i ON i.item_id = c.region WHERE c.customer_id < 20 ORDER BY 1, 2;
+DECLARE pulled CURSOR FOR SELECT c.customer_id, o.region FROM customers c JOIN customers o ON o.region = c.customer_id % 3 WHERE c.customer_id < 6 AND o.customer_id < 20 ORDER BY 1, 2;
+DECLARE total SCROLL CURSOR WITH HOLD FOR SELECT (SELECT sum(balance) FROM customers), count(*) FROM orders WHERE amount > (SELECT avg(region) FROM customers);
+UPDATE customers SET balance = balance + 1000, region = 99;
+SAVEPOINT a;
+DELETE FROM orders;
+FETCH ALL FROM one;
+FETCH ALL FROM joined;
+ROLLBACK TO a;
+FETCH ALL FROM many;
+FETCH ALL FROM pulled;
+SAVEPOINT b;
+TRUNCATE orders;
+ROLLBACK TO b;
+ALTER TABLE customers ADD COLUMN never int;
+ROLLBACK TO b;
+CLOSE many;
+ROLLBACK TO a;
+COMMIT;
+FETCH ALL FROM total;
+CLOSE total;
+DO $$ DECLARE c refcursor; r record; text text := ''; BEGIN
+    OPEN c FOR SELECT customer_id, region FROM customers WHERE customer_id < 4 ORDER BY 1;
+    UPDATE customers SET region = 98;
+    LOOP FETCH c INTO r; EXIT WHEN NOT FOUND; text := text || r; END LOOP;
+    FOR r IN SELECT 1 AS part, region FROM customers WHERE customer_id = 1 UNION ALL SELECT 2, region FROM customers WHERE customer_id = 2 LOOP
+        UPDATE customers SET region = 97;
+        text := text || r;
+    END LOOP;
+    RAISE EXCEPTION '%', text;
+END $$;
