@@ -114,7 +114,8 @@ static void append_default(StringInfo sql, const AlterCommand *command, const Al
     if (part->name == nullptr || find_new_column(command, part->name) != nullptr)
         return;
     ColumnDefinition column = read_column(command->table, part->name);
-    if (column.default_sql == nullptr || column.sequences != NIL)
+    bool drops = part->def == nullptr; // before a new type; another part may set one after that
+    if (drops || column.default_sql == nullptr || column.sequences != NIL)
         append_column(sql, part->name, "DROP DEFAULT");
     else
         append_column(sql, part->name, "SET DEFAULT %s", column.default_sql);

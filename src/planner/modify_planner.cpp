@@ -382,6 +382,7 @@ void put_on_top(Maker *maker, PlannedStmt *plan, const Query *query)
     scan->custom_private = list_make1(maker->plan);
     scan->custom_scan_tlist = maker->projection.columns;
     scan->methods = GetCustomScanMethods(modify_name, false);
+    set_functions(scan);
     plan->planTree = (Plan *)scan;
     plan->commandType = query->commandType;
     plan->hasReturning = query->returningList != NIL;

@@ -5,6 +5,7 @@
 #include "planner/shipping.hpp"
 
 extern "C" {
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 }
@@ -191,6 +192,12 @@ bool columns_travel_in_binary(List *columns)
         if (!is_portable_in_binary(exprType((Node *)((TargetEntry *)lfirst(cell))->expr)))
             return false;
     return true;
+}
+
+void set_functions(CustomScan *scan)
+{
+    fix_opfuncids((Node *)scan->scan.plan.targetlist);
+    fix_opfuncids((Node *)scan->custom_exprs);
 }
 
 } // namespace shardwise

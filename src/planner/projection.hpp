@@ -4,6 +4,10 @@
 
 #include "pg/pg.hpp"
 
+extern "C" {
+#include "nodes/plannodes.h"
+}
+
 namespace shardwise
 {
 
@@ -20,5 +24,9 @@ Projection split_projection(Query *query, int varno);
 // True if rows of these columns can be transferred in binary: the types' binary formats mean the
 // same on every server.
 bool columns_travel_in_binary(List *columns);
+
+// Looks up the functions of operators in what a plan node computes, which PostgreSQL's planner does
+// last, and not for nodes that are put in a plan of the router's own.
+void set_functions(CustomScan *scan);
 
 } // namespace shardwise

@@ -219,6 +219,7 @@ CustomScan *make_scan(Route *route, List *values, const Projection *projection)
     scan->custom_private = list_make1(route);
     scan->custom_scan_tlist = projection->columns;
     scan->methods = GetCustomScanMethods(route_scan_name, false);
+    set_functions(scan);
     return scan;
 }
 

@@ -56,6 +56,10 @@ SELECT tenant, name, count(*), sum(w) FROM s_root GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT * FROM s_one_x WHERE tenant = 2 AND name = 'b1' ORDER BY at;
 ALTER TABLE ONLY s_root ALTER v SET DEFAULT 2;
 ALTER TABLE s_one ALTER v SET DEFAULT 3;
+-- A default that has no cast to the new type goes before and another one comes after.
+ALTER TABLE s_root ADD COLUMN kind text DEFAULT 'one';
+ALTER TABLE s_root ALTER kind DROP DEFAULT, ALTER kind TYPE point USING point(length(kind), 1), ALTER kind SET DEFAULT '(5,6)';
+ALTER TABLE s_root DROP COLUMN kind;
 INSERT INTO s_root (tenant, name, at) VALUES (50, 'x', '2025-02-02') RETURNING v;
 ALTER TABLE s_one_x ADD CONSTRAINT s_leaf_check CHECK (w > 0);
 ALTER TABLE s_one_x ADD CHECK (v = 1);

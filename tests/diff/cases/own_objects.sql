@@ -52,6 +52,10 @@ SELECT ROW(k, s)::pair FROM words ORDER BY 1;
 SELECT (ROW(k, s)::pair).b, ARRAY[ROW(k, s)::pair] FROM words ORDER BY k;
 SELECT count(*) FROM words WHERE ROW(k, s)::pair = ROW(1, 'Blue0')::pair;
 SELECT k FROM words WHERE '(1,Blue0)'::pair = ROW(k, s) ORDER BY k;
+-- params: '(2,x)'
+SELECT k FROM words WHERE k = 1 AND NOT ($1::pair = '(1,x)'::pair);
+-- params: '(2,x)'
+SELECT k, NOT ($1::pair = '(1,x)'::pair) FROM words WHERE k = 1;
 SELECT ROW(k, s)::home FROM words WHERE k < 4 ORDER BY 1;
 SELECT ROW(k, s, de)::words FROM words WHERE k < 4 ORDER BY 1;
 SELECT NULL::pair, span(k, k + 1), spanmultirange(span(k, k + 2)) FROM words WHERE k < 4 ORDER BY k;
