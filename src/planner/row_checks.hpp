@@ -26,7 +26,8 @@ bool must_fire_first(const Query *query);
 // Makes every WithCheckOption of the query, modifying CTEs included, a part of the query itself and
 // returns the options without their conditions; the position in the list is the check's number. The
 // query has been prepared by prepare_changes(). `is_fired`: the router fires an INSERT's BEFORE
-// triggers. `rows_are_locked`: those that an UPDATE changes. *refusal says why that is not possible.
+// triggers. `rows_are_locked`: those that an UPDATE changes. *refusal says why that is not
+// possible.
 List *place_row_checks(Query *query, bool is_fired, bool rows_are_locked, char **refusal);
 
 // Makes an INSERT ... ON CONFLICT DO UPDATE fail over rows that are marked, after all its other

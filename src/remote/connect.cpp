@@ -318,6 +318,7 @@ void close_connection(Connection *c)
     dlist_init(&c->recent);
     c->stale_names = NIL;
     c->settings = nullptr;
+    c->custom_settings = NIL;
     c->settings_known = c->settings_in_exchange = c->settings_in_transaction = false;
     c->preparing = nullptr;
     c->busy = c->pipelined = c->committing = c->cancel_sent = c->used_password = false;

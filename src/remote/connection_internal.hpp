@@ -100,6 +100,7 @@ struct Connection {
     List *stale_names; // evicted, not yet deallocated
 
     SentSetting *settings;
+    List *custom_settings; // char *: what was last sent for each, in the order of custom_names
     bool settings_known;
     bool settings_in_exchange;
     bool settings_in_transaction;

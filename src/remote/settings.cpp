@@ -150,6 +150,88 @@ static void append_setting(StringInfo sql, const char *name, const char *value, 
                      quote_literal_cstr(name), quote_literal_cstr(value), local ? "true" : "false");
 }
 
+// ---- settings of the user's own
+// ------------------------------------------------------------------
+
+// Names with a dot that no library has defined: what functions and triggers on the shards ask for
+// by current_setting(). None is ever removed from a session.
+static List *custom_names; // char *
+static int known_options;  // how many settings there were when custom_names was made
+
+// True if the router could load a library of the name before the dot. Its settings are then none of
+// the user's own, even before it is loaded, and the shard may let nobody set them.
+static bool belongs_to_library(const char *name)
+{
+    int prefix = strchr(name, '.') - name;
+    char *library = psprintf("%s/%.*s%s", pkglib_path, prefix, name, DLSUFFIX);
+    bool exists = access(library, F_OK) == 0;
+    pfree(library);
+    return exists;
+}
+
+static void find_custom_settings()
+{
+    known_options = GetNumConfigOptions();
+    config_generic **all = get_guc_variables();
+    MemoryContext saved = MemoryContextSwitchTo(TopMemoryContext);
+    for (int i = 0; i < known_options; i++) {
+        const char *name = all[i]->name;
+        bool known = (all[i]->flags & GUC_CUSTOM_PLACEHOLDER) == 0 || belongs_to_library(name);
+        ListCell *cell;
+        foreach (cell, custom_names)
+            known |= strcmp(static_cast<char *>(lfirst(cell)), name) == 0;
+        if (!known)
+            custom_names = lappend(custom_names, pstrdup(name));
+    }
+    MemoryContextSwitchTo(saved);
+}
+
+static const char *custom_value(const ListCell *name)
+{
+    const char *value = GetConfigOption(static_cast<char *>(lfirst(name)), true, false);
+    return value != nullptr ? value : "";
+}
+
+static bool custom_settings_are_unchanged(const Connection *c)
+{
+    if (GetNumConfigOptions() != known_options)
+        find_custom_settings();
+    if (list_length(custom_names) != list_length(c->custom_settings))
+        return false;
+    const ListCell *name, *sent;
+    forboth(name, custom_names, sent,
+            c->custom_settings) if (strcmp(custom_value(name), static_cast<char *>(lfirst(sent))) !=
+                                    0) return false;
+    return true;
+}
+
+static void remember_custom(Connection *c, int i, const char *value)
+{
+    MemoryContext saved = MemoryContextSwitchTo(c->context);
+    if (i >= list_length(c->custom_settings)) {
+        c->custom_settings = lappend(c->custom_settings, pstrdup(value));
+    } else {
+        ListCell *sent = list_nth_cell(c->custom_settings, i);
+        pfree(lfirst(sent));
+        lfirst(sent) = pstrdup(value);
+    }
+    MemoryContextSwitchTo(saved);
+}
+
+static void append_custom_settings(StringInfo sql, Connection *c, bool all)
+{
+    ListCell *name;
+    foreach (name, custom_names) {
+        int i = foreach_current_index(name);
+        const char *value = custom_value(name);
+        if (!all && i < list_length(c->custom_settings) &&
+            strcmp(static_cast<char *>(list_nth(c->custom_settings, i)), value) == 0)
+            continue;
+        append_setting(sql, static_cast<char *>(lfirst(name)), value, c->pooled);
+        remember_custom(c, i, value);
+    }
+}
+
 // ---- parallel workers ---------------------------------------------------------------------------
 
 bool share_parallel_workers = true;
@@ -203,6 +285,7 @@ static void queue_changes(Connection *c, int sessions)
     if (all)
         for (const auto &setting : fixed_settings)
             append_setting(&sql, setting[0], setting[1], c->pooled);
+    append_custom_settings(&sql, c, all);
     bool other_workers = !workers_are_unchanged(c, sessions);
     if (other_workers)
         c->workers_shared = sessions;
@@ -230,7 +313,8 @@ void sync_settings(Connection *c, Workers workers)
     if (c->pooled && c->scope == Scope::Idle)
         return;
     int sessions = sessions_that_share(c, workers);
-    bool same = c->settings_known && !role_matters(c) && workers_are_unchanged(c, sessions);
+    bool same = custom_settings_are_unchanged(c) && c->settings_known && !role_matters(c) &&
+                workers_are_unchanged(c, sessions);
     for (int i = 0; same && i < followed_count; i++)
         same = is_unchanged(c, i);
     if (!same)

@@ -26,6 +26,17 @@ CREATE POLICY strict ON notes AS RESTRICTIVE FOR INSERT TO diff_writer WITH CHEC
 GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO diff_writer;
 -- shardwise: SELECT shardwise.distribute_table('notes', 'tenant')
 
+-- A policy and a trigger that ask for settings of the session.
+CREATE TABLE by_setting (tenant int, id int, body text, PRIMARY KEY (tenant, id));
+INSERT INTO by_setting SELECT i % 4, i, 'row ' || i FROM generate_series(1, 12) i;
+CREATE FUNCTION is_mine(int) RETURNS boolean STABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1 = current_setting('diff.tenant', true)::int; END $$;
+CREATE FUNCTION sign_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := concat(NEW.body, ' by ', current_setting('diff.user', true)); RETURN NEW; END $$;
+CREATE TRIGGER sign_row BEFORE INSERT OR UPDATE ON by_setting FOR EACH ROW EXECUTE FUNCTION sign_row();
+ALTER TABLE by_setting ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON by_setting TO diff_writer USING (is_mine(tenant));
+GRANT ALL ON by_setting TO diff_writer;
+-- shardwise: SELECT shardwise.distribute_table('by_setting', 'tenant')
+
 -- A trigger changes what is checked.
 CREATE TABLE stamped (tenant int, id int, owner text, body text, PRIMARY KEY (tenant, id));
 INSERT INTO stamped SELECT i % 3, i, 'diff_writer', 'row ' || i FROM generate_series(1, 9) i;
@@ -431,6 +442,35 @@ UPDATE parted SET body = 'secret', at = '2025-02-20', owner = 'diff_writer', ten
 MERGE INTO notes USING (VALUES (1, 2), (2, 1)) s(a, b) ON tenant = a AND id < 20 WHEN MATCHED THEN UPDATE SET tenant = b, id = 1, body = 'in the final';
 DROP TABLE mine;
 
+-- ---- settings of the session
+SELECT count(*) FROM by_setting;
+SET diff.tenant = 2;
+SET diff.user = 'ann';
+SELECT * FROM by_setting ORDER BY id;
+UPDATE by_setting SET body = 'changed' RETURNING *;
+INSERT INTO by_setting VALUES (2, 50, 'new') RETURNING *;
+INSERT INTO by_setting VALUES (3, 50, 'new');
+BEGIN;
+SET LOCAL diff.tenant = 3;
+SET LOCAL diff.user = 'it''s bob';
+INSERT INTO by_setting VALUES (3, 60, 'new') RETURNING *;
+SAVEPOINT a;
+SET LOCAL diff.user = 'cy';
+INSERT INTO by_setting VALUES (3, 61, 'new') RETURNING *;
+ROLLBACK TO a;
+INSERT INTO by_setting VALUES (3, 62, 'new') RETURNING *;
+COMMIT;
+SELECT count(*) FROM by_setting;
+BEGIN;
+SELECT set_config('diff.user', 'gone', false);
+UPDATE by_setting SET body = 'x' WHERE id = 50 RETURNING body;
+ROLLBACK;
+UPDATE by_setting SET body = 'x' WHERE id = 50 RETURNING body;
+RESET diff.user;
+UPDATE by_setting SET body = 'x' WHERE id = 50 RETURNING body;
+SET auto_explain.log_min_duration = 'of a library: stays here';
+SELECT count(*) FROM by_setting WHERE tenant IN (0, 2);
+
 RESET ROLE;
 -- ---- views: checked after constraints, the inserted and the changed row alike
 INSERT INTO open_notes VALUES (2, 700, 'postgres', 'x', 'open') ON CONFLICT (tenant, id) DO UPDATE SET body = 'y' RETURNING id, body;
@@ -445,8 +485,8 @@ INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 -- teardown
 DROP VIEW open_notes;
 DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
-DROP TABLE lengths, indexed, unindexed, update_watched, keyed, keyed_parts, keyed_copies, keyed_booked, noted, keyed_own, self_made;
-DROP FUNCTION note(), exclaim(), stamp(), stamp_sorted(), prolong(), watch(), relocate(), make_itself();
+DROP TABLE by_setting, lengths, indexed, unindexed, update_watched, keyed, keyed_parts, keyed_copies, keyed_booked, noted, keyed_own, self_made;
+DROP FUNCTION is_mine(int), sign_row(), note(), exclaim(), stamp(), stamp_sorted(), prolong(), watch(), relocate(), make_itself();
 -- shardwise: DROP USER MAPPING FOR diff_writer SERVER s1; DROP USER MAPPING FOR diff_writer SERVER s2; DROP USER MAPPING FOR diff_writer SERVER s3;
 REVOKE ALL ON SCHEMA public FROM diff_writer;
 DROP ROLE diff_writer;
