@@ -8,6 +8,7 @@
 #include "executor/row_places.hpp"
 #include "executor/row_stream.hpp"
 #include "executor/row_triggers.hpp"
+#include "executor/source_rows.hpp"
 #include "monitor/monitor.hpp"
 #include "planner/modify_plan.hpp"
 #include "routing/shard_choice.hpp"
@@ -137,20 +138,6 @@ void start(ModifyState *state)
 
 // ---- rows --------------------------------------------------------------------------------------
 
-// Fills a slot of the table's from columns of the source; from those in `otherwise` where there are
-// none.
-void fill_row(const int *columns, const int *otherwise, const TupleTableSlot *row,
-              TupleTableSlot *slot)
-{
-    ExecClearTuple(slot);
-    for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++) {
-        int column = columns[i] >= 0 || otherwise == nullptr ? columns[i] : otherwise[i];
-        slot->tts_values[i] = column >= 0 ? row->tts_values[column] : (Datum)0;
-        slot->tts_isnull[i] = column < 0 || row->tts_isnull[column];
-    }
-    ExecStoreVirtualTuple(slot);
-}
-
 // The partition that a row is in; 0 where the table has none.
 Oid partition_of(const MovePlan *move, const TupleTableSlot *row)
 {
@@ -201,6 +188,7 @@ bool write_alone(ModifyState *state, int statement, int32 shard, TupleTableSlot 
 }
 
 void finish_statements(ModifyState *state);
+void finish_references(ModifyState *state);
 
 // Shows a row to its BEFORE triggers, and takes it as they leave it. False if one keeps it as it
 // is.
@@ -209,19 +197,11 @@ bool fire_before(ModifyState *state, const ModifyAction *action, TupleTableSlot 
     const MovePlan *move = &state->plan->move;
     if (move->shows_earlier && !move->refers_to_itself)
         finish_statements(state);
-    fill_row(action->old_columns, nullptr, row, old_row_slot(state->triggers));
-    fill_row(action->new_columns, action->old_columns, row, new_row_slot(state->triggers));
+    fill_table_row(action->old_columns, nullptr, row, old_row_slot(state->triggers));
+    fill_table_row(action->new_columns, action->old_columns, row, new_row_slot(state->triggers));
     if (!fire_before_update(state->triggers, partition_of(move, row)))
         return false;
-    TupleTableSlot *fired = new_row_slot(state->triggers);
-    slot_getallattrs(fired);
-    for (int i = 0; i < move->nattributes; i++) {
-        int column = action->fired_columns[i];
-        if (column < 0)
-            continue;
-        row->tts_values[column] = fired->tts_values[i];
-        row->tts_isnull[column] = fired->tts_isnull[i];
-    }
+    take_table_row(action->fired_columns, new_row_slot(state->triggers), row);
     return true;
 }
 
@@ -250,10 +230,19 @@ bool move_alone(ModifyState *state, const ModifyAction *action, int32 from, int3
     return write_alone(state, action->place, to, row, silence);
 }
 
-bool goes_one_by_one(const MovePlan *move)
+bool goes_one_by_one(const ModifyPlan *plan)
 {
-    return (move->may_vanish || (move->may_stay && move->table_column >= 0)) &&
+    const MovePlan *move = &plan->move;
+    return (plan->in_order || move->may_vanish || (move->may_stay && move->table_column >= 0)) &&
            !move->refers_to_itself;
+}
+
+void change(ModifyState *state, int statement, int32 shard, TupleTableSlot *row)
+{
+    if (state->plan->in_order && goes_one_by_one(state->plan))
+        (void)write_alone(state, statement, shard, row, Silence::None);
+    else
+        add(state, statement, shard, row);
 }
 
 // False if the row does not move.
@@ -266,7 +255,7 @@ bool move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 
     if (move->is_referred_to) {
         add(state, action->place, to, row, silence);
         (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull, silence);
-    } else if (goes_one_by_one(move)) {
+    } else if (goes_one_by_one(state->plan)) {
         return move_alone(state, action, from, to, row, silence);
     } else {
         add(state, action->remove, from, row, silence);
@@ -298,7 +287,7 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
         refuse_move(move);
     if (to != from || leaves)
         is_done = move_row(state, action, from, to, row, silence);
-    else if (goes_one_by_one(move))
+    else if (goes_one_by_one(state->plan))
         is_done = write_alone(state, action->change, from, row, silence);
     else
         add(state, action->change, from, row, silence);
@@ -308,6 +297,10 @@ void update_seen_row(ModifyState *state, const ModifyAction *action, int32 from,
     if (move->is_referred_to && (to != from || leaves))
         keep_moved_row(state->triggers, partition, from,
                        (ItemPointer)DatumGetPointer(row->tts_values[1]));
+    if (move->is_referred_to && state->plan->in_order && goes_one_by_one(state->plan)) {
+        finish_statements(state);
+        finish_references(state); // the next row may be to take the old one's place
+    }
 }
 
 void update_key(ModifyState *state, const ModifyAction *action, int32 from, TupleTableSlot *row)
@@ -317,7 +310,7 @@ void update_key(ModifyState *state, const ModifyAction *action, int32 from, Tupl
     if (move->fires || (move->is_referred_to && to != from))
         update_seen_row(state, action, from, row);
     else if (to == from)
-        add(state, action->statement, from, row);
+        change(state, action->statement, from, row);
     else if (move->stays != nullptr)
         refuse_move(move);
     else
@@ -382,7 +375,7 @@ void write_row(ModifyState *state, TupleTableSlot *row)
     if (plan->now_column >= 0 && action->command != CMD_INSERT && row->tts_isnull[plan->now_column])
         return;
     if (plan->is_reference) {
-        add(state, action->statement, 0, row);
+        change(state, action->statement, 0, row);
         return;
     }
     if (action->command == CMD_INSERT) {
@@ -393,7 +386,7 @@ void write_row(ModifyState *state, TupleTableSlot *row)
     if (action->place >= 0)
         update_key(state, action, shard, row);
     else
-        add(state, action->statement, shard, row);
+        change(state, action->statement, shard, row);
 }
 
 void take_row(ModifyState *state, TupleTableSlot *row)

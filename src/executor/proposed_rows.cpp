@@ -1,5 +1,7 @@
 #include "executor/proposed_rows.hpp"
 
+#include "executor/source_rows.hpp"
+
 extern "C" {
 #include "access/table.h"
 #include "access/tupconvert.h"
@@ -37,17 +39,6 @@ void open_routing(ProposedRows *proposed)
     proposed->routing_state = state;
     proposed->routing =
         ExecSetupPartitionTupleRouting(proposed->estate, proposed->target->ri_RelationDesc);
-}
-
-void fill_proposed(const ProposedRows *proposed, const TupleTableSlot *row)
-{
-    const int *columns = proposed->plan->propose.columns;
-    TupleTableSlot *slot = ExecClearTuple(proposed->row);
-    for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++) {
-        slot->tts_isnull[i] = columns[i] < 0 || row->tts_isnull[columns[i]];
-        slot->tts_values[i] = slot->tts_isnull[i] ? (Datum)0 : row->tts_values[columns[i]];
-    }
-    ExecStoreVirtualTuple(slot);
 }
 
 bool has_generated_columns(const ResultRelInfo *table)
@@ -116,20 +107,14 @@ bool fire_before_insert(ProposedRows *proposed, TupleTableSlot *row)
     const int *columns = proposed->plan->propose.columns;
     ResetPerTupleExprContext(proposed->estate);
     MemoryContext saved = MemoryContextSwitchTo(proposed->estate->es_query_cxt);
-    fill_proposed(proposed, row);
+    fill_table_row(columns, nullptr, row, proposed->row);
     bool goes_on = proposed->routing != nullptr
                        ? fire_for_partition(proposed)
                        : fire_for_table(proposed, proposed->target, proposed->row);
     MemoryContextSwitchTo(saved);
     if (!goes_on)
         return false;
-    slot_getallattrs(proposed->row);
-    for (int i = 0; i < proposed->row->tts_tupleDescriptor->natts; i++) {
-        if (columns[i] < 0)
-            continue;
-        row->tts_values[columns[i]] = proposed->row->tts_values[i];
-        row->tts_isnull[columns[i]] = proposed->row->tts_isnull[i];
-    }
+    take_table_row(columns, proposed->row, row);
     return true;
 }
 

@@ -376,6 +376,8 @@ void follow_updated_rows(RowTriggers *triggers)
     SPI_finish();
     tuplestore_end(triggers->old_rows);
     tuplestore_end(triggers->new_rows);
+    triggers->old_rows = triggers->new_rows = nullptr;
+    triggers->followed = NIL;
 }
 
 void queue_after_update(RowTriggers *triggers)

@@ -38,7 +38,8 @@ void keep_updated_row(RowTriggers *triggers, Oid table, bool fires);
 // Keeps the rows in the slots for rows that refer to them: one that leaves its place on a shard.
 void keep_moved_row(RowTriggers *triggers, Oid table, int32 shard, ItemPointer place);
 
-// Lets the rows that refer to those kept by foreign keys follow them (moved_references.hpp).
+// Lets the rows that refer to those kept by foreign keys follow them (moved_references.hpp), and
+// forgets these.
 void follow_updated_rows(RowTriggers *triggers);
 
 // Has PostgreSQL fire AFTER triggers for the rows kept, and those for the statement, at the end of

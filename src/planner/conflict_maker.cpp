@@ -12,6 +12,7 @@ namespace shardwise
 void meet_rows(Maker *maker)
 {
     maker->plan->once = "ON CONFLICT DO UPDATE";
+    maker->plan->in_order = maker->conflict->in_order;
     tell_places(maker);
 }
 
@@ -52,19 +53,13 @@ void number_met_rows(Maker *maker)
         without_conditions(RelationGetRelid(maker->relation), conflict->met_checks);
 }
 
-// True if rows that refer to a changed one by foreign keys keep it in its old place for a while.
-static bool keeps_places(const Maker *maker)
-{
-    return maker->plan->move.is_referred_to || maker->plan->move.refers_to_itself;
-}
-
 List *make_insert_after_all(Maker *maker)
 {
     const ConflictUpdate *conflict = maker->conflict;
     List *assignments = NIL;
     ListCell *cell;
     if (conflict == nullptr || conflict->proposed == NIL || maker->checks != NIL ||
-        keeps_places(maker) || maker->write.refusal != nullptr)
+        maker->plan->move.refers_to_itself || maker->write.refusal != nullptr)
         return NIL;
     foreach (cell, conflict->proposed) {
         const TargetEntry *entry = (TargetEntry *)lfirst(cell);

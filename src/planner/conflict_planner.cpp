@@ -558,6 +558,7 @@ PlannedStmt *plan_conflict(const PlannerCall &call, PlanPart plan_part, Refusal 
     PlannedStmt *plan = nullptr;
     conflict.update.may_leave_partition =
         may_leave_partition(insert, conflict.relation, conflict.arbiter);
+    conflict.update.in_order = order_matters(insert, conflict.relation, conflict.arbiter);
     *refusal = find_volatile_cte(insert);
     if (*refusal == nullptr)
         plan = plan_parts(&conflict, call, plan_part, refusal);

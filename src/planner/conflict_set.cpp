@@ -4,6 +4,7 @@
 #include "planner/arbiter.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/sysattr.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
@@ -54,6 +55,34 @@ Bitmapset *set_columns(const ConflictSet *set, Relation relation)
     return columns;
 }
 
+// True if SET may change what an index of the table, or of its partition, has of a row.
+bool changes_index(const ConflictSet *set, Relation relation, Relation index)
+{
+    constexpr int varno = 1;
+    TupleDesc columns = RelationGetDescr(relation);
+    Bitmapset *used = nullptr;
+    pull_varattnos((Node *)index_columns(relation, index, varno), varno, &used);
+    pull_varattnos(index_predicate(index, varno), varno, &used);
+    for (int i = 0; i < columns->natts; i++)
+        if (TupleDescAttr(columns, i)->attgenerated != '\0' &&
+            bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used))
+            return true;
+    return bms_overlap(used, set_columns(set, relation));
+}
+
+bool changes_unique_index(const ConflictSet *set, Relation relation)
+{
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        found |= (index->rd_index->indisunique || index->rd_index->indisexclusion) &&
+                 changes_index(set, relation, index);
+        index_close(index, NoLock);
+    }
+    return found;
+}
+
 } // namespace
 
 bool may_leave_partition(const Query *insert, Relation target, Relation arbiter)
@@ -72,20 +101,24 @@ bool may_leave_partition(const Query *insert, Relation target, Relation arbiter)
     return found;
 }
 
-bool may_make_room(const Query *insert, Relation relation, Relation arbiter)
+bool may_make_room(const Query *insert, Relation target, Relation arbiter)
 {
-    constexpr int varno = 1;
-    ConflictSet set = {insert, relation, arbiter};
-    TupleDesc columns = RelationGetDescr(relation);
-    Bitmapset *used = nullptr;
-    pull_varattnos((Node *)index_columns(relation, arbiter, varno), varno, &used);
-    pull_varattnos(index_predicate(arbiter, varno), varno, &used);
-    bool is_generated = false;
-    for (int i = 0; i < columns->natts; i++)
-        is_generated |= TupleDescAttr(columns, i)->attgenerated != '\0' &&
-                        bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used);
-    return is_generated || bms_overlap(used, set_columns(&set, relation)) ||
-           has_before_row_trigger(RelationGetRelid(relation), TRIGGER_TYPE_UPDATE);
+    ConflictSet set = {insert, target, arbiter};
+    return changes_index(&set, target, arbiter) ||
+           has_before_row_trigger(RelationGetRelid(target), TRIGGER_TYPE_UPDATE);
+}
+
+bool order_matters(const Query *insert, Relation target, Relation arbiter)
+{
+    ConflictSet set = {insert, target, arbiter};
+    bool found = has_before_row_trigger(RelationGetRelid(target), TRIGGER_TYPE_UPDATE);
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(RelationGetRelid(target), AccessShareLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), NoLock);
+        found |= changes_unique_index(&set, relation);
+        table_close(relation, NoLock);
+    }
+    return found;
 }
 
 } // namespace shardwise

@@ -13,4 +13,7 @@ bool may_leave_partition(const Query *insert, Relation target, Relation arbiter)
 // True if it may be out of the way of a row that is proposed later.
 bool may_make_room(const Query *insert, Relation target, Relation arbiter);
 
+// True if rows that are changed may be in each other's way.
+bool order_matters(const Query *insert, Relation target, Relation arbiter);
+
 } // namespace shardwise

@@ -80,6 +80,7 @@ struct ModifyPlan {
     // The command that must not change a row twice (MERGE, ON CONFLICT DO UPDATE); nullptr: of an
     // UPDATE, only the first change counts.
     const char *once;
+    bool in_order;           // a row is changed before the next one: it may be in the way
     bool inserts_met_again;  // the second action: of a row that ON CONFLICT has met and changed
     bool met_again_is_fired; // BEFORE INSERT triggers have left it as it is
     MovePlan move;

@@ -22,6 +22,7 @@ struct ConflictUpdate {
     List *met_checks;         // WithCheckOption: which they must pass, before all else
     Node *condition;          // of those that it changes; nullptr: all
     bool may_leave_partition; // that a row is in, which it must not
+    bool in_order;            // one row is changed before the next: they may be in the way
     // Where a changed row may have made room for one that is proposed again, which is inserted
     // then: its columns (TargetEntry) over the UPDATE's FROM; NIL: a row is not met twice (21000).
     List *proposed;

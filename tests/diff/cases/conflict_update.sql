@@ -88,6 +88,12 @@ CREATE POLICY added ON c_guarded FOR INSERT WITH CHECK (body <> 'not this!');
 CREATE POLICY updated ON c_guarded FOR UPDATE USING (owner = current_user) WITH CHECK (body <> 'nor that');
 CREATE FUNCTION c_exclaim() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := NEW.body || '!'; RETURN NEW; END $$;
 CREATE TRIGGER exclaim BEFORE INSERT ON c_guarded FOR EACH ROW EXECUTE FUNCTION c_exclaim();
+CREATE TABLE c_parents (id int PRIMARY KEY, body text);
+CREATE TABLE c_children (parent int REFERENCES c_parents ON UPDATE CASCADE ON DELETE CASCADE, id int, PRIMARY KEY (parent, id));
+INSERT INTO c_parents SELECT i, 'row ' || i FROM generate_series(1, 9) i;
+INSERT INTO c_children SELECT i % 9 + 1, i FROM generate_series(1, 20) i;
+CREATE TABLE c_chain (id int PRIMARY KEY, n int, FOREIGN KEY (id) REFERENCES c_chain);
+INSERT INTO c_chain SELECT i, i FROM generate_series(1, 9) i;
 CREATE TABLE c_log (id int NOT NULL, old_n int, n int);
 CREATE FUNCTION c_log_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO c_log SELECT id, o.n, n.n FROM old_rows o JOIN new_rows n USING (id); RETURN NULL; END';
 CREATE TABLE c_logged (id int PRIMARY KEY, n int);
@@ -111,6 +117,9 @@ GRANT SELECT, INSERT, UPDATE (n) ON c_rows TO diff_upserter;
 -- shardwise: SELECT shardwise.distribute_table('c_parts_stamped', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_parts_watched', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_hashed', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_parents', 'id');
+-- shardwise: SELECT shardwise.distribute_table('c_children', 'parent', colocate_with => 'c_parents');
+-- shardwise: SELECT shardwise.distribute_table('c_chain', 'id');
 -- shardwise: SELECT shardwise.distribute_table('c_keys_stamped', 'tenant');
 -- shardwise: SELECT shardwise.distribute_table('c_guarded', 'tenant');
 -- shardwise: SELECT shardwise.create_reference_table('c_copies');
@@ -246,6 +255,22 @@ INSERT INTO c_keys_stamped VALUES (1, 'A', 1), (1, 'a', 2), (2, 'b', 3) ON CONFL
 INSERT INTO c_keys_stamped VALUES (1, 'A', 1), (1, 'a', -2), (2, 'b', 3) ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = (SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
 INSERT INTO c_keys_stamped VALUES (1, 'A', 4), (1, 'a', 5) ON CONFLICT (tenant, lower(body)) WHERE n > 0 DO UPDATE SET n = -(SELECT item_id FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
 SELECT * FROM c_keys_stamped ORDER BY 1, 2, 3;
+-- Rows in each other's way, in the order in which they are proposed.
+INSERT INTO c_rows VALUES (26, 1), (27, 1) ON CONFLICT (id) DO UPDATE SET id = CASE c_rows.id WHEN 26 THEN 27 ELSE 26 END;
+INSERT INTO c_rows VALUES (27, 1), (26, 1) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + 9000 * (c_rows.id - 26) + (27 - c_rows.id) RETURNING *;
+INSERT INTO c_rows VALUES (26, 1), (28, 1), (29, 1) ON CONFLICT (id) DO UPDATE SET id = c_rows.id + 1;
+INSERT INTO c_keys VALUES (3, 'a11', 11, 1, 'x'), (3, 'a7', 7, 2, 'y') ON CONFLICT (tenant, a, b) DO UPDATE SET body = (SELECT CASE excluded.n WHEN 1 THEN 'body 7' ELSE status END FROM orders o WHERE o.order_id = excluded.n);
+INSERT INTO c_keys VALUES (3, 'a7', 7, 2, 'y'), (3, 'a11', 11, 1, 'x') ON CONFLICT (tenant, a, b) DO UPDATE SET body = (SELECT CASE excluded.n WHEN 1 THEN 'body 7' ELSE status END FROM orders o WHERE o.order_id = excluded.n) RETURNING *;
+-- With rows that follow.
+INSERT INTO c_parents VALUES (1, 'x'), (1, 'y'), (20, 'z'), (2, 'w') ON CONFLICT (id) DO UPDATE SET id = 10 * c_parents.id, body = excluded.body WHERE excluded.body <> 'w' RETURNING *;
+INSERT INTO c_parents VALUES (4, 'x'), (3, 'y'), (3, 'z') ON CONFLICT (id) DO UPDATE SET id = c_parents.id + 1 RETURNING *;
+INSERT INTO c_parents VALUES (5, 'x'), (6, 'y') ON CONFLICT (id) DO UPDATE SET id = c_parents.id + 1;
+SELECT * FROM c_parents ORDER BY id;
+SELECT * FROM c_children ORDER BY parent, id;
+INSERT INTO c_chain VALUES (1, 7), (2, 7) ON CONFLICT (id) DO UPDATE SET id = 100 + c_chain.id, n = excluded.n RETURNING *;
+-- expect-refused: that the same command proposes again
+INSERT INTO c_chain VALUES (3, 7), (3, 8) ON CONFLICT (id) DO UPDATE SET id = 100 + c_chain.id;
+SELECT * FROM c_chain ORDER BY id;
 -- Numbers come back as they are.
 SET extra_float_digits = 0;
 INSERT INTO c_stamped (id, n, f) VALUES (22, 3, 0.1::float8 + 0.2::float8) ON CONFLICT (id) DO UPDATE SET f = excluded.f * (SELECT count(*) FROM orders o WHERE o.order_id = excluded.n) RETURNING id, f = 0.1::float8 + 0.2::float8;
@@ -294,7 +319,7 @@ INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETUR
 COMMIT;
 -- teardown
 DROP VIEW c_view;
-DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed, c_keys_stamped, c_guarded;
+DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed, c_keys_stamped, c_guarded, c_children, c_parents, c_chain;
 DROP FUNCTION c_look(), c_fill(), c_stamp(), c_add(), c_log_rows(), c_later(), c_log_row(), c_exclaim();
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s1;
 -- shardwise: DROP USER MAPPING FOR diff_upserter SERVER s2;
