@@ -420,8 +420,7 @@ char *alter_command_sql(const AlterCommand *command)
     StringInfoData parts;
     initStringInfo(&parts);
     const ListCell *cell, *conversion;
-    forboth(cell, command->statement->cmds, conversion, command->conversions)
-    {
+    forboth (cell, command->statement->cmds, conversion, command->conversions) {
         const AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
         if (concern_of(part) == Concern::Shards)
             append_subcommand(&parts, command, part, static_cast<char *>(lfirst(conversion)));

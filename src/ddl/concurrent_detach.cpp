@@ -47,8 +47,7 @@ static bool detach_on_shards(const char *parent, const char *partition)
     require_outcomes(states, name, hint);
     List *shards = NIL, *commands = NIL;
     const ListCell *shard, *cell;
-    forboth(shard, all_shard_ids(), cell, states)
-    {
+    forboth (shard, all_shard_ids(), cell, states) {
         const char *how = command_for(static_cast<ShardOutcome *>(lfirst(cell))->answer);
         if (how == nullptr)
             continue;

@@ -229,8 +229,7 @@ bool forward_reassign(const UtilityCall &call)
     run_locally(call);
     CommandCounterIncrement();
     List *changed = NIL;
-    forboth(cell, objects, before, owners)
-    {
+    forboth (cell, objects, before, owners) {
         ShippedObject *object = static_cast<ShippedObject *>(lfirst(cell));
         if (owner_of(object) != lfirst_oid(before))
             changed = lappend(changed, object);

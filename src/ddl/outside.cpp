@@ -40,8 +40,8 @@ List *run_outside_transaction(const List *shard_ids, const List *commands)
     List *runs = NIL;
     List *outcomes = NIL;
     const ListCell *cell, *command;
-    forboth(cell, shard_ids, command, commands) runs =
-        lappend(runs, start(lfirst_int(cell), static_cast<char *>(lfirst(command))));
+    forboth (cell, shard_ids, command, commands)
+        runs = lappend(runs, start(lfirst_int(cell), static_cast<char *>(lfirst(command))));
     foreach (cell, runs) {
         Run *run = static_cast<Run *>(lfirst(cell));
         if (run->session != nullptr) {

@@ -80,7 +80,7 @@ void run_parts(WithState *state)
 {
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
     ListCell *part, *rows;
-    forboth(part, state->parts, rows, state->rows)
+    forboth (part, state->parts, rows, state->rows)
         run_part(state, (PlannedStmt *)lfirst(part), (Tuplestorestate *)lfirst(rows));
     MemoryContextSwitchTo(saved);
 }
@@ -201,8 +201,8 @@ void announce_with_rows(QueryDesc *desc)
         desc->queryEnv = create_queryEnv();
     while (scan != nullptr) {
         ListCell *part, *name;
-        forboth(part, (List *)linitial(scan->custom_private), name,
-                (List *)lsecond(scan->custom_private))
+        forboth (part, (List *)linitial(scan->custom_private), name,
+                 (List *)lsecond(scan->custom_private))
             announce_rows(desc->queryEnv, strVal(lfirst(name)), (PlannedStmt *)lfirst(part));
         scan = as_with_scan((const Plan *)linitial(scan->custom_plans));
     }

@@ -66,8 +66,7 @@ Node *match_index(Relation relation, Relation index, List *left, List *right)
 {
     List *clauses = NIL;
     ListCell *l, *r;
-    forboth(l, left, r, right)
-    {
+    forboth (l, left, r, right) {
         int i = foreach_current_index(l);
         Oid type = index->rd_opcintype[i];
         Oid equal = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);

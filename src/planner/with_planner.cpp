@@ -127,8 +127,7 @@ List *plan_early_reads(const PlannerCall &call, PlanPart plan_part, const EarlyR
 {
     List *parts = NIL;
     ListCell *cell, *copied;
-    forboth(cell, reads->queries, copied, reads->copied)
-    {
+    forboth (cell, reads->queries, copied, reads->copied) {
         PlannerCall early = call;
         early.query = (Query *)lfirst(cell);
         early.cursor_options = 0;

@@ -150,8 +150,7 @@ static void append_setting(StringInfo sql, const char *name, const char *value, 
                      quote_literal_cstr(name), quote_literal_cstr(value), local ? "true" : "false");
 }
 
-// ---- settings of the user's own
-// ------------------------------------------------------------------
+// ---- settings of the user's own -----------------------------------------------------------------
 
 // Names with a dot that no library has defined: what functions and triggers on the shards ask for
 // by current_setting(). None is ever removed from a session.
@@ -199,9 +198,9 @@ static bool custom_settings_are_unchanged(const Connection *c)
     if (list_length(custom_names) != list_length(c->custom_settings))
         return false;
     const ListCell *name, *sent;
-    forboth(name, custom_names, sent,
-            c->custom_settings) if (strcmp(custom_value(name), static_cast<char *>(lfirst(sent))) !=
-                                    0) return false;
+    forboth (name, custom_names, sent, c->custom_settings)
+        if (strcmp(custom_value(name), static_cast<char *>(lfirst(sent))) != 0)
+            return false;
     return true;
 }
 

@@ -259,11 +259,12 @@ void settle_shard(const Shard *shard)
 static void log_outcome(const Shard *shard, const Outcome *outcome)
 {
     ListCell *name, *decision;
-    forboth(name, outcome->finished, decision, outcome->decisions) ereport(
-        LOG, (errmsg("%s prepared transaction \"%s\" on shard \"%s\"",
-                     lfirst_int(decision) == static_cast<int>(Decision::Commit) ? "committed"
-                                                                                : "rolled back",
-                     static_cast<Prepared *>(lfirst(name))->name, NameStr(shard->name))));
+    forboth (name, outcome->finished, decision, outcome->decisions)
+        ereport(LOG,
+                (errmsg("%s prepared transaction \"%s\" on shard \"%s\"",
+                        lfirst_int(decision) == static_cast<int>(Decision::Commit) ? "committed"
+                                                                                   : "rolled back",
+                        static_cast<Prepared *>(lfirst(name))->name, NameStr(shard->name))));
     if (outcome->left > 0)
         ereport(LOG, (errmsg("could not finish all prepared transactions on shard \"%s\": %s",
                              NameStr(shard->name), outcome->failure)));
@@ -324,7 +325,7 @@ SHARDWISE_FUNCTION(shardwise_recover_transactions)
         const Shard *shard = static_cast<const Shard *>(lfirst(cell));
         Outcome outcome = resolve_shard(shard);
         ListCell *finished, *decision;
-        forboth(finished, outcome.finished, decision, outcome.decisions)
+        forboth (finished, outcome.finished, decision, outcome.decisions)
             put_row(rsinfo, shard, static_cast<Prepared *>(lfirst(finished)),
                     lfirst_int(decision) == static_cast<int>(Decision::Commit) ? "committed"
                                                                                : "rolled back");
