@@ -95,6 +95,18 @@ FETCH c;
 -- expect-refused: WHERE CURRENT OF and another part of WITH
 WITH others AS (DELETE FROM pile WHERE a < 4) DELETE FROM pile WHERE CURRENT OF c;
 COMMIT;
+-- Under policies, which hide some of the equal rows or none.
+ALTER TABLE pile ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pile_seen ON pile USING (a < 15 AND note <> 'hidden') WITH CHECK (a < 12);
+GRANT ALL ON pile TO diff_reader;
+INSERT INTO pile SELECT a, note, 2.5 FROM (VALUES (9, 'hidden'), (9, 'shown'), (13, 'shown')) v (a, note), generate_series(1, 3);
+SET ROLE diff_reader;
+MERGE INTO pile USING (VALUES (9, 1), (13, 2)) v (a, n) ON pile.a = v.a WHEN MATCHED AND n = 1 THEN UPDATE SET note = 'merged' WHEN MATCHED THEN DELETE;
+WITH gone AS (DELETE FROM pile WHERE a = 9 AND ctid = (SELECT min(ctid) FROM pile WHERE a = 9) RETURNING a), set AS (UPDATE pile SET f = f + (SELECT count(*) FROM pile WHERE a = 9) WHERE a = 9 RETURNING a, f) SELECT * FROM gone UNION ALL SELECT a + f FROM set;
+UPDATE pile SET a = o.item_id FROM (SELECT 14 AS item_id) o WHERE pile.a = 9 AND pile.ctid IN (SELECT max(ctid) FROM pile);
+UPDATE pile SET a = item_id + 12 FROM (SELECT max(item_id) AS item_id FROM orders) o WHERE pile.a = 9;
+RESET ROLE;
+SELECT * FROM pile WHERE a > 8 ORDER BY a, note, f, list::text;
 -- teardown
 DROP VIEW few;
 DROP TABLE codes, pile, slots, split;
