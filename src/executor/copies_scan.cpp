@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/extensible.h"
 }
 
@@ -184,7 +185,8 @@ void keep_row(CopiesState *state, TupleTableSlot *row, SoughtRows *sought)
     append_element(&sought->numbers, column_of(row, state->columns.number), false);
 }
 
-// Reads as many rows as memory holds, and finds their copies.
+// Reads as many rows as memory holds, and finds their copies: for each time, the shards read the
+// whole table.
 void read_rows(CopiesState *state)
 {
     MemoryContextReset(state->context);
@@ -196,7 +198,7 @@ void read_rows(CopiesState *state)
     init_array_writer(&sought.texts, TEXTOID);
     init_array_writer(&sought.numbers, INT8OID);
     while (!state->is_over &&
-           MemoryContextMemAllocated(state->context, true) < work_mem * (Size)1024) {
+           MemoryContextMemAllocated(state->context, true) < maintenance_work_mem * (Size)1024) {
         CHECK_FOR_INTERRUPTS();
         MemoryContextSwitchTo(saved);
         TupleTableSlot *row = ExecProcNode(state->source);
