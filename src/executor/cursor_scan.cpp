@@ -137,15 +137,18 @@ bool opens_cursor()
            ((portal->cursorOptions & CURSOR_OPT_HOLD) == 0 || IsTransactionBlock());
 }
 
-bool start_scans(PlanState *node, void *)
+// `recursion`: a node around this one, or nullptr.
+bool start_scans(PlanState *node, void *recursion)
 {
     if (node == nullptr)
         return false;
     if (IsA(node, CustomScanState) && ((CustomScanState *)node)->methods == &exec_methods)
         note_start((CursorState *)node);
     if (RouteScanState *scan = as_route_scan(node))
-        start_early(scan);
-    return planstate_tree_walker(node, (bool (*)())start_scans, nullptr);
+        start_early(scan, recursion == nullptr); // each round has keys of its own
+    if (IsA(node, RecursiveUnionState))
+        recursion = node;
+    return planstate_tree_walker(node, (bool (*)())start_scans, recursion);
 }
 
 // Commands that change a table look whether this session still reads it (CheckTableNotInUse()).

@@ -408,14 +408,19 @@ void announce_rows_wanted(PlanState *plan, uint64 count)
     }
 }
 
-void start_early(RouteScanState *state)
+void start_early(RouteScanState *state, bool keys_are_there)
 {
-    if (!only_reads(state) || state->lookup != nullptr || state->route->key_param > 0 ||
+    bool needs_keys = state->route->key_param > 0;
+    if (!only_reads(state) || state->lookup != nullptr || (needs_keys && !keys_are_there) ||
         state->query != nullptr || state->gather != nullptr)
         return;
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-    resolve_shards(state);
-    start(state);
+    if (!take_keys(state)) {
+        state->is_done = true;
+    } else {
+        resolve_shards(state);
+        start(state);
+    }
     MemoryContextSwitchTo(saved);
 }
 

@@ -65,8 +65,9 @@ RouteScanState *as_route_scan(PlanState *node);
 // plan ends in whether all of its rows are asked for.
 void announce_rows_wanted(PlanState *plan, uint64 count);
 
-// Sends the statement before a row is asked for, if it only reads and depends on no other rows.
-void start_early(RouteScanState *state);
+// Sends the statement before a row is asked for, if it only reads and depends on no other rows, or
+// on the keys of a join's other side, which can be read then.
+void start_early(RouteScanState *state, bool keys_are_there);
 
 // Registers the scan's methods.
 void init_route_scan();

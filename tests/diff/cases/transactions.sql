@@ -186,6 +186,7 @@ DECLARE one CURSOR FOR SELECT customer_id, balance FROM customers WHERE customer
 DECLARE many CURSOR FOR SELECT customer_id, balance FROM customers WHERE customer_id < 20 ORDER BY 1;
 DECLARE joined CURSOR FOR SELECT c.customer_id, i.item_id, c.balance FROM customers c JOIN items i ON i.item_id = c.region WHERE c.customer_id < 20 ORDER BY 1, 2;
 DECLARE pulled CURSOR FOR SELECT c.customer_id, o.region FROM customers c JOIN customers o ON o.region = c.customer_id % 3 WHERE c.customer_id < 6 AND o.customer_id < 20 ORDER BY 1, 2;
+DECLARE reduced CURSOR FOR SELECT a.customer_id, b.region, b.balance FROM customers a JOIN customers b ON b.customer_id = a.region + 1 WHERE a.customer_id < 20 ORDER BY 1;
 DECLARE total SCROLL CURSOR WITH HOLD FOR SELECT (SELECT sum(balance) FROM customers), count(*) FROM orders WHERE amount > (SELECT avg(region) FROM customers);
 UPDATE customers SET balance = balance + 1000, region = 99;
 SAVEPOINT a;
@@ -195,6 +196,7 @@ FETCH ALL FROM joined;
 ROLLBACK TO a;
 FETCH ALL FROM many;
 FETCH ALL FROM pulled;
+FETCH ALL FROM reduced;
 SAVEPOINT b;
 TRUNCATE orders;
 ROLLBACK TO b;
