@@ -130,9 +130,13 @@ CREATE TABLE on_shard AS SELECT x.* FROM shardwise.run_on_shards('SELECT json_ag
     json_to_recordset(result::json) x (part text, name text, text text);
 (SELECT 'router', * FROM (TABLE on_router EXCEPT TABLE on_shard) a)
 UNION ALL (SELECT 'shard', * FROM (TABLE on_shard EXCEPT TABLE on_router) b) ORDER BY 1, 2, 3;
-SELECT ok, result FROM shardwise.run_on_shards($$SELECT string_agg(attname, ' ') FROM pg_attribute
+-- the shard draws numbers of its own, from its own range
+SELECT ok, result FROM shardwise.run_on_shards($$SELECT string_agg(attname || ' ' || attidentity::text, ' ') FROM pg_attribute
     WHERE attrelid = 'app."Wide Table"'::regclass AND attidentity <> ''$$);
-SELECT ok, result FROM shardwise.run_on_shards($$SELECT count(*) FROM pg_class WHERE relkind = 'S'$$);
+SELECT shard_id AS range FROM shardwise.shard \gset
+SELECT ok, result = concat_ws(' ', 'app."Wide Table"', 'app."Wide Table_id_seq"', (:range::bigint << 44), (:range::bigint + 1 << 44) - 1, 'def_owner') AS own
+FROM shardwise.run_on_shards($$SELECT string_agg(concat_ws(' ', refobjid::regclass, seqrelid::regclass, seqstart, seqmax, relowner::regrole), '; ')
+    FROM pg_sequence JOIN pg_depend ON objid = seqrelid AND deptype = 'i' JOIN pg_class c ON c.oid = seqrelid$$);
 SELECT ok, result FROM shardwise.run_on_shards($$SELECT string_agg(first::text, E'\n') FROM (SELECT "Key", ser, m, p, d, fr, fm, g, c, dbl,
     ts, iv, touched, arr, js, reg, b, r FROM app."Wide Table" ORDER BY 1 LIMIT 2) first$$);
 

@@ -87,7 +87,7 @@ static char *option_list(Node *options, bool with_values)
     return list.data;
 }
 
-static bool is_named(const List *names, const char *name)
+bool is_named(const List *names, const char *name)
 {
     ListCell *cell;
     foreach (cell, names)

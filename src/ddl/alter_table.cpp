@@ -6,6 +6,7 @@
 #include "ddl/dependencies.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/partitions.hpp"
+#include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
@@ -338,6 +339,27 @@ static void change_owner(const List *targets, const AlterCommand *command)
             give_tables_to_owner(targets, command->table);
 }
 
+// Columns that are no longer what makes the shards number them, or get another default.
+static List *columns_to_stop(const AlterCommand *command)
+{
+    const List *numbered = shard_numbered_columns(command->table);
+    List *stopped = NIL;
+    ListCell *cell;
+    foreach (cell, command->statement->cmds) {
+        const AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        bool is_default = part->subtype == AT_ColumnDefault;
+        if (!is_default && part->subtype != AT_AlterColumnType && part->subtype != AT_DropNotNull &&
+            part->subtype != AT_DropIdentity)
+            continue;
+        if (part->name == nullptr || !is_named(command->columns, part->name) ||
+            get_attnum(command->table, part->name) == InvalidAttrNumber)
+            continue;
+        if (is_default || !is_named(numbered, part->name))
+            stopped = lappend(stopped, part->name);
+    }
+    return stopped;
+}
+
 static void run_on_shards(const AlterCommand *command)
 {
     Management management = begin_ddl();
@@ -355,6 +377,9 @@ static void run_on_shards(const AlterCommand *command)
         if (char *clause = lasting_default_sql(column))
             clauses = lappend(clauses, psprintf("ALTER TABLE %s %s", command->name, clause));
     }
+    bool may_be_numbered = !command->is_reference && command->object == command->table;
+    if (may_be_numbered)
+        stop_numbering_by_shards(targets, command->table, columns_to_stop(command));
     if (sql != nullptr)
         run_on_targets(targets, sql);
     foreach (cell, clauses)
@@ -364,6 +389,8 @@ static void run_on_shards(const AlterCommand *command)
     foreach (cell, new_index_settings(command))
         run_on_targets(targets, static_cast<char *>(lfirst(cell)));
     drop_conversions(targets, command);
+    if (may_be_numbered)
+        number_by_shards(targets, command->table);
     change_owner(targets, command);
     end_management(&management);
 }

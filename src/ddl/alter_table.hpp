@@ -34,6 +34,9 @@ enum class Concern {
 
 Concern concern_of(const AlterTableCmd *command);
 
+// True if a list of names (char *) has this one.
+bool is_named(const List *names, const char *name);
+
 // DROP COLUMN as the shards run it.
 char *drop_column_sql(const AlterTableCmd *part);
 

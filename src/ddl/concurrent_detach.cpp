@@ -7,7 +7,9 @@
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/outside.hpp"
+#include "ddl/forward.hpp"
 #include "ddl/partitions.hpp"
+#include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "pg/names.hpp"
 
@@ -59,6 +61,18 @@ static bool detach_on_shards(const char *parent, const char *partition)
     return shards != NIL;
 }
 
+// It is filled by itself again, and its columns may be ones that the shards number.
+static void number_detached(Oid partition)
+{
+    PushActiveSnapshot(GetTransactionSnapshot());
+    if (shard_numbered_columns(partition) != NIL) {
+        Management management = begin_ddl();
+        number_by_shards(management.targets, partition);
+        end_management(&management);
+    }
+    PopActiveSnapshot();
+}
+
 // Ends the transaction of the router's part, and its locks with it.
 static void commit_own_part()
 {
@@ -82,6 +96,7 @@ void detach_concurrently(const UtilityCall &call, Oid parent, Oid partition)
     commit_own_part();
     MemoryContextSwitchTo(caller);
     detach_on_shards(parent_name, name);
+    number_detached(partition);
     MemoryContextSwitchTo(caller);
 }
 
@@ -102,6 +117,8 @@ void finalize_detach(const UtilityCall &call, Oid parent, Oid partition)
         MemoryContextSwitchTo(caller);
     }
     bool was_left = detach_on_shards(parent_name, name);
+    if (was_left)
+        number_detached(partition);
     MemoryContextSwitchTo(caller);
     if (is_detached && !was_left)
         run_locally(call); // raises the error

@@ -77,7 +77,9 @@ SELECT format('ALTER DOMAIN %s DROP CONSTRAINT IF EXISTS %I CASCADE', format_typ
 FROM pg_constraint WHERE oid = $1 AND contypid <> 0)";
 
 static const char *const default_query = R"(
-SELECT adrelid, format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', n.nspname, r.relname, attname)
+SELECT adrelid, format('ALTER TABLE %1$I.%2$I '
+    || CASE WHEN relispartition THEN '' ELSE 'ALTER COLUMN %3$I DROP IDENTITY IF EXISTS, ' END
+    || 'ALTER COLUMN %3$I DROP DEFAULT', n.nspname, r.relname, attname)
 FROM pg_attrdef d JOIN pg_class r ON r.oid = adrelid JOIN pg_namespace n ON n.oid = r.relnamespace
 JOIN pg_attribute a ON a.attrelid = adrelid AND attnum = adnum AND attgenerated = ''
 WHERE d.oid = $1)";

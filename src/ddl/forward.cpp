@@ -140,6 +140,8 @@ bool forward_ddl(const UtilityCall &call)
         return forward_grant(call, (GrantStmt *)statement);
     case T_ReassignOwnedStmt:
         return forward_reassign(call);
+    case T_AlterSeqStmt:
+        return forward_alter_sequence(call, (AlterSeqStmt *)statement);
     case T_LockStmt:
         return forward_lock(call, (LockStmt *)statement);
     case T_ConstraintsSetStmt:

@@ -96,6 +96,7 @@ bool forward_alter_family(const UtilityCall &call, AlterOpFamilyStmt *statement)
 bool forward_alter_configuration(const UtilityCall &call, AlterTSConfigurationStmt *statement);
 bool forward_create_aggregate(const UtilityCall &call, DefineStmt *statement);
 void forward_drop_owned(const UtilityCall &call, DropOwnedStmt *statement);
+bool forward_alter_sequence(const UtilityCall &call, AlterSeqStmt *statement);
 bool forward_lock(const UtilityCall &call, LockStmt *statement);
 bool forward_vacuum(const UtilityCall &call, VacuumStmt *statement);
 bool forward_reindex(const UtilityCall &call, ReindexStmt *statement);

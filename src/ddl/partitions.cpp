@@ -6,6 +6,7 @@
 #include "ddl/ddl.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/row_transfer.hpp"
+#include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
@@ -116,6 +117,13 @@ static void attach_local(const UtilityCall &call, Oid parent, Oid partition)
 static void attach_distributed(const UtilityCall &call, Oid parent, Oid partition)
 {
     check_same_placement(find_table(parent), find_table(partition));
+    const List *numbered = shard_numbered_columns(partition);
+    if (numbered != NIL) { // its rows come through the parent from here on
+        Management management = begin_ddl();
+        use_session_settings(&management);
+        stop_numbering_by_shards(management.targets, partition, numbered);
+        end_management(&management);
+    }
     run_locally(call);
     delete_distribution(partition); // from here on it is its parent's
     change_shards(psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", qualified_table_name(parent),
@@ -127,8 +135,12 @@ static void detach(const UtilityCall &call, Oid parent, Oid partition)
     run_locally(call);
     CommandCounterIncrement();
     place_like(partition, parent);
-    change_shards(psprintf("ALTER TABLE %s DETACH PARTITION %s", qualified_table_name(parent),
-                           qualified_table_name(partition)));
+    Management management = begin_ddl();
+    run_on_targets(management.targets,
+                   psprintf("ALTER TABLE %s DETACH PARTITION %s", qualified_table_name(parent),
+                            qualified_table_name(partition)));
+    number_by_shards(management.targets, partition);
+    end_management(&management);
 }
 
 void forward_partition_command(const UtilityCall &call, AlterTableStmt *statement, Oid relid)

@@ -7,6 +7,7 @@
 #include "ddl/ddl.hpp"
 #include "ddl/dependencies.hpp"
 #include "ddl/object_access.hpp"
+#include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/trigger_definition.hpp"
@@ -31,8 +32,8 @@ namespace shardwise
 // Every object with its definition, on the router and on a shard alike, found by names: %1$s
 // tables, %2$s functions, %3$s types, %4$s schemas, %8$s extensions, each a literal of text[];
 // %5$s: further objects. %6$s and %7$s: roles that both know, and to whom the shard's user may give
-// objects. What the router keeps to itself is left out: defaults that read a sequence, identity,
-// FORCE ROW LEVEL SECURITY.
+// objects. %10$s: whether the shard numbers a column. What the router keeps to itself is left out:
+// defaults that read a sequence, identity, FORCE ROW LEVEL SECURITY.
 static const char *const objects_query = R"(
 WITH named AS (
     SELECT name, c.* FROM unnest(%1$s::text[]) name JOIN pg_class c ON c.oid = to_regclass(name)
@@ -60,7 +61,8 @@ WITH named AS (
         CASE WHEN NOT EXISTS (SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
                 AND s.relkind = 'S' WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
                 AND p.refclassid = 'pg_class'::regclass)
-            THEN 'default ' || pg_get_expr(adbin, adrelid) END), 'pg_class'::regclass, attrelid, attnum
+            THEN 'default ' || pg_get_expr(adbin, adrelid) END,
+        CASE WHEN %10$s THEN 'numbered by the shard' END), 'pg_class'::regclass, attrelid, attnum
     FROM named JOIN pg_attribute a ON attrelid = named.oid AND attnum > 0 AND NOT attisdropped
     JOIN pg_type t ON t.oid = atttypid
     LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum
@@ -209,12 +211,16 @@ struct SchemaQueries {
 
 static SchemaQueries build_queries(SchemaReader read, void *argument)
 {
-    List *tables = NIL;
+    List *tables = NIL, *numbered = NIL;
     ListCell *cell;
     foreach (cell, list_distributions()) {
         ListCell *member;
         foreach (member, table_tree(lfirst_oid(cell), AccessShareLock))
             tables = lappend(tables, qualified_table_name(lfirst_oid(member)));
+        foreach (member, shard_numbered_columns(lfirst_oid(cell)))
+            numbered =
+                lappend(numbered, psprintf("%s.%s", qualified_table_name(lfirst_oid(cell)),
+                                           quote_identifier(static_cast<char *>(lfirst(member)))));
     }
     SqlRows roles = query_router("SELECT coalesce(array_agg(rolname::text), '{}')::text "
                                  "FROM pg_roles WHERE rolname !~ '^pg_'");
@@ -223,13 +229,16 @@ static SchemaQueries build_queries(SchemaReader read, void *argument)
     SqlRows shipped = query_router(shipped_query);
     char **names = shipped.values[0];
     char *relations = text_array_literal(tables), *objects = further_objects();
-    auto build = [&](const char *trigger) {
+    auto build = [&](const char *trigger, const char *is_numbered) {
         return psprintf(objects_query, relations, quote_literal_cstr(names[0]),
                         quote_literal_cstr(names[1]), quote_literal_cstr(names[2]), objects,
                         quote_literal_cstr(known), quote_literal_cstr(may_own),
-                        quote_literal_cstr(names[3]), trigger);
+                        quote_literal_cstr(names[3]), trigger, is_numbered);
     };
-    return {build(shard_trigger_definition()), build("pg_get_triggerdef(t.oid)")};
+    return {build(shard_trigger_definition(),
+                  psprintf("format('%%s.%%I', name, attname) = ANY (%s::text[])",
+                           text_array_literal(numbered))),
+            build("pg_get_triggerdef(t.oid)", "attidentity <> '' AND NOT relispartition")};
 }
 
 struct SchemaObjects {

@@ -5,7 +5,8 @@
 // Left out on purpose:
 // - identity columns and defaults that read a sequence: sequences live on the router, which
 // supplies
-//   the values, so a shard must never draw one of its own. The columns stay, NOT NULL as they are.
+//   the values of statements. The columns stay, NOT NULL as they are; what a shard needs for rows
+//   that its triggers insert, ddl/shard_sequences.hpp adds.
 // - rewrite rules: the router has applied them before a statement reaches a shard.
 // - FORCE ROW LEVEL SECURITY: the router applies policies to the owner too; on a shard the owner is
 //   the router's connection, whatever role asks.

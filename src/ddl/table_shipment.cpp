@@ -3,6 +3,7 @@
 #include "ddl/table_shipment.hpp"
 #include "catalog/catalog.hpp"
 #include "ddl/dependencies.hpp"
+#include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "transaction/participants.hpp"
@@ -157,6 +158,8 @@ void finish_tables(const Shipment *shipment)
         run_all(shipment->targets, table_index_sql(lfirst_oid(cell)));
     foreach (cell, shipment->relids)
         run_all(shipment->targets, table_foreign_key_sql(lfirst_oid(cell)));
+    foreach (cell, shipment->relids)
+        number_by_shards(shipment->targets, lfirst_oid(cell));
     foreach (cell, shipment->relids)
         finish_access(shipment->targets, lfirst_oid(cell));
 }

@@ -103,9 +103,11 @@ void wrap_select(Query *query, int source, RangeTblEntry *select)
     point_targets_at(query, source);
 }
 
-// Values for identity columns are computed on the router, so the shard must take them.
+// Values for identity columns are computed on the router, so the shard must take them: also where
+// OVERRIDING USER VALUE has had its effect, as columns with other defaults may be identities there.
 void override_identity(Query *query)
 {
+    query->override = OVERRIDING_NOT_SET;
     Relation relation =
         table_open(rt_fetch(query->resultRelation, query->rtable)->relid, AccessShareLock);
     TupleDesc columns = RelationGetDescr(relation);

@@ -233,6 +233,15 @@ CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2027-01-
 CREATE INDEX ON log (at);
 ALTER TABLE log SET SCHEMA app;
 ALTER SCHEMA app RENAME TO application;
+CREATE TABLE seen (id bigint NOT NULL, "Nr" bigserial, small serial, own bigint NOT NULL, loose bigint DEFAULT 1, note text);
+CREATE SEQUENCE own;
+SELECT shardwise.distribute_table('seen', 'id', colocate_with => 'clients');
+ALTER TABLE seen ALTER own SET DEFAULT nextval('own'), ALTER small TYPE bigint, ALTER loose DROP DEFAULT, ADD COLUMN added bigint GENERATED ALWAYS AS IDENTITY;
+ALTER SEQUENCE own OWNED BY seen.own;
+ALTER TABLE seen ALTER loose SET NOT NULL, ALTER loose ADD GENERATED ALWAYS AS IDENTITY;
+CREATE SCHEMA elsewhere; ALTER TABLE seen SET SCHEMA elsewhere; ALTER TABLE elsewhere.seen RENAME TO looks;
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO elsewhere.looks (id, note) VALUES (NEW.id, TG_OP); RETURN NEW; END $$;
+CREATE TRIGGER look AFTER UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION look();
 SQL
 is(drift(), '', 'after much DDL all shards are what the router says');
 my $fourth = PostgreSQL::Test::Cluster->new('s4');
@@ -243,6 +252,44 @@ $cluster->{shards}{s4} = $fourth;
 $cluster->on_shard('s4', $roles);
 $cluster->add_shard('s4');
 is(drift(), '', 'and so is a new one');
+
+# The shards number rows that their triggers insert.
+my $numbered = "SELECT string_agg(attname || ' ' || (seqstart >> 44) || coalesce(' from ' || nullif(seqstart & (1::bigint << 44) - 1, 0), ''), ', ' ORDER BY attname)
+	FROM pg_attribute JOIN pg_depend ON refobjid = attrelid AND refobjsubid = attnum AND deptype = 'i' JOIN pg_sequence ON seqrelid = objid WHERE attidentity = 'd'";
+is($cluster->on_shard("s$_", $numbered), "Nr $_, added $_, loose $_, own $_, small $_", "shard s$_ has ranges of its own") for 1, 4;
+$cluster->sql('UPDATE clients SET balance = balance WHERE id <= 50; INSERT INTO elsewhere.looks (id) SELECT generate_series(1, 5)');
+my $columns = 'ARRAY["Nr", added, loose, own, small]';
+is($cluster->sql("SELECT count(*), count(DISTINCT (i, n)), count(DISTINCT n >> 44) > 2 FROM elsewhere.looks, unnest($columns) WITH ORDINALITY u (n, i) GROUP BY note ORDER BY 1"),
+	"25|25|f\n250|250|t", 'numbers of triggers are unique, others are the router\'s')
+  or diag($cluster->sql("SELECT *, \"Nr\" >> 44 FROM elsewhere.looks ORDER BY note, id"));
+$cluster->sql('ALTER SEQUENCE elsewhere.own OWNED BY NONE; ALTER TABLE elsewhere.looks ALTER added DROP IDENTITY, ALTER small TYPE int USING 1, ALTER loose DROP IDENTITY, ALTER loose DROP NOT NULL');
+is($cluster->on_shard('s4', $numbered), 'Nr 4', 'what is no longer drawn goes');
+is(drift(), '', 'from all shards');
+$cluster->on_shard('s4', 'ALTER TABLE elsewhere.looks ALTER "Nr" DROP IDENTITY');
+is(drift(), 's4|different|column elsewhere.looks."Nr"', 'check_schema() sees it where it is missing');
+$cluster->sql(<<'SQL');
+CREATE TABLE whole (id bigint NOT NULL, n bigserial, at int NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE whole_1 PARTITION OF whole FOR VALUES FROM (0) TO (10);
+CREATE TABLE whole_2 (id bigint NOT NULL, n bigserial, at int NOT NULL);
+CREATE TABLE whole_3 (LIKE whole_2, k bigint GENERATED ALWAYS AS IDENTITY);
+ALTER TABLE whole_3 DROP COLUMN n; ALTER TABLE whole_3 RENAME COLUMN k TO n;
+SELECT shardwise.distribute_table(t, 'id', colocate_with => 'clients') FROM unnest('{whole,whole_2,whole_3}'::regclass[]) t;
+ALTER TABLE whole ATTACH PARTITION whole_2 FOR VALUES FROM (10) TO (20);
+ALTER TABLE whole ATTACH PARTITION whole_3 FOR VALUES FROM (20) TO (30);
+SQL
+my $numbering = "SELECT string_agg(attrelid::regclass::text, ' ' ORDER BY attrelid::regclass::text) FROM pg_attribute WHERE attidentity = 'd' AND attrelid::regclass::text ~ '^whole'";
+is($cluster->on_shard('s4', $numbering), 'whole', 'partitions are numbered through their parent');
+$cluster->sql($_) for 'ALTER TABLE whole DETACH PARTITION whole_1', 'ALTER TABLE whole DETACH PARTITION whole_2', 'ALTER TABLE whole DETACH PARTITION whole_3 CONCURRENTLY';
+is($cluster->on_shard('s4', $numbering), 'whole whole_2 whole_3', 'until they are detached');
+is(drift(), 's4|different|column elsewhere.looks."Nr"', 'as check_schema() expects it');
+$cluster->sql('DROP TABLE whole, whole_1, whole_2, whole_3');
+$cluster->sql("SELECT shardwise.undistribute_table('elsewhere.looks')");
+is($cluster->on_shard('s4', "SELECT count(*) FROM pg_class WHERE relkind = 'S'"), 0, 'nothing is left when the table is brought home');
+$cluster->sql("SELECT shardwise.distribute_table('elsewhere.looks', 'id', colocate_with => 'clients')");
+like($cluster->on_shard('s1', $numbered), qr/^Nr 1 from \d+$/, 'numbers that were drawn are not drawn again');
+$cluster->sql('DROP SEQUENCE elsewhere."seen_Nr_seq" CASCADE');
+is($cluster->on_shard('s1', $numbered) . drift(), '', 'a sequence that is dropped');
+$cluster->sql('DROP TABLE elsewhere.looks; DROP FUNCTION look() CASCADE; DROP SCHEMA elsewhere CASCADE');
 $cluster->sql('ALTER TABLE clients ADD COLUMN later int DEFAULT 5; ALTER TABLE application.log DETACH PARTITION log_1; DROP TABLE log_1');
 is(drift(), '', 'which follows');
 $cluster->sql('REASSIGN OWNED BY chief TO postgres; DROP OWNED BY clerk; ALTER SCHEMA application OWNER TO chief');
