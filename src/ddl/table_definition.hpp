@@ -3,10 +3,9 @@
 // with every name qualified; they mean what they say under search_path = pg_catalog.
 //
 // Left out on purpose:
-// - identity columns and defaults that read a sequence: sequences live on the router, which
-// supplies
-//   the values of statements. The columns stay, NOT NULL as they are; what a shard needs for rows
-//   that its triggers insert, ddl/shard_sequences.hpp adds.
+// - identity columns and defaults that read a sequence: the router's sequences supply the values
+//   of statements. The columns stay, NOT NULL as they are; what a shard needs for rows that its
+//   triggers insert, ddl/shard_sequences.hpp adds.
 // - rewrite rules: the router has applied them before a statement reaches a shard.
 // - FORCE ROW LEVEL SECURITY: the router applies policies to the owner too; on a shard the owner is
 //   the router's connection, whatever role asks.
