@@ -142,14 +142,15 @@ Node *make_reference(int varno)
 // Adds the columns of one side to a join's entry; returns their numbers in that side.
 static List *add_join_columns(Query *query, RangeTblEntry *join, Node *side)
 {
-    int varno =
-        IsA(side, RangeTblRef) ? ((RangeTblRef *)side)->rtindex : ((JoinExpr *)side)->rtindex;
+    bool is_table = IsA(side, RangeTblRef);
+    int varno = is_table ? ((RangeTblRef *)side)->rtindex : ((JoinExpr *)side)->rtindex;
     List *names, *vars;
     List *numbers = NIL;
     ListCell *cell;
     expandRTE(rt_fetch(varno, query->rtable), varno, 0, -1, false, &names, &vars);
-    foreach (cell, vars)
-        numbers = lappend_int(numbers, ((Var *)lfirst(cell))->varattno);
+    foreach (cell, vars) // those of a join are its tables', and have their numbers
+        numbers = lappend_int(numbers, is_table ? ((Var *)lfirst(cell))->varattno
+                                                : foreach_current_index(cell) + 1);
     join->eref->colnames = list_concat(join->eref->colnames, names);
     join->joinaliasvars = list_concat(join->joinaliasvars, vars);
     return numbers;

@@ -135,10 +135,13 @@ Expr *number_checked_action(const Maker *maker, List *row)
 
 bool uses_system_columns(const WithCheckOption *check, int target)
 {
-    Bitmapset *columns = nullptr;
-    pull_varattnos(check->qual, target, &columns);
-    int first = bms_next_member(columns, -1);
-    return first >= 0 && first + FirstLowInvalidHeapAttributeNumber < 0;
+    ListCell *cell;
+    foreach (cell, pull_vars_of_level(check->qual, 0)) {
+        const Var *var = (Var *)lfirst(cell);
+        if (var->varno == target && var->varattno < 0)
+            return true;
+    }
+    return false;
 }
 
 bool reads_shards(const WithCheckOption *check)
