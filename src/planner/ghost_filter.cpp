@@ -112,6 +112,24 @@ Node *join_with_nothing(Query *query, int varno, Node *condition)
     return (Node *)expr;
 }
 
+int varno_of(const Node *side)
+{
+    return IsA(side, RangeTblRef) ? ((const RangeTblRef *)side)->rtindex
+                                  : ((const JoinExpr *)side)->rtindex;
+}
+
+// Moves a join's entry to the end of the range table, behind those of its sides: deparsing names
+// columns in that order.
+void renumber_join(Query *query, JoinExpr *join)
+{
+    query->rtable = lappend(query->rtable, rt_fetch(join->rtindex, query->rtable));
+    RangeTblEntry *nothing = makeNode(RangeTblEntry);
+    nothing->rtekind = RTE_RESULT;
+    nothing->eref = makeAlias("nothing", NIL);
+    lfirst(list_nth_cell(query->rtable, join->rtindex - 1)) = nothing;
+    ChangeVarNodes((Node *)query, join->rtindex, list_length(query->rtable), 0);
+}
+
 // Puts the condition where it restricts the table before anything joins it. `quals` is the nearest
 // place above that does so; nullptr where there is none.
 bool place_condition(Query *query, Node **node, int varno, Node *condition, Node **quals)
@@ -145,8 +163,12 @@ bool place_condition(Query *query, Node **node, int varno, Node *condition, Node
         left = own;
     else
         left = right = nullptr;
-    return place_condition(query, &join->larg, varno, condition, left) ||
-           place_condition(query, &join->rarg, varno, condition, right);
+    if (!place_condition(query, &join->larg, varno, condition, left) &&
+        !place_condition(query, &join->rarg, varno, condition, right))
+        return false;
+    if (Max(varno_of(join->larg), varno_of(join->rarg)) > join->rtindex)
+        renumber_join(query, join);
+    return true;
 }
 
 bool hide_walker(Node *node, void *context);
