@@ -7,7 +7,6 @@
 #include "planner/write_tiers.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/bitmapset.h"
