@@ -1,5 +1,6 @@
 #include "executor/proposed_rows.hpp"
 
+#include "pg/triggers.hpp"
 #include "executor/source_rows.hpp"
 
 extern "C" {
@@ -81,19 +82,12 @@ bool fire_for_partition(ProposedRows *proposed)
 ProposedRows *open_proposed_rows(const ModifyPlan *plan)
 {
     ProposedRows *proposed = (ProposedRows *)palloc0(sizeof(ProposedRows));
-    Relation relation = table_open(plan->relid, RowExclusiveLock);
     proposed->plan = plan;
     proposed->estate = CreateExecutorState();
     MemoryContext saved = MemoryContextSwitchTo(proposed->estate->es_query_cxt);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_RELATION;
-    rte->relid = plan->relid;
-    rte->relkind = relation->rd_rel->relkind;
-    rte->rellockmode = RowExclusiveLock;
-    rte->insertedCols = plan->propose.inserted;
-    ExecInitRangeTable(proposed->estate, list_make1(rte));
-    proposed->target = makeNode(ResultRelInfo);
-    InitResultRelInfo(proposed->target, relation, 1, nullptr, 0);
+    proposed->target =
+        open_fired_table(proposed->estate, plan->relid, plan->propose.inserted, nullptr);
+    const Relation relation = proposed->target->ri_RelationDesc;
     proposed->row =
         ExecInitExtraTupleSlot(proposed->estate, RelationGetDescr(relation), &TTSOpsVirtual);
     if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)

@@ -272,19 +272,11 @@ void follow_rows(RowTriggers *triggers)
 RowTriggers *open_row_triggers(const ModifyPlan *plan)
 {
     RowTriggers *triggers = (RowTriggers *)palloc0(sizeof(RowTriggers));
-    Relation relation = table_open(plan->relid, RowExclusiveLock);
     triggers->plan = plan;
     triggers->estate = CreateExecutorState();
     MemoryContext saved = MemoryContextSwitchTo(triggers->estate->es_query_cxt);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_RELATION;
-    rte->relid = plan->relid;
-    rte->relkind = relation->rd_rel->relkind;
-    rte->rellockmode = RowExclusiveLock;
-    rte->updatedCols = plan->move.updated;
-    ExecInitRangeTable(triggers->estate, list_make1(rte));
-    triggers->target = makeNode(ResultRelInfo);
-    InitResultRelInfo(triggers->target, relation, 1, nullptr, 0);
+    triggers->target = open_fired_table(triggers->estate, plan->relid, nullptr, plan->move.updated);
+    const Relation relation = triggers->target->ri_RelationDesc;
     TupleDesc columns = RelationGetDescr(relation);
     triggers->old_row = ExecInitExtraTupleSlot(triggers->estate, columns, &TTSOpsVirtual);
     triggers->new_row = ExecInitExtraTupleSlot(triggers->estate, columns, &TTSOpsVirtual);

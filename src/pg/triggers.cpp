@@ -1,10 +1,13 @@
 #include "pg/triggers.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
@@ -72,6 +75,22 @@ bool before_row_trigger_sees_earlier(Oid relid, int16 event)
                 return true;
         return false;
     });
+}
+
+ResultRelInfo *open_fired_table(EState *estate, Oid relid, Bitmapset *inserted, Bitmapset *updated)
+{
+    Relation relation = table_open(relid, RowExclusiveLock);
+    RangeTblEntry *rte = makeNode(RangeTblEntry);
+    rte->rtekind = RTE_RELATION;
+    rte->relid = relid;
+    rte->relkind = relation->rd_rel->relkind;
+    rte->rellockmode = RowExclusiveLock;
+    rte->insertedCols = inserted;
+    rte->updatedCols = updated;
+    ExecInitRangeTable(estate, list_make1(rte));
+    ResultRelInfo *table = makeNode(ResultRelInfo);
+    InitResultRelInfo(table, relation, 1, nullptr, 0);
+    return table;
 }
 
 } // namespace shardwise

@@ -4,6 +4,7 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "nodes/execnodes.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 }
@@ -26,6 +27,10 @@ bool has_before_row_trigger(Oid relid, int16 event);
 
 // True if the function of such a trigger may look at what the statement has written before.
 bool before_row_trigger_sees_earlier(Oid relid, int16 event);
+
+// Opens a table whose triggers fire outside of a ModifyTable node, as the only entry of the state's
+// range table. Memory is taken from the current context; the caller closes the relation.
+ResultRelInfo *open_fired_table(EState *estate, Oid relid, Bitmapset *inserted, Bitmapset *updated);
 
 // The shards' triggers on INSERT, UPDATE and DELETE have a condition (WHEN) more, by which the
 // router keeps them from firing for a statement: BEFORE INSERT for rows, those for statements, or
