@@ -23,7 +23,7 @@ namespace
 CustomExecMethods exec_methods;
 
 // Where the current row's part of one table is.
-struct RowPlace {
+struct CursorPlace {
     Oid relid;
     const int *columns; // place_columns numbers of the row's columns
     bool is_known;      // false for the empty side of an outer join
@@ -38,7 +38,7 @@ struct CursorState {
     PlanState *source;
     bool has_started;
     int n;
-    RowPlace *places;
+    CursorPlace *places;
 };
 
 // A shard's Oid travels as a cid, as the numbers of shards do (planner/locked_rows).
@@ -66,7 +66,7 @@ extern "C" Node *create_cursor_state(CustomScan *scan)
     state->css.ss.ps.type = T_CustomScanState;
     state->css.methods = &exec_methods;
     state->n = list_length(tables);
-    state->places = (RowPlace *)palloc0(sizeof(RowPlace) * state->n);
+    state->places = (CursorPlace *)palloc0(sizeof(CursorPlace) * state->n);
     foreach (cell, tables) {
         int i = foreach_current_index(cell);
         state->places[i].relid = lfirst_oid(cell);
@@ -83,7 +83,7 @@ extern "C" void begin_cursor(CustomScanState *node, EState *estate, int eflags)
     node->custom_ps = list_make1(state->source);
 }
 
-void note_place(RowPlace *place, TupleTableSlot *row)
+void note_place(CursorPlace *place, TupleTableSlot *row)
 {
     bool isnull;
     Datum tid = slot_getattr(row, place->columns[1], &isnull);
@@ -221,9 +221,9 @@ bool holds_rows_of(Oid table, Oid relid)
                               list_member_oid(get_partition_ancestors(relid), table));
 }
 
-const RowPlace *find_place_in(const CursorState *state, const char *cursor, Oid relid)
+const CursorPlace *find_place_in(const CursorState *state, const char *cursor, Oid relid)
 {
-    const RowPlace *found = nullptr;
+    const CursorPlace *found = nullptr;
     for (int i = 0; i < state->n; i++) {
         if (!holds_rows_of(state->places[i].relid, relid))
             continue;
@@ -239,13 +239,13 @@ const RowPlace *find_place_in(const CursorState *state, const char *cursor, Oid 
 }
 
 // The place of a cursor's row of a table; nullptr where it has none.
-const RowPlace *find_place(const char *cursor, Oid relid)
+const CursorPlace *find_place(const char *cursor, Oid relid)
 {
     const QueryDesc *desc = find_cursor_query(cursor);
     CustomScanState *top = (CustomScanState *)desc->planstate;
     bool tells_places = IsA(top, CustomScanState) && top->methods == &exec_methods;
     const CursorState *state = tells_places ? (CursorState *)top : nullptr;
-    const RowPlace *place = state != nullptr ? find_place_in(state, cursor, relid) : nullptr;
+    const CursorPlace *place = state != nullptr ? find_place_in(state, cursor, relid) : nullptr;
     if (place == nullptr)
         refuse_cursor(cursor, desc, state, relid);
     Portal portal = GetPortalByName(cursor);
@@ -282,7 +282,7 @@ void init_cursor_scan()
     RegisterCustomScanMethods(&scan_methods);
 }
 
-static const RowPlace *find_place(FunctionCallInfo fcinfo)
+static const CursorPlace *find_place(FunctionCallInfo fcinfo)
 {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cursor name is NULL")));
@@ -296,7 +296,7 @@ static const RowPlace *find_place(FunctionCallInfo fcinfo)
 // move.
 SHARDWISE_FUNCTION(shardwise_cursor_shard)
 {
-    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    const shardwise::CursorPlace *place = shardwise::find_place(fcinfo);
     if (place == nullptr)
         PG_RETURN_NULL();
     PG_RETURN_INT32(place->shard);
@@ -304,7 +304,7 @@ SHARDWISE_FUNCTION(shardwise_cursor_shard)
 
 SHARDWISE_FUNCTION(shardwise_cursor_place)
 {
-    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    const shardwise::CursorPlace *place = shardwise::find_place(fcinfo);
     if (place == nullptr)
         PG_RETURN_NULL();
     ItemPointer copy = (ItemPointer)palloc(sizeof(ItemPointerData));
@@ -314,7 +314,7 @@ SHARDWISE_FUNCTION(shardwise_cursor_place)
 
 SHARDWISE_FUNCTION(shardwise_cursor_partition)
 {
-    const shardwise::RowPlace *place = shardwise::find_place(fcinfo);
+    const shardwise::CursorPlace *place = shardwise::find_place(fcinfo);
     if (place == nullptr || !OidIsValid(place->partition))
         PG_RETURN_NULL();
     PG_RETURN_OID(place->partition);

@@ -29,7 +29,7 @@ constexpr int max_searches = 20;
 // With SKIP LOCKED, how many times as many rows are looked for where too few could be locked.
 constexpr int growth = 8;
 
-struct RowPlace {
+struct FoundPlace {
     int32 shard;
     ItemPointerData place;
     uint16 unused; // the key is compared as bytes
@@ -37,7 +37,7 @@ struct RowPlace {
 
 // A row that was found, in the order of finding.
 struct FoundRow {
-    RowPlace place; // key
+    FoundPlace place; // key
     int64 number;
     bool is_returned;
 };
@@ -122,11 +122,11 @@ void scan_places(RouteScanState *scan, List *places)
 // ---- places ------------------------------------------------------------------------------------
 
 // The last two columns of both statements: shard and ctid.
-RowPlace place_of(TupleTableSlot *row)
+FoundPlace place_of(TupleTableSlot *row)
 {
     bool isnull;
     int n = row->tts_tupleDescriptor->natts;
-    RowPlace place = {};
+    FoundPlace place = {};
     place.shard = (int32)DatumGetCommandId(slot_getattr(row, n - 1, &isnull));
     place.place = *(ItemPointer)DatumGetPointer(slot_getattr(row, n, &isnull));
     return place;
@@ -136,7 +136,7 @@ void start_search(LockState *state)
 {
     HASHCTL control = {};
     MemoryContextReset(state->context);
-    control.keysize = sizeof(RowPlace);
+    control.keysize = sizeof(FoundPlace);
     control.entrysize = sizeof(FoundRow);
     control.hcxt = state->context;
     state->found =
@@ -154,7 +154,7 @@ List *find_rows(LockState *state, int64 wanted, int64 *delivered)
         if (TupIsNull(row))
             break;
         ++*delivered;
-        RowPlace place = place_of(row);
+        FoundPlace place = place_of(row);
         bool is_known;
         FoundRow *found = (FoundRow *)hash_search(state->found, &place, HASH_ENTER, &is_known);
         if (is_known)
@@ -212,7 +212,7 @@ void keep_row(LockState *state, int64 number, TupleTableSlot *row)
 // it has another place now, that of some row of its shard which did not come.
 int64 number_of(LockState *state, List *rows, TupleTableSlot *locked)
 {
-    RowPlace place = place_of(locked);
+    FoundPlace place = place_of(locked);
     FoundRow *found = (FoundRow *)hash_search(state->found, &place, HASH_FIND, nullptr);
     if (found != nullptr) {
         found->is_returned = true;
