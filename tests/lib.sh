@@ -28,8 +28,8 @@ as_server() {
     fi
 }
 
-install_dependencies() {
-    "$ROOT/tests/install-dependencies"
+install_dependencies() { # further packages
+    "$ROOT/tests/install-dependencies" "$@"
     PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
     [ -x "$PG_CONFIG" ] || PG_CONFIG=$(command -v pg_config) || die "pg_config not found"
     export PG_CONFIG
