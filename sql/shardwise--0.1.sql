@@ -63,6 +63,15 @@ CREATE TABLE shardwise.distribution (
 );
 CREATE INDEX distribution_keyspace ON shardwise.distribution (keyspace_id);
 
+-- What the shards' ANALYZE found of a table or partition, all shards together. Not in pg_class, where the
+-- router's autovacuum, which finds an empty table, would forget it. Not dumped: oids differ.
+CREATE TABLE shardwise.table_statistics (
+    relation regclass PRIMARY KEY,
+    rows float8 NOT NULL,
+    pages float8 NOT NULL,
+    analyzed text     -- of the table itself, not of partitions: when which shard had last analyzed it
+);
+
 -- Ranges that may hold rows on a shard which does not own them (a move is under way). Statements that
 -- go to several shards leave these rows out. A row without any bound or key, in a keyspace of strategy
 -- list, means all keys that neither an entry nor a pin names. A row must be committed, and all
@@ -943,7 +952,8 @@ COMMENT ON VIEW shardwise.balance IS
 -- The catalog holds no secrets: connections' passwords are in user mappings.
 GRANT USAGE ON SCHEMA shardwise TO PUBLIC;
 GRANT SELECT ON shardwise.shard, shardwise.keyspace, shardwise.map_entry, shardwise.pin,
-                shardwise.distribution, shardwise.ghost_range, shardwise.shipped_function,
+                shardwise.distribution, shardwise.table_statistics, shardwise.ghost_range,
+                shardwise.shipped_function,
                 shardwise.shipped_type, shardwise.shipped_schema, shardwise.shipped_extension,
                 shardwise.shipped_collation, shardwise.shipped_operator,
                 shardwise.shipped_operator_class, shardwise.shipped_operator_family,

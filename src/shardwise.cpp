@@ -38,6 +38,7 @@ void _PG_init()
     init_planner();
     init_ddl_drop_hook();
     init_utility_hook();
+    init_statistics_refresh();
     init_reshard();
     MarkGUCPrefixReserved("shardwise");
 }

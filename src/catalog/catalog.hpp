@@ -55,6 +55,7 @@ struct Table {
     const Keyspace *keyspace; // nullptr for a reference table
     int nkeys;
     AttrNumber key_columns[max_key_columns];
+    double rows, pages; // on all shards, as their ANALYZE found; 0: not known
 };
 
 // True where CREATE EXTENSION shardwise ran in this database.

@@ -29,7 +29,8 @@ static constexpr const char *table_names[] = {"shard",
                                               "shipped_type",
                                               "shipped_collation",
                                               "shipped_configuration",
-                                              "shipped_dictionary"};
+                                              "shipped_dictionary",
+                                              "table_statistics"};
 static constexpr int table_count = lengthof(table_names);
 
 static struct {

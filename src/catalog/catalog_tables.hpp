@@ -21,7 +21,8 @@ enum class CatalogTable {
     ShippedType,
     ShippedCollation,
     ShippedConfiguration,
-    ShippedDictionary
+    ShippedDictionary,
+    TableStatistics
 };
 
 // Tells which of our tables a relation is; false for any other relation.
@@ -46,6 +47,7 @@ constexpr AttrNumber range_ordinal = 2, range_kind = 3, range_lower_hash = 4, ra
                      range_lower_key = 6, range_upper_key = 7, range_pin_key = 8;
 constexpr AttrNumber gate_move = 2;
 constexpr AttrNumber shipped_object = 1; // of each of the tables of such objects
+constexpr AttrNumber statistics_rows = 2, statistics_pages = 3;
 } // namespace column
 
 // Takes the snapshot that our tables are read with: a fresh one, like the system's for its own

@@ -96,6 +96,18 @@ static void read_key_columns(Table *table, ArrayType *names)
         table->key_columns[i] = find_key_column(table->relid, NameStr(*DatumGetName(values[i])));
 }
 
+static void read_size(Table *table)
+{
+    Snapshot snapshot = take_catalog_snapshot();
+    CatalogScan scan = scan_rows_by_oid(CatalogTable::TableStatistics, snapshot, table->relid);
+    HeapTuple row = next_row(&scan);
+    bool found = HeapTupleIsValid(row);
+    table->rows = found ? DatumGetFloat8(get_column(&scan, row, column::statistics_rows)) : 0;
+    table->pages = found ? DatumGetFloat8(get_column(&scan, row, column::statistics_pages)) : 0;
+    end_scan(&scan);
+    release_catalog_snapshot(snapshot);
+}
+
 // Reads a relation's own row; nullptr where it has none, or the relation is gone.
 static Table *load_table(Oid relid, MemoryContext context)
 {
@@ -171,7 +183,10 @@ static const Table *look_up_table(Oid relid)
     const Table *table = build_cache_object(
         [&](MemoryContext context) {
             parent = find_parent(relid);
-            return resolve_table(relid, parent, context);
+            Table *table = resolve_table(relid, parent, context);
+            if (table != nullptr)
+                read_size(table);
+            return table;
         },
         &current);
     if (current) {

@@ -1,12 +1,14 @@
 #include "pg/pg.hpp"
 
 #include "ddl/catalog_rows.hpp"
+#include "ddl/ddl.hpp"
 
 extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
@@ -36,6 +38,8 @@ constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distr
                      distribution_restored = 4;
 constexpr AttrNumber move_keyspace = 4, move_source = 5, move_target = 6;
 constexpr AttrNumber shipped_object = 1;
+constexpr AttrNumber statistics_relation = 1, statistics_analyzed = 4;
+constexpr int statistics_columns = 4;
 } // namespace column
 
 static Relation open_catalog(const char *name, LOCKMODE mode = RowExclusiveLock)
@@ -272,6 +276,7 @@ void insert_key_entry(int32 keyspace_id, int32 entry, ArrayType *lower_key, int3
 
 void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *const *key_columns)
 {
+    request_statistics_refresh();
     Datum columns = 0;
     if (keyspace_id != 0) {
         Datum elements[max_key_columns];
@@ -303,8 +308,32 @@ static void delete_keyspace_if_unused(int32 keyspace_id)
     delete_by_int4("keyspace", column::keyspace_id, keyspace_id);
 }
 
+static SysScanDesc scan_statistics(Relation rel, ScanKeyData *key, Oid relid)
+{
+    ScanKeyInit(key, column::statistics_relation, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relid));
+    return systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, nullptr, 1, key);
+}
+
+// Of a table and its partitions.
+static void delete_statistics(Oid relid)
+{
+    Relation rel = open_catalog("table_statistics");
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, NoLock, nullptr)) {
+        ScanKeyData key;
+        SysScanDesc scan = scan_statistics(rel, &key, lfirst_oid(cell));
+        HeapTuple tuple = systable_getnext(scan);
+        if (HeapTupleIsValid(tuple))
+            CatalogTupleDelete(rel, &tuple->t_self);
+        systable_endscan(scan);
+    }
+    table_close(rel, NoLock);
+}
+
 void delete_distribution(Oid relid)
 {
+    delete_statistics(relid);
     Relation rel = open_catalog("distribution");
     ScanKeyData key;
     SysScanDesc scan = scan_by_oid(rel, &key, column::distribution_relation, relid);
@@ -325,6 +354,47 @@ void delete_distribution(Oid relid)
     invalidate_table(relid);
     invalidate_shard_maps();
     CommandCounterIncrement();
+}
+
+// The caller's lock on the table lets one writer in at a time.
+void store_table_statistics(Oid relid, double rows, double pages, const char *analyzed)
+{
+    Relation rel = open_catalog("table_statistics");
+    TupleDesc shape = RelationGetDescr(rel);
+    Datum values[column::statistics_columns] = {
+        ObjectIdGetDatum(relid), Float8GetDatum(rows), Float8GetDatum(pages),
+        analyzed != nullptr ? CStringGetTextDatum(analyzed) : (Datum)0};
+    bool nulls[column::statistics_columns] = {false, false, false, analyzed == nullptr};
+    bool replaced[column::statistics_columns] = {false, true, true, analyzed != nullptr};
+
+    ScanKeyData key;
+    SysScanDesc scan = scan_statistics(rel, &key, relid);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        HeapTuple changed = heap_modify_tuple(tuple, shape, values, nulls, replaced);
+        CatalogTupleUpdate(rel, &tuple->t_self, changed);
+    } else {
+        CatalogTupleInsert(rel, heap_form_tuple(shape, values, nulls));
+    }
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    CacheInvalidateRelcacheByRelid(relid);
+}
+
+char *find_analyzed(Oid relid)
+{
+    Relation rel = open_catalog("table_statistics", AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc scan = scan_statistics(rel, &key, relid);
+    HeapTuple tuple = systable_getnext(scan);
+    bool isnull = true;
+    Datum value = HeapTupleIsValid(tuple) ? heap_getattr(tuple, column::statistics_analyzed,
+                                                         RelationGetDescr(rel), &isnull)
+                                          : (Datum)0;
+    char *analyzed = isnull ? nullptr : TextDatumGetCString(value);
+    systable_endscan(scan);
+    table_close(rel, AccessShareLock);
+    return analyzed;
 }
 
 List *list_distributions()

@@ -42,6 +42,13 @@ void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *co
 // Deletes a table's row, and its keyspace with it when no other table is left there.
 void delete_distribution(Oid relid);
 
+// Keeps what the shards know of the size of a table or partition. `analyzed`: see
+// shardwise.table_statistics; nullptr leaves it as it is.
+void store_table_statistics(Oid relid, double rows, double pages, const char *analyzed);
+
+// When the shards had analyzed a table of which the router has statistics; nullptr if it has none.
+char *find_analyzed(Oid relid);
+
 // Lists the distributed and reference tables themselves, without partitions, as a list of oids.
 List *list_distributions();
 

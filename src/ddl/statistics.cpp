@@ -1,8 +1,11 @@
 #include "ddl/statistics.hpp"
 
 #include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
 #include "ddl/column_statistics.hpp"
+#include "ddl/ddl.hpp"
 #include "ddl/expression_statistics.hpp"
+#include "ddl/shard_analyses.hpp"
 #include "ddl/table_definition.hpp"
 #include "executor/rows.hpp"
 #include "pg/types.hpp"
@@ -28,38 +31,30 @@ struct Counts {
     double pages;
 };
 
-// Shards that together hold each row of the table once.
-List *shards_with_rows(const Table *table)
-{
-    const Shard *const *shards;
-    int n = list_shards(&shards);
-    if (!table->is_reference)
-        return list_owners(table->keyspace);
-    return n > 0 ? list_make1_int(shards[0]->id) : NIL;
-}
-
 Counts fetch_counts(Oid relid, List *shards)
 {
     Counts counts = {};
-    // A partitioned table's pages are those of its partitions.
-    char *sql =
-        psprintf("SELECT greatest(c.reltuples, 0), (SELECT sum(greatest(p.relpages, 0)) FROM "
-                 "pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class p ON "
-                 "p.oid = t.relid), greatest(c.relpages, 0) FROM pg_catalog.pg_class c "
-                 "WHERE c.oid = %s::pg_catalog.regclass",
-                 quote_literal_cstr(qualified_table_name(relid)));
+    // Autovacuum counts the rows of partitions alone.
+    char *sql = psprintf(
+        "SELECT coalesce(parts.rows, greatest(c.reltuples, 0)), coalesce(parts.pages, c.relpages) "
+        "FROM pg_catalog.pg_class c CROSS JOIN LATERAL (SELECT sum(greatest(p.reltuples, 0)), "
+        "sum(p.relpages) FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class p ON "
+        "p.oid = t.relid WHERE t.isleaf) parts (rows, pages) "
+        "WHERE c.oid = %s::pg_catalog.regclass",
+        quote_literal_cstr(qualified_table_name(relid)));
     ListCell *cell;
     foreach (cell, shards) {
         PGresult *result = run_command(join_shard(lfirst_int(cell), Access::Read, false), sql);
-        int pages = PQgetisnull(result, 0, 1) ? 2 : 1;
         counts.rows += strtod(PQgetvalue(result, 0, 0), nullptr);
-        counts.pages += strtod(PQgetvalue(result, 0, pages), nullptr);
+        counts.pages += strtod(PQgetvalue(result, 0, 1), nullptr);
     }
     return counts;
 }
 
-void store_counts(Relation rel, const Counts &counts)
+// In pg_class, too, for those who look there.
+void store_counts(Relation rel, const Counts &counts, const char *analyzed)
 {
+    store_table_statistics(RelationGetRelid(rel), counts.rows, counts.pages, analyzed);
     vac_update_relstats(rel, (BlockNumber)Min(counts.pages, (double)MaxBlockNumber), counts.rows, 0,
                         rel->rd_rel->relhasindex, InvalidTransactionId, InvalidMultiXactId, nullptr,
                         nullptr, true);
@@ -219,6 +214,16 @@ void analyze_columns(Relation rel, const Counts &counts, List *shards)
     MemoryContextDelete(context);
 }
 
+// Before rows are looked at: what is analyzed meanwhile is new.
+const char *when_analyzed(Oid relid)
+{
+    AnalyzedTable *table = find_analyzed_table(relid);
+    if (table == nullptr)
+        return nullptr;
+    ask_when_analyzed(list_make1(table));
+    return table->when.data;
+}
+
 } // namespace
 
 void gather_statistics(Oid relid, bool analyze)
@@ -226,24 +231,24 @@ void gather_statistics(Oid relid, bool analyze)
     // Index expressions may need one, and statistics that are stored out of line do. ANALYZE of
     // several tables has committed, and its own has gone.
     PushActiveSnapshot(GetTransactionSnapshot());
+    const char *analyzed = analyze ? when_analyzed(relid) : nullptr;
     ListCell *cell;
     foreach (cell, find_all_inheritors(relid, ShareUpdateExclusiveLock, nullptr)) {
         // VACUUM has let go of its locks.
         Relation rel = try_relation_open(lfirst_oid(cell), ShareUpdateExclusiveLock);
         if (rel == nullptr)
             continue;
-        const Table *table = find_table(RelationGetRelid(rel));
-        if (table != nullptr) {
-            List *shards = shards_with_rows(table);
-            Counts counts = fetch_counts(RelationGetRelid(rel), shards);
+        if (const AnalyzedTable *table = find_analyzed_table(RelationGetRelid(rel))) {
+            Counts counts = fetch_counts(table->relid, table->shards);
             if (analyze)
-                analyze_columns(rel, counts, shards);
-            store_counts(rel, counts);
+                analyze_columns(rel, counts, table->shards);
+            store_counts(rel, counts, table->relid == relid ? analyzed : nullptr);
         }
         relation_close(rel, NoLock);
         CommandCounterIncrement();
     }
     PopActiveSnapshot();
+    request_statistics_refresh();
 }
 
 } // namespace shardwise

@@ -24,13 +24,8 @@ TableSize known_size(const Table *table)
     // The router's own table is empty, which says nothing of the shards'.
     double rows = table->is_reference ? assumed_reference_rows : assumed_rows;
     TableSize size = {rows, (BlockNumber)(rows / rows_of_page)};
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table->relid));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", table->relid);
-    Form_pg_class row = (Form_pg_class)GETSTRUCT(tuple);
-    if (row->reltuples > 0)
-        size = {row->reltuples, (BlockNumber)Max(row->relpages, 1)};
-    ReleaseSysCache(tuple);
+    if (table->rows > 0)
+        size = {table->rows, (BlockNumber)Max(Min(table->pages, (double)MaxBlockNumber), 1)};
     return size;
 }
 

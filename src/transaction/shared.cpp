@@ -18,7 +18,7 @@ namespace shardwise
 
 // Shards beyond this number are looked at each time they are used.
 static constexpr int max_shards = 4096;
-static constexpr int max_visits = 256;
+static constexpr int max_visits = 512;
 static constexpr int max_detectors = 64;
 
 struct ShardKey {
@@ -111,7 +111,7 @@ void mark_in_doubt(int32 shard_id)
 {
     if (shard_id < seen_size && seen[shard_id] != nullptr)
         pg_atomic_fetch_add_u32(&seen[shard_id]->doubt, 1);
-    request_visit(MyDatabaseId, GetCurrentTimestamp());
+    request_visit(MyDatabaseId, Task::Recovery, GetCurrentTimestamp());
 }
 
 uint32 doubt_generation(int32 shard_id)
@@ -134,7 +134,7 @@ static void wake_launcher()
         SetLatch(&ProcGlobal->allProcs[launcher - 1].procLatch);
 }
 
-static void request(Oid database, Task task, TimestampTz due)
+void request_visit(Oid database, Task task, TimestampTz due)
 {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     int i = 0;
@@ -148,11 +148,6 @@ static void request(Oid database, Task task, TimestampTz due)
     LWLockRelease(shared->lock);
     if (due <= GetCurrentTimestamp())
         wake_launcher();
-}
-
-void request_visit(Oid database, TimestampTz due)
-{
-    request(database, Task::Recovery, due);
 }
 
 static Oid *find_detector(Oid database)
@@ -169,7 +164,7 @@ void request_deadlock_detection()
     bool is_running = find_detector(MyDatabaseId) != nullptr;
     LWLockRelease(shared->lock);
     if (!is_running)
-        request(MyDatabaseId, Task::Deadlocks, GetCurrentTimestamp());
+        request_visit(MyDatabaseId, Task::Deadlocks, GetCurrentTimestamp());
 }
 
 extern "C" {

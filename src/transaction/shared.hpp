@@ -25,13 +25,13 @@ void clear_doubt(int32 shard_id, uint32 generation);
 
 // Databases that a worker has to visit, and what for. The launcher takes the next visit that is due
 // and says how long until then.
-enum class Task : uint8 { Recovery, Deadlocks };
+enum class Task : uint8 { Recovery, Deadlocks, Statistics };
 struct Visit {
     Oid database;
     Task task;
     TimestampTz due;
 };
-void request_visit(Oid database, TimestampTz due);
+void request_visit(Oid database, Task task, TimestampTz due);
 bool take_due_visit(Visit *visit, long *milliseconds);
 
 // Has a worker look for deadlocks in this database, unless one does already.

@@ -1,9 +1,10 @@
-// The processes that work by themselves: recovery, deadlocks. The launcher knows when which
-// database is to be visited, and starts a worker for it that visits it once: a worker that stayed
-// would be in the way of DROP DATABASE.
+// The processes that work by themselves: recovery, deadlocks, statistics. The launcher knows when
+// which database is to be visited, and starts a worker for it that visits it once: a worker that
+// stayed would be in the way of DROP DATABASE.
 #include "transaction/recovery.hpp"
 
 #include "transaction/deadlock.hpp"
+#include "transaction/workers.hpp"
 #include "transaction/shared.hpp"
 
 extern "C" {
@@ -27,6 +28,12 @@ static constexpr int max_workers = 8;
 static constexpr int visit_seconds = 30; // a worker gives up then
 
 static int recovery_interval = 60;
+static void (*refresh_statistics)() = nullptr;
+
+void set_statistics_refresh(void (*refresh)())
+{
+    refresh_statistics = refresh;
+}
 
 static TimestampTz after_interval()
 {
@@ -34,8 +41,7 @@ static TimestampTz after_interval()
                                        static_cast<int64>(recovery_interval) * 1000);
 }
 
-// After a start of the server nobody knows what earlier transactions have left anywhere.
-static void request_all_visits()
+static void request_all_visits(Task task)
 {
     StartTransactionCommand();
     (void)GetTransactionSnapshot();
@@ -44,7 +50,7 @@ static void request_all_visits()
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         Form_pg_database database = (Form_pg_database)GETSTRUCT(tuple);
         if (database->datallowconn && !database->datistemplate)
-            request_visit(database->oid, GetCurrentTimestamp());
+            request_visit(database->oid, task, GetCurrentTimestamp());
     }
     table_endscan(scan);
     table_close(rel, AccessShareLock);
@@ -59,8 +65,9 @@ static Datum encode(const Visit *visit)
 
 static BackgroundWorkerHandle *start_worker(const Visit *visit)
 {
-    const char *name =
-        visit->task == Task::Recovery ? "shardwise recovery worker" : "shardwise deadlock detector";
+    static constexpr const char *names[] = {
+        "shardwise recovery worker", "shardwise deadlock detector", "shardwise statistics worker"};
+    const char *name = names[static_cast<int>(visit->task)];
     BackgroundWorker worker = {};
     snprintf(worker.bgw_name, BGW_MAXLEN, "%s", name);
     snprintf(worker.bgw_type, BGW_MAXLEN, "%s", name);
@@ -100,8 +107,8 @@ static long start_due_workers(BackgroundWorkerHandle **workers)
     while (count_running(workers) < max_workers && take_due_visit(&visit, &milliseconds)) {
         BackgroundWorkerHandle *handle = start_worker(&visit);
         if (handle == nullptr) { // no free slot: later; who waits asks again
-            if (visit.task == Task::Recovery)
-                request_visit(visit.database,
+            if (visit.task != Task::Deadlocks)
+                request_visit(visit.database, visit.task,
                               TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000));
             continue;
         }
@@ -123,7 +130,9 @@ static void run_launcher()
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     register_launcher();
-    request_all_visits();
+    // After a start of the server nobody knows what earlier transactions have left anywhere.
+    request_all_visits(Task::Recovery);
+    request_all_visits(Task::Statistics);
     while (!ShutdownRequestPending) {
         long milliseconds = start_due_workers(workers);
         int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0);
@@ -133,6 +142,7 @@ static void run_launcher()
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
+            request_all_visits(Task::Statistics); // they may have been off
         }
     }
 }
@@ -140,7 +150,7 @@ static void run_launcher()
 static void recover()
 {
     // First: it has to happen also where this visit fails.
-    request_visit(MyDatabaseId, after_interval());
+    request_visit(MyDatabaseId, Task::Recovery, after_interval());
     pgstat_report_activity(STATE_RUNNING, "recovering prepared transactions");
     enable_timeout_after(STATEMENT_TIMEOUT, visit_seconds * 1000);
     recover_all_shards();
@@ -157,7 +167,8 @@ static void run_worker(Oid database, Task task)
 
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
-    if (extension_exists()) {
+    bool has_work = extension_exists();
+    if (has_work) {
         PushActiveSnapshot(GetTransactionSnapshot());
         if (task == Task::Recovery)
             recover();
@@ -168,6 +179,8 @@ static void run_worker(Oid database, Task task)
         }
     }
     CommitTransactionCommand();
+    if (has_work && task == Task::Statistics)
+        refresh_statistics();
 }
 
 void init_recovery_worker()

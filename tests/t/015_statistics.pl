@@ -1,5 +1,5 @@
 # Counters over several sessions: progress of what runs, connections, lost shards, commits, and which
-# queries are kept.
+# queries are kept. What the planner knows of tables.
 use strict;
 use warnings;
 use lib 'lib';
@@ -90,6 +90,48 @@ $cluster->sql("SELECT label AS " . '"' . ('ü' x 30) . '"' . ", '" . ('é' x 200
 $cluster->sql("SELECT " . join(', ', map { "label AS \"ü$_\"" } 1 .. 200) . " FROM item WHERE id = 7");
 is($cluster->sql(q(SELECT max(octet_length(query)) IN (1022, 1023) FROM shardwise.stat_queries)), 't',
 	'a long text is cut between characters');
+
+# ---- the planner's statistics outlive the router's autovacuum, which finds an empty table
+sub configure
+{
+	my ($node, $conf) = @_;
+	$node->append_conf('postgresql.conf', $conf);
+	$node->reload;
+}
+my $estimate = sub { $cluster->sql("EXPLAIN SELECT * FROM $_[0]") =~ /rows=(\d+)/ ? $1 : 'none' };
+configure($router, 'autovacuum = off');
+$cluster->sql(<<'SQL');
+CREATE TABLE parcel (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE parcel_1 PARTITION OF parcel FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE parcel_2 PARTITION OF parcel FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO parcel SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 5000) i;
+SELECT shardwise.distribute_table('parcel', 'id');
+SQL
+is(join(' ', map { $estimate->($_) } 'parcel', 'parcel_1'), '5000 3100', 'rows are counted when they go out');
+configure($router, "autovacuum = on\nautovacuum_naptime = 1");
+ok($router->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_user_tables
+	WHERE relname LIKE 'parcel%' AND autoanalyze_count > 0"), 'autovacuum looks at the empty partitions');
+is(join(' ', map { $estimate->($_) } 'parcel', 'parcel_1'), '5000 3100', 'and the planner knows the rows still');
+
+# ---- and follow what the shards analyze
+configure($router, 'shardwise.statistics_interval = 1');
+$cluster->sql("INSERT INTO parcel SELECT i, date '2026-01-01' + i % 50 FROM generate_series(5001, 8000) i");
+$cluster->on_shard($_, 'ANALYZE parcel_1, parcel_2') for $cluster->shard_names;
+my $known = "SELECT string_agg(relation || ' ' || rows, ', ' ORDER BY relation::text)
+	FROM shardwise.table_statistics WHERE relation::text LIKE 'parcel%'";
+ok($router->poll_query_until('postgres', $known, 'parcel 8000, parcel_1 4960, parcel_2 3040'),
+	'the router learns what the shards have analyzed');
+is(join(' ', map { $estimate->($_) } 'parcel', 'parcel_1'), '8000 4960', 'and plans by it');
+is($cluster->sql("SELECT n_distinct FROM pg_stats WHERE tablename = 'parcel' AND attname = 'day'"), '50',
+	'also the values of a partitioned table, which autovacuum leaves alone');
+my $gathered = 'SELECT xmin FROM shardwise.table_statistics WHERE relation::text = $$parcel$$';
+$cluster->sql('ANALYZE parcel');
+my $before = $cluster->sql($gathered);
+sleep 3;
+is($cluster->sql($gathered), $before, 'nothing is gathered twice');
+$cluster->sql('DROP TABLE parcel_2');
+is($cluster->sql($known), 'parcel 8000, parcel_1 4960', 'what is dropped is forgotten');
+configure($router, 'shardwise.statistics_interval = 0');
 
 # ---- a second database has counters of its own
 $cluster->sql('CREATE DATABASE other');

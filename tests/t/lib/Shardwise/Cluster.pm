@@ -29,7 +29,11 @@ $conf
 CONF
 		if ($name eq 'router')
 		{
-			$node->append_conf('postgresql.conf', "shared_preload_libraries = 'shardwise'");
+			# Estimates and connections are those of the test alone.
+			$node->append_conf('postgresql.conf', <<'CONF');
+shared_preload_libraries = 'shardwise'
+shardwise.statistics_interval = 0
+CONF
 			$self->{router} = $node;
 		}
 		else

@@ -1,0 +1,26 @@
+// When the shards have analyzed their tables.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// A distributed or reference table, or a partition.
+struct AnalyzedTable {
+    Oid relid;
+    Oid owner;
+    List *shards; // that together hold each of its rows once
+    StringInfoData
+        when;  // what ask_when_analyzed() finds; differs when a shard has analyzed it since
+    bool ever; // some shard has analyzed it
+};
+
+// A table with its owner and shards; nullptr if it is none of the shards', or has gone.
+AnalyzedTable *find_analyzed_table(Oid relid);
+
+// Asks the tables' shards (of AnalyzedTable *) as the current user: each shard once. Autovacuum's
+// and everybody's ANALYZE count, and those of partitions. Errors: 08xxx.
+void ask_when_analyzed(const List *tables);
+
+} // namespace shardwise

@@ -1,0 +1,13 @@
+// Manners of processes that work in the background.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace shardwise
+{
+
+// Makes this process give way as autovacuum does: who waits for one of its locks cancels what it
+// does (SIGINT, after deadlock_timeout), and DROP DATABASE ends it. Until the process ends.
+void give_way_like_autovacuum();
+
+} // namespace shardwise
