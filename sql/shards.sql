@@ -83,6 +83,7 @@ SELECT name FROM shardwise.shards;
 -- servers of shards are kept
 DROP SERVER reg_a CASCADE;
 ALTER SERVER reg_a RENAME TO reg_z;
+ALTER SCHEMA shardwise RENAME TO reg_schema;
 ALTER SERVER reg_a OPTIONS (ADD application_name 'renamed');
 
 -- run_on_shards: each in a transaction of its own

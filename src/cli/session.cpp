@@ -67,7 +67,8 @@ pqxx::result Session::run(const std::string &sql, const std::vector<Parameter> &
         return transaction.exec_params(
             sql, pqxx::prepare::make_dynamic_params(values.begin(), values.end()));
     } catch (const pqxx::broken_connection &error) {
-        throw Stop(Exit::Connection, trimmed(error.what()));
+        // An error of class 08 that the router reports is of a shard.
+        throw Stop(connection->is_open() ? Exit::Failure : Exit::Connection, trimmed(error.what()));
     } catch (const pqxx::sql_error &error) {
         throw Stop(Exit::Failure, trimmed(error.what()));
     }

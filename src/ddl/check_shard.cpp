@@ -30,7 +30,7 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
     current_setting('max_connections'), current_user::text,
     has_database_privilege(d.oid, 'CREATE')::text,
     coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), false)::text,
-    (r.rolsuper OR r.rolreplication)::text
+    r.rolsuper::text
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
 WHERE d.datname = current_database() AND r.rolname = current_user)";
 
@@ -38,7 +38,7 @@ struct Facts {
     char *version_number, *version, *in_recovery, *identity, *encoding, *collation,
         *collation_version, *integer_datetimes, *time_zone, *time_zone_source,
         *max_prepared_transactions, *wal_level, *max_connections, *user, *can_create,
-        *can_use_public, *can_replicate;
+        *can_use_public, *is_superuser;
 };
 
 constexpr int fact_count = sizeof(Facts) / sizeof(char *);
@@ -173,13 +173,14 @@ static List *check_privileges(List *checks, const Facts &shard)
                      : psprintf("Role \"%s\" may not create tables in schema public. Run on the "
                                 "shard: GRANT CREATE ON SCHEMA public TO %s.",
                                 shard.user, quote_identifier(shard.user)));
-    ok = is_true(shard.can_replicate);
+    ok = is_true(shard.is_superuser);
     return add_check(
         checks, "replication", false, ok,
-        ok ? psprintf("Role \"%s\" may replicate.", shard.user)
-           : psprintf("Moving rows to or from this shard needs the REPLICATION attribute. Run on "
-                      "the shard: ALTER ROLE %s REPLICATION.",
-                      quote_identifier(shard.user)));
+        ok ? psprintf("Role \"%s\" may create subscriptions.", shard.user)
+           : psprintf("Moving rows to or from this shard needs a superuser there, as role \"%s\" "
+                      "is not, to create subscriptions. Give the router's superuser a user "
+                      "mapping to one before you start a plan.",
+                      shard.user));
 }
 
 static List *check_settings(List *checks, const Facts &router, const Facts &shard)

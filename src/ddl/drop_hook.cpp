@@ -3,10 +3,12 @@
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
+#include "catalog/moves.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/drops.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
 
@@ -81,6 +83,26 @@ static void announce_end_of_catalog()
                                  "shardwise.undistribute_table() before DROP EXTENSION.")));
 }
 
+// Nobody looks after what moves have made on shards once their rows are gone.
+static void announce_abandoned_moves()
+{
+    SqlRows rows = query_router("SELECT string_agg(DISTINCT quote_ident(shard_name), ', ' ORDER BY "
+                                "quote_ident(shard_name)) "
+                                "FROM shardwise.move m JOIN shardwise.shard s ON s.shard_id IN "
+                                "(source_shard, target_shard) "
+                                "WHERE leftovers");
+    if (rows.values[0][0] == nullptr)
+        return;
+    ereport(WARNING,
+            (errmsg("moves of rows between shards are not over"),
+             errdetail("Replication slots, subscriptions and triggers of theirs stay on shards %s, "
+                       "and rows on shards that do not own them. The slots keep WAL there until "
+                       "they are dropped; all names begin with \"%s\".",
+                       rows.values[0][0], move_object_prefix()),
+             errhint("Use finish_plan(), rollback_plan() or cancel_plan() before DROP "
+                     "EXTENSION.")));
+}
+
 // DROP EXTENSION takes one catalog table after the other.
 static bool catalog_is_whole()
 {
@@ -145,6 +167,9 @@ static void before_drop(Oid class_id, Oid object_id, int sub_id)
     Oid distributions = get_relname_relid("distribution", schema_oid());
     if (class_id == RelationRelationId && object_id == distributions && sub_id == 0)
         announce_end_of_catalog();
+    if (class_id == RelationRelationId && sub_id == 0 &&
+        object_id == get_relname_relid("move", schema_oid()))
+        announce_abandoned_moves();
     if (object_id == distributions || !OidIsValid(distributions) || !catalog_is_whole())
         return;
     bool is_table = class_id == RelationRelationId && is_table_kind(object_id);

@@ -161,8 +161,20 @@ static void tell_parents(Oid relid)
         CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
 }
 
+// Under another name the catalog would not be found, and tables were local and empty.
+static void refuse_own_schema(const RenameStmt *statement)
+{
+    if (statement->renameType == OBJECT_SCHEMA &&
+        get_namespace_oid(statement->subname, true) == schema_oid())
+        ereport(ERROR,
+                (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                 errmsg("cannot rename schema \"%s\" because extension shardwise requires it",
+                        statement->subname)));
+}
+
 bool forward_rename(const UtilityCall &call, RenameStmt *original)
 {
+    refuse_own_schema(original);
     Oid relid;
     char *object = renamed_object(original, &relid);
     if (object == nullptr)

@@ -394,6 +394,9 @@ static const char *advice(const char *shard, const SchemaDifference *difference)
                         quote_literal_cstr(psprintf("DROP INDEX CONCURRENTLY %s",
                                                     difference->object + strlen("index "))),
                         quote_literal_cstr(shard));
+    if (starts_with(difference->object, "owner of ") ||
+        starts_with(difference->object, "privileges of "))
+        return "Run ALTER ... OWNER TO, GRANT or REVOKE on the shard with run_on_shards().";
     if (strcmp(difference->kind, "extra") == 0)
         return "Drop it on the shard with run_on_shards(), or drop it there and create it on the "
                "router.";

@@ -222,6 +222,7 @@ void raise_exchange_error(Connection *, const RemoteStatement * = nullptr) pg_at
 void raise_lost(Connection *, int sqlstate, const char *detail) pg_attribute_noreturn();
 int sqlstate_of(const PGresult *); // of an error
 bool error_has_sqlstate(const PGresult *, const char *sqlstate);
+char *copy_message(const PGresult *); // in the current context
 bool error_ends_session(const PGresult *);
 
 // cancel.cpp

@@ -85,8 +85,7 @@ const char *finish_quietly(Connection *c, TimestampTz deadline, int *sqlstate)
         failure = "no answer in time";
         c->lost = true;
     } else if (c->error != nullptr) {
-        const char *message = PQresultErrorField(c->error, PG_DIAG_MESSAGE_PRIMARY);
-        failure = message != nullptr ? pstrdup(message) : "unknown error";
+        failure = copy_message(c->error);
         *sqlstate = sqlstate_of(c->error);
     } else if (c->lost) {
         failure = "connection lost";

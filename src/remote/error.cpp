@@ -64,6 +64,16 @@ struct RemoteError {
     char *schema, *table, *column, *datatype, *constraint;
 };
 
+char *copy_message(const PGresult *result)
+{
+    char *message = copy_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (message == nullptr) { // libpq's own: the first line says what happened
+        message = pstrdup(PQresultErrorMessage(result));
+        message[strcspn(message, "\n")] = '\0';
+    }
+    return message;
+}
+
 static RemoteError copy_error(const PGresult *result)
 {
     RemoteError e = {};
@@ -122,11 +132,7 @@ static void pg_attribute_noreturn() raise_loss(Connection *c)
     bool unknown = c->committing;
     char *detail = nullptr;
     if (c->error != nullptr) {
-        detail = copy_field(c->error, PG_DIAG_MESSAGE_PRIMARY);
-        if (detail == nullptr) { // libpq's own: the first line says what happened
-            detail = pstrdup(PQresultErrorMessage(c->error));
-            detail[strcspn(detail, "\n")] = '\0';
-        }
+        detail = copy_message(c->error);
         unknown = unknown || (c->scope == Scope::LoneWrite && sqlstate_of(c->error) == 0);
         PQclear(c->error);
         c->error = nullptr;
@@ -175,6 +181,7 @@ char *waiting_error_context(const Connection *c)
 
 void raise_waiting_error(Connection *c, const char *context)
 {
+    count_shard_error(&c->meter);
     RemoteError e = take_error(c);
     e.context = const_cast<char *>(context);
     raise_remote_error(c, &e);

@@ -40,8 +40,8 @@ struct Orders {
 };
 static_assert(sizeof(Orders) <= BGW_EXTRALEN);
 
-// Runners that found no free worker, for the launcher. Orders beyond `count` wait for a restart of
-// the server or the next call for the same plan, as their callers are told.
+// Runners that found no free worker or ended by an error, for the launcher. Orders beyond `count`
+// wait for a restart of the server or the next call for the same plan, as their callers are told.
 struct MissedRunners {
     slock_t lock;
     int count;
@@ -283,7 +283,6 @@ bool register_runner(const Orders *orders, BackgroundWorkerHandle **handle)
     BackgroundWorker worker = describe_worker("shardwise_runner_main", "shardwise plan runner",
                                               static_cast<Datum>(0), orders->database);
     memcpy(worker.bgw_extra, orders, sizeof(*orders));
-    worker.bgw_restart_time = 5; // after an error, or the crash of another process
     worker.bgw_notify_pid = handle != nullptr ? MyProcPid : 0;
     return RegisterDynamicBackgroundWorker(&worker, handle);
 }
@@ -296,6 +295,15 @@ bool leave_to_launcher(const Orders *orders)
         missed_runners->orders[missed_runners->count++] = *orders;
     SpinLockRelease(&missed_runners->lock);
     return has_room;
+}
+
+// A runner that ends by an error has the launcher start the next one. The postmaster would do so
+// for ever, also in a database that has been dropped.
+void ask_for_successor(int code, Datum)
+{
+    Orders orders = orders_of(MyBgworkerEntry);
+    if (code != 0)
+        (void)leave_to_launcher(&orders);
 }
 
 bool take_missed(Orders *orders)
@@ -452,6 +460,7 @@ void shardwise_runner_main(Datum)
 {
     Orders orders = orders_of(MyBgworkerEntry);
     begin_worker("shardwise plan runner", 0);
+    before_shmem_exit(ask_for_successor, static_cast<Datum>(0));
     wait_for_starter(orders.after);
     if (!extension_is_here() || !become_runner())
         return;

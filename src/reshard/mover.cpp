@@ -377,6 +377,8 @@ void note_error(int32 move_id, const ErrorData *error, bool gives_up)
 {
     char *text = error->detail != nullptr ? psprintf("%s (%s)", error->message, error->detail)
                                           : pstrdup(error->message);
+    if (error->context != nullptr && strncmp(error->context, "shard \"", 7) == 0)
+        text = psprintf("%.*s: %s", (int)strcspn(error->context, "\n"), error->context, text);
     catalogf("UPDATE shardwise.move SET error = %s, retries = retries + 1, workers = 0, "
              "throttled_by = NULL WHERE move_id = %d",
              quote_literal_cstr(text), move_id);

@@ -107,7 +107,7 @@ static void warn_unfinished(const Participant *p, const char *failure)
                 connection_shard_name(p->connection)),
          p->prepare_sent
              ? errdetail("The transaction is committed; the shard has it prepared as \"%s\": %s.",
-                         current.gid.text, failure)
+                         prepared_name(&current.gid, p->shard_id).text, failure)
              : errdetail("The transaction is committed; the shard has only locked rows: %s.",
                          failure)));
 }

@@ -73,6 +73,9 @@ is($cluster->sql(q(SELECT errors > 0, last_error > now() - interval '1 hour', co
 	FROM shardwise.stat_shards WHERE shard = 's3')), 't|t|0', 'which counts as an error of it');
 $cluster->shard('s3')->start;
 is($cluster->sql('SELECT count(*) FROM item'), '3000', 'the shard is back');
+$cluster->sql('SELECT shardwise.stat_reset()');
+$cluster->errors('INSERT INTO item SELECT * FROM item WHERE id = 1; INSERT INTO item VALUES (2001)');
+is($cluster->sql('SELECT shard, errors FROM shardwise.stat_shards ORDER BY 1'), "s1|1\ns2|0\ns3|1", 'errors count, also of COPY');
 
 # ---- of many queries the least used are dropped
 $cluster->sql('SELECT shardwise.stat_reset()');

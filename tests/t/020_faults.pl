@@ -187,7 +187,7 @@ $router->poll_query_until('postgres', $waiting) or die 'does not wait';
 $cluster->shard('s2')->stop('immediate');
 $router->reload;
 is(end_transfer($run), 'committed', 'the client is told that the transaction is committed');
-like($run->{err}, qr/WARNING: +08007: .*s2/, 'and that a shard is not');
+like($run->{err}, qr/WARNING: +08007: .*s2".*prepared as "shardwise(_\d+){5}": (?!unknown)/s, 'and that a shard is not');
 is($cluster->sql("SELECT count(*) FROM accounts WHERE id = $keys{s1}[0]"), 1, 's1 answers');
 my (undef, $states) = $cluster->errors("SELECT count(*) FROM accounts WHERE id = $keys{s2}[0]");
 like("@$states", qr/^08/, 's2 does not');
@@ -217,8 +217,8 @@ while (time() < $end)
 	{
 		for my $run (@running)
 		{
-			$run->{handle}->pump_nb;
-			next if $run->{handle}->pumpable;
+			# pump_nb() dies where the process has ended just now.
+			next if eval { $run->{handle}->pump_nb; $run->{handle}->pumpable };
 			end_transfer($run);
 			$run = start_transfer(++$transfers);
 		}

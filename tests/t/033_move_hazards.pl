@@ -71,6 +71,22 @@ sub is_over
 
 set_router(move_chunk_size => '64kB');
 
+# ---- a database that is dropped with a plan in it: the end of this file looks who still asks for it ----
+$router->safe_psql('postgres', 'CREATE DATABASE gone');
+$router->safe_psql('gone', <<'SQL');
+CREATE EXTENSION shardwise;
+SELECT shardwise.add_local_shard('g1'), shardwise.add_local_shard('g2');
+CREATE TABLE t (k bigint PRIMARY KEY);
+SELECT shardwise.distribute_table('t', 'k');
+SELECT shardwise.plan_move_range('t', NULL, '-9000000000000000000', 'g2');
+SELECT shardwise.start_plan(1);
+SQL
+is($router->safe_psql('gone', "SELECT shardwise.wait_plan(1, '180 s')"), 'swapped', 'a plan in another database');
+like(($router->psql('gone', 'BEGIN; DROP EXTENSION shardwise CASCADE; ROLLBACK'))[2],
+	qr/WARNING:  moves of rows between shards are not over.*stay on shards g1, g2/s, 'DROP EXTENSION tells what it would leave behind');
+$router->safe_psql('postgres', 'DROP DATABASE gone WITH (FORCE)');
+$router->safe_psql('shard_g1', "SELECT format('DROP SUBSCRIPTION %I', subname) FROM pg_subscription \\gexec");
+
 # ---- what a validation finds ----
 sub findings_are
 {
@@ -91,9 +107,11 @@ $cluster->on_shard('s4', 'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plp
 $cluster->on_shard('s1', "ALTER TABLE loose SET UNLOGGED; BEGIN; CREATE TABLE prepared (); PREPARE TRANSACTION 'stray'");
 findings_are($valid, 'error publication, info disk, warning prepared_transactions, warning primary_key, warning triggers', 'what is wrong with the tables');
 $cluster->on_shard('s1', "ROLLBACK PREPARED 'stray'; ALTER TABLE loose SET LOGGED");
-$cluster->on_shard('s4', 'DROP FUNCTION nothing() CASCADE; DROP TABLE loose; CREATE ROLE plain LOGIN');
+$cluster->on_shard('s4', 'DROP FUNCTION nothing() CASCADE; DROP TABLE loose; CREATE ROLE plain LOGIN REPLICATION');
 $cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user 'plain')");
 findings_are($valid, 'error connectivity, error privileges, error schema, info disk, warning primary_key', 'and with the role');
+my $as_plain = $cluster->shard_conninfo('s4') =~ s/user=\S+/user=plain/r;
+is($cluster->sql("SELECT ok FROM shardwise.check_shard('$as_plain') WHERE check_name = 'replication'"), 'f', 'check_shard() tells before');
 $cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user '" . ($ENV{USER} // getpwuid($<)) . "')");
 $cluster->on_shard('s4', 'CREATE TABLE loose (key bigint NOT NULL); DROP ROLE plain');
 $s4->stop('fast');
@@ -236,7 +254,7 @@ ok($cluster->shard('s2')->poll_query_until('postgres', "SELECT bool_or(pg_termin
 $catalog->query_safe('COMMIT');
 $catalog->quit;
 wait_plan_ok($cluster, $plan, 'swapped', 'the plan goes on');
-like(history($cluster, $plan), qr/planned\|The replication slot on the source was lost.*retry\|could not receive list of publications/s, 'and tells what happened');
+like(history($cluster, $plan), qr/planned\|The replication slot on the source was lost.*retry\|shard "s1": could not receive list of publications/s, 'and tells what happened');
 $cluster->sql("SELECT shardwise.finish_plan($plan)");
 is_over($plan, 'done', 'brought back');
 
@@ -411,5 +429,8 @@ my (undef, undef, $warning) = $router->psql('postgres', "SELECT shardwise.start_
 like($warning, qr/no background worker is free to run plans.*goes on as soon as one is free/s, 'a plan that is started then says so');
 wake_sleepers();
 ends_well($plan, 'few workers');
+
+my @asked = slurp_file($router->logfile) =~ /FATAL:  database \d+ does not exist/g;
+cmp_ok(scalar(@asked), '<=', 1, 'nobody asks for a database that was dropped again and again');
 
 done_testing();

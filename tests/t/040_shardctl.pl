@@ -114,7 +114,7 @@ is(ctl('start', $plan), 0, 'start');
 $router->poll_query_until('postgres', "SELECT retries > 0 FROM shardwise.moves WHERE plan_id = $plan");
 is(ctl('watch', $plan, '--timeout', '0.1'), 5, 'watch gives up') or diag($out);
 is(ctl('doctor'), 0, 'doctor');
-like($out, qr/move \d+ of plan $plan is tried again and again: No space left/, 'tells what goes wrong');
+like($out, qr/move \d+ of plan $plan is tried again and again: shard "s3": No space left/, 'tells what goes wrong');
 $cluster->on_shard('s3', 'DROP FUNCTION full_disk() CASCADE');
 is(ctl('cancel', $plan, '-y', '-w'), 0, 'cancel');
 like($out, qr/^plan $plan: cancelled$/m, 'undoes it');
@@ -160,5 +160,6 @@ is_deeply(json(), [], 'is empty');
 $cluster->shard('s2')->stop('fast');
 is(ctl('doctor', '--json'), 4, 'doctor notices a shard that is down');
 is((grep { $_->{severity} eq 'error' } @{ json() })[0]{check_name}, 'reachable', 'and says so');
+is(ctl('balance'), 1, 'which is no failure to reach the router');
 
 done_testing();
