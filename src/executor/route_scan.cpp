@@ -282,6 +282,17 @@ void end_lookup(RouteScanState *state)
     MemoryContextReset(state->run_context);
 }
 
+// Whoever writes a reference table, or locks rows of it, does so before others reach the shards:
+// they would wait there for this transaction, and hold up its next write here.
+void lock_references(const Route *route)
+{
+    ListCell *cell;
+    foreach (cell, route->locked_references)
+        lock_reference_writes(lfirst_oid(cell));
+    if (OidIsValid(route->reference))
+        lock_reference_writes(route->reference);
+}
+
 TupleTableSlot *next_tuple(ScanState *node)
 {
     RouteScanState *state = (RouteScanState *)node;
@@ -304,8 +315,7 @@ TupleTableSlot *next_tuple(ScanState *node)
             return slot;
         }
         resolve_shards(state);
-        if (OidIsValid(state->route->reference))
-            lock_reference_writes(state->route->reference);
+        lock_references(state->route);
         if (runs_under_explain(state)) {
             run_explained(state);
             state->is_done = true;

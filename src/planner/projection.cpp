@@ -163,7 +163,8 @@ Projection split_projection(Query *query, int varno)
                                                   split_expression((Node *)entry->expr, &splitter));
         else
             expr = (Expr *)output_column(&splitter, make_visible(entry));
-        TargetEntry *shown = makeTargetEntry(expr, entry->resno, entry->resname, entry->resjunk);
+        int number = list_length(projection.output) + 1; // without sort keys in between
+        TargetEntry *shown = makeTargetEntry(expr, number, entry->resname, entry->resjunk);
         shown->resorigtbl = entry->resorigtbl;
         shown->resorigcol = entry->resorigcol;
         projection.output = lappend(projection.output, shown);

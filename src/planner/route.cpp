@@ -41,6 +41,7 @@ static void copy_parts(Route *to, const Route *from)
     to->sort = copy_array(from->sort, from->nsort);
     to->checks = copy_node(from->checks);
     to->functions = list_copy(from->functions);
+    to->locked_references = list_copy(from->locked_references);
 }
 
 static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)

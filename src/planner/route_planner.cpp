@@ -292,6 +292,28 @@ static bool asks_for_places(Node *node, void *)
     return expression_tree_walker(node, (bool (*)())asks_for_places, nullptr);
 }
 
+// The reference tables whose rows a query locks, as a writer does. One that does not wait for rows
+// must not wait for their table either.
+static bool find_locked_references(Node *node, void *context)
+{
+    List **found = (List **)context;
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())find_locked_references, context);
+    Query *query = (Query *)node;
+    ListCell *cell;
+    foreach (cell, query->rowMarks) {
+        const RowMarkClause *clause = (const RowMarkClause *)lfirst(cell);
+        const RangeTblEntry *rte = rt_fetch(clause->rti, query->rtable);
+        const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+        if (table != nullptr && table->is_reference && clause->strength >= LCS_FORNOKEYUPDATE &&
+            clause->waitPolicy == LockWaitBlock)
+            *found = list_append_unique_oid(*found, rte->relid);
+    }
+    return query_tree_walker(query, (bool (*)())find_locked_references, context, 0);
+}
+
 Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &analysis,
                      List **values)
 {
@@ -335,6 +357,7 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     route->sql = deparse_query(sent);
     route->query = sent;
     route->functions = shipping.functions;
+    (void)find_locked_references((Node *)sent, &route->locked_references);
     return route;
 }
 

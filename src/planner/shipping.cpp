@@ -228,6 +228,10 @@ bool profile_walker(Node *node, void *context)
         break;
     case T_FuncExpr:
         profile->needs_row |= ((FuncExpr *)node)->funcretset;
+        profile->names_objects |= is_registry_type(((FuncExpr *)node)->funcresulttype);
+        break;
+    case T_CoerceViaIO:
+        profile->names_objects |= is_registry_type(((CoerceViaIO *)node)->resulttype);
         break;
     case T_OpExpr:
         profile->needs_row |= ((OpExpr *)node)->opretset;

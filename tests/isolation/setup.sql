@@ -1,8 +1,11 @@
--- What the specs share: a table over two shards, which are databases of the same server, so that
+-- What the specs share: tables over two shards, which are databases of the same server, so that
 -- one look at the server's locks shows who waits for whom.
 CREATE TABLE accounts (id int PRIMARY KEY, owner text, balance int);
 INSERT INTO accounts SELECT i, 'owner ' || i, 100 FROM generate_series(1, 20) i;
 SELECT shardwise.distribute_table('accounts', 'id');
+CREATE TABLE rates (id int PRIMARY KEY, rate int);
+INSERT INTO rates VALUES (1, 10), (2, 20);
+SELECT shardwise.create_reference_table('rates');
 
 -- Each session of a spec works as a role of its own, so that its sessions on the shards can be told
 -- from the others'. Its application name says which: that is seen at once, unlike a row.

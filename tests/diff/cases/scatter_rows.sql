@@ -126,6 +126,16 @@ SELECT nextval('scatter_numbers');
 SELECT sum(nextval('scatter_numbers')) FROM customers;
 SELECT max(n) FROM (SELECT nextval('scatter_numbers') AS n, name FROM customers ORDER BY name LIMIT 3) x;
 SELECT currval('scatter_numbers'), count(*) FROM orders;
+SELECT setval('scatter_numbers'::text::regclass, max(item_id), max(item_id) IS NOT NULL) FROM items;
+SELECT setval(concat('scatter', '_numbers')::regclass, coalesce(max(order_id), 1)) FROM orders;
+SELECT setval(to_regclass('scatter' || '_numbers'), customer_id) FROM customers WHERE customer_id = 7;
+SELECT nextval('scatter_numbers');
+CREATE TABLE serials (id serial PRIMARY KEY, note text);
+-- shardwise: SELECT shardwise.create_reference_table('serials')
+INSERT INTO serials VALUES (41, 'by hand');
+SELECT setval(pg_get_serial_sequence('"serials"', 'id'), coalesce(max("id"), 1), max("id") IS NOT NULL) FROM "serials";
+INSERT INTO serials (note) VALUES ('drawn') RETURNING id;
+DROP TABLE serials;
 DROP SEQUENCE scatter_numbers;
 BEGIN;
 SELECT set_config('shardwise_test.value', 'x' || count(*), true) FROM orders;

@@ -207,6 +207,18 @@ ROLLBACK TO a;
 COMMIT;
 FETCH ALL FROM total;
 CLOSE total;
+-- Sorted by what it does not show.
+BEGIN;
+DECLARE copies NO SCROLL CURSOR FOR SELECT item_id + 1 AS next FROM items WHERE item_id < 9 ORDER BY price DESC, name;
+DECLARE one NO SCROLL CURSOR FOR SELECT order_id, amount FROM orders WHERE customer_id = 7 ORDER BY status, ordered_at FOR UPDATE;
+DECLARE many NO SCROLL CURSOR FOR SELECT order_id FROM orders WHERE order_id < 20 ORDER BY status, ordered_at FOR UPDATE;
+FETCH 3 FROM copies;
+FETCH 2 FROM one;
+DELETE FROM orders WHERE CURRENT OF one RETURNING order_id;
+FETCH 4 FROM many;
+UPDATE orders SET amount = -1 WHERE CURRENT OF many RETURNING order_id;
+FETCH ALL FROM copies;
+ROLLBACK;
 DO $$ DECLARE c refcursor; r record; text text := ''; BEGIN
     OPEN c FOR SELECT customer_id, region FROM customers WHERE customer_id < 4 ORDER BY 1;
     UPDATE customers SET region = 98;
