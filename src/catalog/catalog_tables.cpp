@@ -1,8 +1,8 @@
 #include "pg/pg.hpp"
 
+#include "catalog/cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
-#include "catalog/cache.hpp"
 
 extern "C" {
 #include "access/relscan.h"

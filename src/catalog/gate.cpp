@@ -6,7 +6,6 @@
 extern "C" {
 #include "access/transam.h"
 #include "pgstat.h"
-#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"

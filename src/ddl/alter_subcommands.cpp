@@ -8,7 +8,6 @@
 extern "C" {
 #include "catalog/pg_constraint.h"
 #include "commands/defrem.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

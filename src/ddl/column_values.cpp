@@ -12,7 +12,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "optimizer/optimizer.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

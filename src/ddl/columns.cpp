@@ -6,13 +6,11 @@
 #include "ddl/table_definition.hpp"
 
 extern "C" {
-#include "catalog/dependency.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

@@ -6,8 +6,8 @@
 
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
-#include "ddl/outside.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/outside.hpp"
 #include "ddl/partitions.hpp"
 #include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"

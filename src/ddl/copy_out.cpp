@@ -3,11 +3,10 @@
 #include "catalog/catalog.hpp"
 #include "ddl/copy_out_forward.hpp"
 #include "executor/row_format.hpp"
-#include "routing/shard_choice.hpp"
 #include "pg/names.hpp"
+#include "routing/shard_choice.hpp"
 
 extern "C" {
-#include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "utils/rls.h"
 }

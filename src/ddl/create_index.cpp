@@ -10,7 +10,6 @@
 
 extern "C" {
 #include "catalog/index.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

@@ -30,7 +30,6 @@ extern "C" {
 #include "catalog/pg_ts_template.h"
 #include "commands/extension.h"
 #include "utils/regproc.h"
-#include "utils/ruleutils.h"
 }
 
 namespace shardwise

@@ -18,7 +18,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
-#include "utils/regproc.h"
 }
 
 namespace shardwise

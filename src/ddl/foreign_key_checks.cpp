@@ -4,7 +4,6 @@
 #include "ddl/table_definition.hpp"
 
 extern "C" {
-#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "utils/fmgroids.h"
 }

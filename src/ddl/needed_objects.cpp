@@ -14,7 +14,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "commands/extension.h"
 #include "parser/parse_func.h"
-#include "utils/regproc.h"
 }
 
 namespace shardwise

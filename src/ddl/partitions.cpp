@@ -12,9 +12,7 @@
 #include "ddl/table_definition.hpp"
 
 extern "C" {
-#include "catalog/objectaddress.h"
 #include "commands/tablecmds.h"
-#include "storage/lmgr.h"
 }
 
 namespace shardwise

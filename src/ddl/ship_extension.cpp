@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "commands/extension.h"
-#include "tcop/utility.h"
 }
 
 using namespace shardwise;

@@ -7,7 +7,6 @@ extern "C" {
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
 #include "utils/partcache.h"

@@ -5,7 +5,6 @@
 #include "ddl/trigger_definition.hpp"
 
 extern "C" {
-#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "utils/fmgroids.h"
 }

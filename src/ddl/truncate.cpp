@@ -2,9 +2,9 @@
 
 #include "catalog/catalog.hpp"
 #include "executor/row_stream.hpp"
+#include "pg/names.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
-#include "pg/names.hpp"
 
 extern "C" {
 #include "catalog/heap.h"

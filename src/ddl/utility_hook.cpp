@@ -11,7 +11,6 @@
 #include "pg/nesting.hpp"
 
 extern "C" {
-#include "access/xlog.h"
 #include "commands/defrem.h"
 #include "tcop/utility.h"
 }

@@ -6,7 +6,6 @@
 
 extern "C" {
 #include "executor/executor.h"
-#include "executor/nodeHash.h"
 #include "utils/datum.h"
 }
 

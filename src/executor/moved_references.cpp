@@ -13,7 +13,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
-#include "utils/ruleutils.h"
 }
 
 namespace shardwise

@@ -1,7 +1,7 @@
 #include "executor/proposed_rows.hpp"
 
-#include "pg/triggers.hpp"
 #include "executor/source_rows.hpp"
+#include "pg/triggers.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -10,7 +10,6 @@ extern "C" {
 #include "executor/execPartition.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
-#include "nodes/makefuncs.h"
 #include "utils/tuplestore.h"
 }
 

@@ -14,8 +14,6 @@ extern "C" {
 #include "executor/nodeModifyTable.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_relation.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"

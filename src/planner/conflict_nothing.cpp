@@ -5,10 +5,6 @@
 #include "planner/modify_planner.hpp"
 #include "planner/proposed_rows.hpp"
 
-extern "C" {
-#include "optimizer/planner.h"
-}
-
 namespace shardwise
 {
 

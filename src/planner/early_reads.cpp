@@ -11,10 +11,7 @@
 extern "C" {
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
-#include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise

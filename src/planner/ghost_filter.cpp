@@ -4,7 +4,6 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
-#include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_relation.h"

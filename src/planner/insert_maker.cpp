@@ -7,7 +7,6 @@
 
 extern "C" {
 #include "catalog/pg_trigger.h"
-#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"

@@ -10,9 +10,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_operator.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise

@@ -13,7 +13,6 @@ extern "C" {
 #include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/relcache.h"
 }
 

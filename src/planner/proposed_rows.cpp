@@ -6,8 +6,6 @@
 extern "C" {
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

@@ -9,11 +9,8 @@
 #include "routing/key_analysis.hpp"
 
 extern "C" {
-#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
-#include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 }
 

@@ -1,9 +1,5 @@
 #include "planner/returned_columns.hpp"
 
-extern "C" {
-#include "optimizer/optimizer.h"
-}
-
 namespace shardwise
 {
 

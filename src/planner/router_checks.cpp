@@ -11,7 +11,6 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"

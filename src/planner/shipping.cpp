@@ -9,7 +9,6 @@
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 }
 

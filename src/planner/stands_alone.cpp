@@ -5,7 +5,6 @@
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 }
 
 namespace shardwise

@@ -4,7 +4,6 @@
 
 extern "C" {
 #include "catalog/pg_statistic.h"
-#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 }
 

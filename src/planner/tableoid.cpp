@@ -7,7 +7,6 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/typcache.h"
 }

@@ -6,7 +6,6 @@
 extern "C" {
 #include "nodes/extensible.h"
 #include "optimizer/optimizer.h"
-#include "parser/parsetree.h"
 }
 
 namespace shardwise

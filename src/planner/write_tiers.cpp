@@ -1,9 +1,9 @@
 #include "planner/write_tiers.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 #include "planner/scatter.hpp"
 #include "routing/colocation.hpp"
-#include "pg/query_tree.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"

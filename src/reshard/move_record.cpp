@@ -2,9 +2,9 @@
 #include "pg/pg.hpp"
 
 #include "catalog/moves.hpp"
+#include "pg/server_query.hpp"
 #include "reshard/move.hpp"
 #include "reshard/move_tables.hpp"
-#include "pg/server_query.hpp"
 
 extern "C" {
 #include "commands/async.h"

@@ -3,9 +3,9 @@
 
 #include "catalog/key_set.hpp"
 #include "catalog/map_change.hpp"
+#include "pg/names.hpp"
 #include "reshard/plan_make.hpp"
 #include "reshard/plan_validate.hpp"
-#include "pg/names.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"

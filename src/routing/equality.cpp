@@ -9,8 +9,6 @@ extern "C" {
 #include "optimizer/prep.h"
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise

@@ -1,8 +1,8 @@
 // The shards' transactions follow the router's: commit, rollback, subtransactions.
 #include "transaction/participants_internal.hpp"
 
-#include "transaction/commit_window.hpp"
 #include "monitor/monitor.hpp"
+#include "transaction/commit_window.hpp"
 #include "transaction/deadlock.hpp"
 #include "transaction/recovery.hpp"
 #include "transaction/shared.hpp"

@@ -1,7 +1,5 @@
 #include "transaction/stop_point.hpp"
 
-#include <csignal>
-
 extern "C" {
 #include "postmaster/interrupt.h"
 #include "storage/latch.h"

@@ -5,8 +5,8 @@
 // rolled back otherwise; docs/internals.md goes through the crashes.
 #include "transaction/participants_internal.hpp"
 
-#include "transaction/commit_window.hpp"
 #include "monitor/monitor.hpp"
+#include "transaction/commit_window.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
