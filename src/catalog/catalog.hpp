@@ -1,5 +1,6 @@
 // The per-backend cache of shardwise's catalog tables: which tables are distributed, by which key,
-// and which shard owns a key. Read-only; rows are written by room ddl (and, later, reshard).
+// and which shard owns a key. Read-only; rows are written by ddl/catalog_rows, catalog/map_change
+// and catalog/moves.
 //
 // Pointers that these functions return stay valid until the end of the current transaction, but
 // may be out of date after any point that accepts invalidation messages: look up again rather than
@@ -12,6 +13,12 @@ namespace shardwise
 {
 
 enum class Strategy { Hash, ConsistentHash, Range, List };
+
+// True where the key space is one of 64-bit hashes, else it is one of the keys themselves.
+inline bool is_hashed(Strategy strategy)
+{
+    return strategy == Strategy::Hash || strategy == Strategy::ConsistentHash;
+}
 
 constexpr int max_key_columns = 8;
 
@@ -48,6 +55,11 @@ struct Keyspace {
     ShardMap *map;
 };
 
+inline bool is_hashed(const Keyspace *keyspace)
+{
+    return is_hashed(keyspace->strategy);
+}
+
 struct Table {
     Oid relid;
     bool is_reference;
@@ -65,6 +77,16 @@ bool extension_exists();
 // which the session restores has brought. A partition of a distributed partitioned table counts as
 // distributed itself. ereports ERRCODE_UNDEFINED_COLUMN when a key column has gone.
 const Table *find_table(Oid relid);
+
+// True if a column, by its number in this very table, is part of the shard key.
+bool is_key_column(const Table *table, AttrNumber column);
+
+// The quoted names of the key's columns; `names` has room for max_key_columns.
+void quote_key_columns(const Table *table, const char **names);
+
+// The numbers that the key's columns have in a partition (or in the table itself), where columns
+// may be numbered differently; `columns` has room for max_key_columns.
+void find_key_columns_in(Oid relid, const Table *table, AttrNumber *columns);
 
 // Finds a strategy by the name that SQL and the catalog use; false if there is none.
 bool find_strategy(const char *name, Strategy *strategy);

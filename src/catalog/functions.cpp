@@ -26,8 +26,7 @@ static const Table *find_distributed_table(Oid relid)
 static char *describe_hash(const Table *table)
 {
     const char *columns[max_key_columns];
-    for (int i = 0; i < table->nkeys; i++)
-        columns[i] = quote_identifier(get_attname(table->relid, table->key_columns[i], false));
+    quote_key_columns(table, columns);
     return hash_expression_sql(table->keyspace, columns);
 }
 

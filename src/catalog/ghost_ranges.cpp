@@ -24,8 +24,7 @@ struct KeySql {
 KeySql name_columns(const Table *table)
 {
     KeySql key = {table->keyspace, {}};
-    for (int i = 0; i < table->nkeys; i++)
-        key.columns[i] = quote_identifier(get_attname(table->relid, table->key_columns[i], false));
+    quote_key_columns(table, key.columns);
     return key;
 }
 

@@ -133,11 +133,6 @@ KeySet *build_set(const Loader *loader)
     return set;
 }
 
-bool uses_hashes(const Keyspace *keyspace)
-{
-    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
-}
-
 bool is_among(const Keyspace *keyspace, Datum *const *keys, int count, const Datum *values)
 {
     for (int i = 0; i < count; i++)
@@ -360,7 +355,7 @@ KeySet *owned_key_set(const Keyspace *keyspace, int32 shard_id)
             continue;
         bool last = i + 1 == n;
         int at = set->nranges++;
-        if (uses_hashes(keyspace)) {
+        if (is_hashed(keyspace)) {
             set->lower_hashes[at] = map->lowers[i];
             set->upper_hashes[at] = last ? highest_hash : map->lowers[i + 1] - 1;
         } else {
@@ -382,8 +377,8 @@ bool key_set_contains(const Keyspace *keyspace, const KeySet *set, const Datum *
         return true;
     bool found = set->is_default;
     if (!found && set->nranges > 0)
-        found = uses_hashes(keyspace) ? is_in_hash_range(set, hash_key(keyspace, values))
-                                      : is_in_key_range(keyspace, set, values);
+        found = is_hashed(keyspace) ? is_in_hash_range(set, hash_key(keyspace, values))
+                                    : is_in_key_range(keyspace, set, values);
     return found && !is_among(keyspace, set->excepts, set->nexcept, values);
 }
 
@@ -397,7 +392,7 @@ char *key_set_sql(const Keyspace *keyspace, const KeySet *set, const char *const
     initStringInfo(&all);
     if (set->is_default)
         append_or(&ranges, "true");
-    else if (set->nranges > 0 && uses_hashes(keyspace))
+    else if (set->nranges > 0 && is_hashed(keyspace))
         append_or(&ranges, hash_ranges_sql(keyspace, set, column_sqls));
     else
         append_key_ranges(&ranges, keyspace, columns, set);

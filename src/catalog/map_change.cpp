@@ -30,11 +30,6 @@ static void lock_shard_map(int32 keyspace_id)
     LockDatabaseObject(catalog_table_oid("keyspace"), keyspace_id, 0, ExclusiveLock);
 }
 
-static bool is_hashed(const Keyspace *keyspace)
-{
-    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
-}
-
 // A catalog table open for writing, with its indexes.
 struct Writer {
     Relation rel;

@@ -68,7 +68,7 @@ static int32 find_by_range(const Keyspace *keyspace, const Datum *values)
 int32 find_owner(const Keyspace *keyspace, const Datum *values)
 {
     const ShardMap *map = keyspace->map;
-    if (keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash) {
+    if (is_hashed(keyspace)) {
         int64 hash = hash_key_with(keyspace, &map->functions, values);
         if (unlikely(map->pinned.count > 0))
             if (int pin = find_by_hash(keyspace, &map->pinned, hash, values); pin >= 0)

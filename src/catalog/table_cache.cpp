@@ -231,4 +231,24 @@ const Table *find_table(Oid relid)
     return look_up_table(relid);
 }
 
+bool is_key_column(const Table *table, AttrNumber column)
+{
+    for (int i = 0; i < table->nkeys; i++)
+        if (table->key_columns[i] == column)
+            return true;
+    return false;
+}
+
+void quote_key_columns(const Table *table, const char **names)
+{
+    for (int i = 0; i < table->nkeys; i++)
+        names[i] = quote_identifier(get_attname(table->relid, table->key_columns[i], false));
+}
+
+void find_key_columns_in(Oid relid, const Table *table, AttrNumber *columns)
+{
+    for (int i = 0; i < table->nkeys; i++)
+        columns[i] = get_attnum(relid, get_attname(table->relid, table->key_columns[i], false));
+}
+
 } // namespace shardwise

@@ -30,15 +30,6 @@ extern "C" {
 namespace shardwise
 {
 
-static bool is_key_column(const Table *table, const char *name)
-{
-    AttrNumber number = name != nullptr ? get_attnum(table->relid, name) : 0;
-    for (int i = 0; i < table->nkeys; i++)
-        if (table->key_columns[i] == number)
-            return true;
-    return false;
-}
-
 static void refuse_key_change(const Table *table, const char *column, const char *detail)
 {
     ereport(ERROR,
@@ -72,7 +63,7 @@ static bool keeps_keys(const Table *table, const AlterTableCmd *part)
 
 static void check_key_subcommand(const Table *table, const AlterTableCmd *part)
 {
-    if (!is_key_column(table, part->name))
+    if (part->name == nullptr || !is_key_column(table, get_attnum(table->relid, part->name)))
         return;
     if (part->subtype == AT_AlterColumnType && !keeps_keys(table, part))
         refuse_key_change(table, part->name,

@@ -3,8 +3,8 @@
 #include "ddl/copy_access.hpp"
 #include "ddl/copy_in_internal.hpp"
 #include "executor/row_format.hpp"
-#include "routing/shard_choice.hpp"
 #include "pg/names.hpp"
+#include "routing/shard_choice.hpp"
 
 extern "C" {
 #include "commands/copy.h"
@@ -111,10 +111,10 @@ void find_defaults(CopyIn *in)
 // The columns' numbers in this table, which may be a partition.
 void find_key_columns(CopyIn *in)
 {
-    Oid relid = RelationGetRelid(in->rel);
+    AttrNumber columns[max_key_columns];
+    find_key_columns_in(RelationGetRelid(in->rel), in->table, columns);
     for (int i = 0; i < in->table->nkeys; i++)
-        in->keys[i].column =
-            get_attnum(relid, get_attname(in->table->relid, in->table->key_columns[i], false));
+        in->keys[i].column = columns[i];
 }
 
 void find_key_sources(CopyIn *in)

@@ -11,7 +11,6 @@
 extern "C" {
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "tcop/tcopprot.h"
 }
 
@@ -40,12 +39,6 @@ PlannedStmt *plan_query(const CopyStmt *statement, const char *text, QueryEnviro
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr)
         return nullptr;
     return pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, nullptr);
-}
-
-bool is_route_scan(const Plan *plan)
-{
-    return IsA(plan, CustomScan) &&
-           strcmp(((const CustomScan *)plan)->methods->CustomName, route_scan_name) == 0;
 }
 
 // The plan's rows are the shard's rows, column by column.

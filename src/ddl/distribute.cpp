@@ -1,13 +1,14 @@
 #include "pg/pg.hpp"
 
-#include "ddl/statistics.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/keyspace_builder.hpp"
 #include "ddl/row_transfer.hpp"
+#include "ddl/statistics.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
+#include "pg/arguments.hpp"
 
 extern "C" {
 #include "commands/tablecmds.h"
@@ -76,13 +77,6 @@ static ArrayType *array_argument(FunctionCallInfo fcinfo, int n)
     return PG_ARGISNULL(n) ? nullptr : PG_GETARG_ARRAYTYPE_P(n);
 }
 
-static void require_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-    if (PG_ARGISNULL(n))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"%s\" must not be null", name)));
-}
-
 static DistributeArguments read_arguments(FunctionCallInfo fcinfo, bool one_column)
 {
     require_argument(fcinfo, 0, "relation");
@@ -101,8 +95,7 @@ static DistributeArguments read_arguments(FunctionCallInfo fcinfo, bool one_colu
     arguments.keyspace.shards = array_argument(fcinfo, 4);
     arguments.keyspace.virtual_nodes = PG_GETARG_INT32(5);
     arguments.keyspace.splits = array_argument(fcinfo, 6);
-    arguments.keyspace.default_shard =
-        PG_ARGISNULL(7) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(7));
+    arguments.keyspace.default_shard = text_argument(fcinfo, 7);
     return arguments;
 }
 
@@ -132,7 +125,7 @@ static void distribute(DistributeArguments arguments)
         keyspace_id = keyspace->id;
         strategy = keyspace->strategy;
     }
-    KeyColumns key = resolve_key_columns(rel, arguments.key, strategy_is_hashed(strategy));
+    KeyColumns key = resolve_key_columns(rel, arguments.key, is_hashed(strategy));
     check_constraints_contain_key(rel, &key);
     check_foreign_keys(rel, &key, keyspace_id);
 

@@ -44,15 +44,13 @@ static object_access_hook_type previous_hook = nullptr;
 
 static void refuse_key_column(const Table *table, Oid relid, int column)
 {
-    for (int i = 0; i < table->nkeys; i++)
-        if (table->key_columns[i] == column)
-            ereport(ERROR,
-                    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                     errmsg("cannot drop shard key column \"%s\" of table \"%s\"",
-                            get_attname(relid, column, false), get_rel_name(relid)),
-                     errhint("Bring the table home first: SELECT "
-                             "shardwise.undistribute_table(%s).",
-                             quote_literal_cstr(qualified_table_name(topmost_table(relid))))));
+    if (is_key_column(table, column))
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop shard key column \"%s\" of table \"%s\"",
+                               get_attname(relid, column, false), get_rel_name(relid)),
+                        errhint("Bring the table home first: SELECT "
+                                "shardwise.undistribute_table(%s).",
+                                quote_literal_cstr(qualified_table_name(topmost_table(relid))))));
 }
 
 // CASCADE, because the router has already decided: what depends on the table there is gone or

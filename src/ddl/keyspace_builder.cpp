@@ -244,7 +244,7 @@ static void write_list_map(int32 keyspace_id, const Keyspace *shape, const Split
 
 static void check_options(const KeyspaceOptions *options)
 {
-    bool hashed = strategy_is_hashed(options->strategy);
+    bool hashed = is_hashed(options->strategy);
     if (hashed && (options->splits != nullptr || options->default_shard != nullptr))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("a hash strategy has neither splits nor a default shard"),
@@ -264,7 +264,7 @@ static void check_options(const KeyspaceOptions *options)
 
 int32 create_keyspace(const KeyspaceOptions *options, const KeyColumns *key)
 {
-    bool hashed = strategy_is_hashed(options->strategy);
+    bool hashed = is_hashed(options->strategy);
     check_options(options);
     List *ids = chosen_shards(options->shards, !hashed);
     int32 default_shard =

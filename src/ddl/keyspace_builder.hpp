@@ -18,11 +18,6 @@ struct KeyspaceOptions {
 
 Strategy parse_strategy(const char *name);
 
-inline bool strategy_is_hashed(Strategy strategy)
-{
-    return strategy == Strategy::Hash || strategy == Strategy::ConsistentHash;
-}
-
 // Writes a new keyspace with its shard map and returns its number. Errors: unknown or repeated
 // shards, no shard at all, options that do not belong to the strategy, splits out of order.
 int32 create_keyspace(const KeyspaceOptions *options, const KeyColumns *key);

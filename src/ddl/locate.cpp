@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "ddl/table_definition.hpp"
+#include "pg/arguments.hpp"
 
 namespace shardwise
 {
@@ -32,9 +33,7 @@ using namespace shardwise;
 // locate(relation, VARIADIC key "any") -> name of the owning shard, NULL where no shard owns it.
 SHARDWISE_FUNCTION(shardwise_locate)
 {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"relation\" must not be null")));
+    require_argument(fcinfo, 0, "relation");
     const Keyspace *keyspace = readable_distributed_table(PG_GETARG_OID(0))->keyspace;
     Datum key[max_key_columns];
     if (!key_from_arguments(fcinfo, 1, keyspace, key))

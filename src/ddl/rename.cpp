@@ -11,9 +11,7 @@
 extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "commands/extension.h"
 #include "parser/parse_func.h"
@@ -143,16 +141,6 @@ static char *rename_sql(const RenameStmt *statement, const char *object)
     }
 }
 
-static bool is_key_column(Oid relid, const char *name)
-{
-    const Table *table = find_table(relid);
-    AttrNumber number = get_attnum(relid, name);
-    for (int i = 0; i < table->nkeys; i++)
-        if (table->key_columns[i] == number)
-            return true;
-    return false;
-}
-
 // Statements for the shards name partitions where tableoid is asked for.
 static void tell_parents(Oid relid)
 {
@@ -182,8 +170,8 @@ bool forward_rename(const UtilityCall &call, RenameStmt *original)
     if (OidIsValid(relid))
         check_ddl_allowed(relid, "ALTER ... RENAME");
     RenameStmt *statement = copy_node(original);
-    bool is_key =
-        statement->renameType == OBJECT_COLUMN && is_key_column(relid, statement->subname);
+    bool is_key = statement->renameType == OBJECT_COLUMN &&
+                  is_key_column(find_table(relid), get_attnum(relid, statement->subname));
     run_locally(call);
     if (is_key)
         rename_key_column(relid, statement->subname, statement->newname);

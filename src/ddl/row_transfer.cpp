@@ -2,15 +2,14 @@
 
 #include "ddl/row_transfer.hpp"
 #include "ddl/catalog_rows.hpp"
+#include "ddl/table_definition.hpp"
 #include "executor/row_format.hpp"
 #include "executor/row_stream.hpp"
-#include "ddl/table_definition.hpp"
 
 extern "C" {
 #include "access/tableam.h"
 #include "catalog/index.h"
 #include "commands/copy.h"
-#include "commands/tablecmds.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "parser/parse_relation.h"
@@ -24,14 +23,6 @@ namespace shardwise
 static const char *copy_options(bool binary)
 {
     return binary ? "(FORMAT binary)" : "(FORMAT text)";
-}
-
-// Finds the key columns in a partition, whose columns may be numbered differently.
-static void key_columns_in(const Table *table, Relation rel, AttrNumber *key_columns)
-{
-    for (int i = 0; i < table->nkeys; i++)
-        key_columns[i] = get_attnum(RelationGetRelid(rel),
-                                    get_attname(table->relid, table->key_columns[i], false));
 }
 
 // Copies one table that has rows of its own. All rows that exist count, whatever the transaction's
@@ -260,7 +251,7 @@ static uint64 copy_leaf_home(const Table *table, Relation rel, const Target *sou
     bool binary = columns_are_portable_in_binary(rel, copied_columns(rel));
     uint64 expected = count_on_shard(source->connection, RelationGetRelid(rel));
     AttrNumber key_columns[max_key_columns];
-    key_columns_in(table, rel, key_columns);
+    find_key_columns_in(RelationGetRelid(rel), table, key_columns);
     start_home_copy(source->connection, rel, binary);
     CopyFromState copy = begin_local_copy(rel, binary);
     LocalInsert *insert = begin_local_insert(rel);

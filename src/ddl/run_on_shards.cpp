@@ -1,9 +1,9 @@
 #include "pg/pg.hpp"
 
-#include "ddl/catalog_rows.hpp"
-
 #include "catalog/catalog.hpp"
+#include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
+#include "pg/arguments.hpp"
 #include "remote/session.hpp"
 
 extern "C" {
@@ -91,9 +91,7 @@ using namespace shardwise;
 // own, outside of the caller's transaction, so that VACUUM and CREATE INDEX CONCURRENTLY work.
 SHARDWISE_FUNCTION(shardwise_run_on_shards)
 {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"command\" must not be null")));
+    require_argument(fcinfo, 0, "command");
     PreventCommandIfReadOnly("run_on_shards()");
     const char *command = text_to_cstring(PG_GETARG_TEXT_PP(0));
     List *ids = PG_ARGISNULL(1) ? all_shard_ids() : named_shards(PG_GETARG_ARRAYTYPE_P(1));

@@ -6,10 +6,11 @@
 #include "ddl/ddl.hpp"
 #include "ddl/dependencies.hpp"
 #include "ddl/row_transfer.hpp"
-#include "remote/session.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
+#include "pg/arguments.hpp"
+#include "remote/session.hpp"
 
 extern "C" {
 #include "catalog/dependency.h"
@@ -363,9 +364,7 @@ SHARDWISE_FUNCTION(shardwise_add_local_shard)
 // update_shard(name, conninfo, weight): NULL leaves a part as it is.
 SHARDWISE_FUNCTION(shardwise_update_shard)
 {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"name\" must not be null")));
+    require_argument(fcinfo, 0, "name");
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     PreventCommandIfReadOnly("update_shard()");
     require_shard_administrator();

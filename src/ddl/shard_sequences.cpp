@@ -31,14 +31,6 @@ AND a.atttypid = 'int8'::regtype AND a.attnotnull
 AND (p.deptype = 'i' OR pg_get_expr(d.adbin, d.adrelid) = format('nextval(%L::regclass)', s.oid::regclass))
 ORDER BY a.attnum)";
 
-static bool is_key_column(const Table *table, AttrNumber number)
-{
-    for (int i = 0; i < table->nkeys; i++)
-        if (table->key_columns[i] == number)
-            return true;
-    return false;
-}
-
 List *shard_numbered_columns(Oid relid)
 {
     const Table *table = find_table(relid);

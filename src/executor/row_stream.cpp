@@ -1,11 +1,11 @@
 #include "executor/row_stream.hpp"
 
 #include "catalog/gate.hpp"
-#include "executor/row_format.hpp"
 #include "catalog/write_locks.hpp"
+#include "executor/row_format.hpp"
 #include "executor/shard_copy.hpp"
-#include "routing/shard_choice.hpp"
 #include "pg/names.hpp"
+#include "routing/shard_choice.hpp"
 
 namespace shardwise
 {
@@ -24,16 +24,14 @@ struct RowStream {
     MemoryContext row_context;
 };
 
-// Finds the key columns of a table, which may be a partition with columns numbered differently.
+// Finds the key in the table, which may be a partition, and in the rows that will come.
 static void find_key_columns(RowStream *stream, const Table *table, const List *columns,
                              bool by_attribute)
 {
-    Oid relid = RelationGetRelid(stream->rel);
     stream->nkeys = table->nkeys;
+    find_key_columns_in(RelationGetRelid(stream->rel), table, stream->key_columns);
     for (int i = 0; i < table->nkeys; i++) {
-        AttrNumber column =
-            get_attnum(relid, get_attname(table->relid, table->key_columns[i], false));
-        stream->key_columns[i] = column;
+        AttrNumber column = stream->key_columns[i];
         stream->key_values[i] = -1;
         ListCell *cell;
         foreach (cell, columns)

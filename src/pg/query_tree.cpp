@@ -96,15 +96,26 @@ Expr *make_case(List *whens, Expr *otherwise)
     return (Expr *)result;
 }
 
-Const *make_int8(int64 value)
-{
-    return makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false, true);
-}
-
 Expr *make_int4(int32 value)
 {
     return (Expr *)makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(value), false,
                              true);
+}
+
+Expr *make_int8(int64 value)
+{
+    return (Expr *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(value), false,
+                             true);
+}
+
+Expr *make_coalesce(Expr *value, Expr *otherwise)
+{
+    CoalesceExpr *result = makeNode(CoalesceExpr);
+    result->coalescetype = exprType((Node *)otherwise);
+    result->coalescecollid = exprCollation((Node *)otherwise);
+    result->args = list_make2(value, otherwise);
+    result->location = -1;
+    return (Expr *)result;
 }
 
 Query *make_select_from(RangeTblEntry *source, Node *quals)

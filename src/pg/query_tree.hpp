@@ -9,10 +9,13 @@ namespace shardwise
 // Joins conditions by AND; nullptr for none.
 Node *make_conjunction(List *clauses);
 
-Const *make_int8(int64 value);
+// Constants.
 Expr *make_int4(int32 value);
-
+Expr *make_int8(int64 value);
 Expr *make_text(const char *text);
+
+// COALESCE(value, otherwise)
+Expr *make_coalesce(Expr *value, Expr *otherwise);
 
 // left = right, by the equality of the left one's type.
 Node *make_equality(Expr *left, Expr *right);

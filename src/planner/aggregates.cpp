@@ -257,7 +257,7 @@ Expr *null_if_zero(Expr *count, Oid type)
 {
     // CASE WHEN count > 0: an average over no rows is NULL.
     CaseWhen *when = makeNode(CaseWhen);
-    Expr *zero = (Expr *)make_int8(0);
+    Expr *zero = make_int8(0);
     Expr *numeric_zero = cast_to(F_NUMERIC_INT8, zero, NUMERICOID);
     when->expr = call(F_NUMERIC_GT, list_make2(copy_node(count), numeric_zero), BOOLOID);
     when->result = type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type);
@@ -328,12 +328,8 @@ Expr *square_root(Expr *variance)
 {
     Expr *root = call(F_SQRT_NUMERIC, list_make1(copy_node(variance)), NUMERICOID);
     Expr *scale = call(F_SCALE, list_make1(copy_node(variance)), INT4OID);
-    CoalesceExpr *coalesce = makeNode(CoalesceExpr); // NaN has no scale
-    coalesce->coalescetype = NUMERICOID;
-    coalesce->args =
-        list_make2(call(F_ROUND_NUMERIC_INT4, list_make2(root, scale), NUMERICOID), variance);
-    coalesce->location = -1;
-    return (Expr *)coalesce;
+    Expr *rounded = call(F_ROUND_NUMERIC_INT4, list_make2(root, scale), NUMERICOID);
+    return make_coalesce(rounded, variance); // NaN has no scale
 }
 
 // (n * sum(x * x) - sum(x)^2) / (n * (n - 1)), or by n * n; numeric.c takes the same steps, so that
@@ -342,8 +338,8 @@ Expr *finish_variance(const Aggref *aggregate, List *vars)
 {
     char *name = get_func_name(aggregate->aggfnoid);
     bool is_population = strstr(name, "_pop") != nullptr;
-    Expr *zero = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(0), NUMERICOID);
-    Expr *one = cast_to(F_NUMERIC_INT8, (Expr *)make_int8(1), NUMERICOID);
+    Expr *zero = cast_to(F_NUMERIC_INT8, make_int8(0), NUMERICOID);
+    Expr *one = cast_to(F_NUMERIC_INT8, make_int8(1), NUMERICOID);
     Expr *n = sum_of((Expr *)linitial(vars));
     Expr *sum = sum_of((Expr *)lsecond(vars));
     Expr *squares = sum_of((Expr *)lthird(vars));
@@ -361,15 +357,6 @@ Expr *finish_variance(const Aggref *aggregate, List *vars)
     Expr *enough =
         call(F_NUMERIC_GT, list_make2(copy_node(n), is_population ? zero : one), BOOLOID);
     return make_case((Node *)enough, value, (Expr *)makeNullConst(NUMERICOID, -1, InvalidOid));
-}
-
-Expr *or_zero(Expr *sum)
-{
-    CoalesceExpr *coalesce = makeNode(CoalesceExpr);
-    coalesce->coalescetype = INT8OID;
-    coalesce->args = list_make2(sum, make_int8(0));
-    coalesce->location = -1;
-    return (Expr *)coalesce;
 }
 
 } // namespace
@@ -420,7 +407,7 @@ Expr *finish_aggregate(const Aggref *aggregate, const SplitAggregate *split, Lis
     Expr *first = (Expr *)linitial(values);
     switch (split->rule) {
     case SumOfCounts:
-        return or_zero(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID));
+        return make_coalesce(cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID), make_int8(0));
     case SumOfIntegers:
         return cast_to(F_INT8_NUMERIC, sum_of(first), INT8OID);
     case SumOfSums:
@@ -476,7 +463,7 @@ bool can_be_weighed(const Aggref *partial)
 
 Expr *weigh_partial(const Aggref *partial, Expr *count)
 {
-    Expr *zero = (Expr *)make_int8(0);
+    Expr *zero = make_int8(0);
     Expr *none = (Expr *)makeNullConst(partial->aggtype, -1, partial->aggcollid);
     Expr *argument = partial->aggstar ? nullptr : ((TargetEntry *)linitial(partial->args))->expr;
     Expr *value = argument;

@@ -17,8 +17,6 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
-#include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -97,8 +95,7 @@ Expr *first_value(BatchSource *source, int column)
     element->refelemtype = element->refrestype = get_element_type(param->paramtype);
     element->reftypmod = -1;
     element->refcollid = default_collation(element->refrestype);
-    element->refupperindexpr = list_make1(
-        makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
+    element->refupperindexpr = list_make1(make_int4(1));
     element->refexpr = (Expr *)param;
     return as_column((TargetEntry *)list_nth(source->columns, column), (Expr *)element);
 }

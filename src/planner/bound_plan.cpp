@@ -29,12 +29,6 @@ Size size_of_node(const Plan *plan)
     }
 }
 
-bool is_route_scan(const Plan *plan)
-{
-    return IsA(plan, CustomScan) &&
-           strcmp(((const CustomScan *)plan)->methods->CustomName, route_scan_name) == 0;
-}
-
 // Conditions and parts that other nodes hold besides their outputs.
 bool is_plain(const Plan *plan)
 {

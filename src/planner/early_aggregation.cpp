@@ -17,7 +17,6 @@ extern "C" {
 #include "optimizer/prep.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 }
 
@@ -398,7 +397,7 @@ Query *make_remote(Cut *cut)
         add_group(remote, (Expr *)renumber((Node *)lfirst(cell), &renumbering));
     // Without a key to group by, shards without rows would have a group as well.
     if (cut->columns == NIL)
-        add_group(remote, (Expr *)make_int8(0));
+        add_group(remote, make_int8(0));
     foreach (cell, cut->aggregates) {
         Aggregate *aggregate = (Aggregate *)lfirst(cell);
         weighs |= !aggregate->is_grouped && !aggregate->takes_all;

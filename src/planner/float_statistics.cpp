@@ -77,13 +77,9 @@ Expr *sum_with(const Aggref *aggregate, Expr *value, Expr *other)
 // No rows have a state, too.
 Expr *or_zero(Expr *value)
 {
-    CoalesceExpr *coalesce = makeNode(CoalesceExpr);
     Const *zero =
         makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(0), false, true);
-    coalesce->coalescetype = FLOAT8OID;
-    coalesce->args = list_make2(value, zero);
-    coalesce->location = -1;
-    return (Expr *)coalesce;
+    return make_coalesce(value, (Expr *)zero);
 }
 
 Expr *make_state(Expr *count, List *sums)

@@ -8,7 +8,6 @@
 extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
-#include "optimizer/clauses.h"
 #include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
@@ -168,13 +167,9 @@ Expr *cursor_partition(const RangeTblEntry *target, Expr *known, Expr *name)
 {
     if (target->relkind == RELKIND_PARTITIONED_TABLE)
         return known;
-    CoalesceExpr *partition = makeNode(CoalesceExpr);
-    partition->coalescetype = OIDOID;
-    partition->args =
-        list_make2(known, makeRelabelType((Expr *)cast_as((Node *)copy_node(name), REGCLASSOID),
-                                          OIDOID, -1, InvalidOid, COERCE_EXPLICIT_CAST));
-    partition->location = -1;
-    return (Expr *)partition;
+    Expr *itself = (Expr *)cast_as((Node *)copy_node(name), REGCLASSOID);
+    return make_coalesce(
+        known, (Expr *)makeRelabelType(itself, OIDOID, -1, InvalidOid, COERCE_EXPLICIT_CAST));
 }
 
 // Adds to a statement that it wants the cursor's row alone, and returns its shard.
@@ -262,8 +257,7 @@ Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *cur
     Oid types[] = {TEXTOID, OIDOID};
     Expr *cursor;
     if (current->cursor_name != nullptr) {
-        cursor = (Expr *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
-                                   CStringGetTextDatum(current->cursor_name), false, false);
+        cursor = make_text(current->cursor_name);
     } else {
         Param *param = makeNode(Param);
         param->paramkind = PARAM_EXTERN;

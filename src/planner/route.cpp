@@ -58,6 +58,12 @@ static void copy_route(ExtensibleNode *to_node, const ExtensibleNode *from_node)
         copy_parts(to, from);
 }
 
+bool is_route_scan(const Plan *plan)
+{
+    return IsA(plan, CustomScan) &&
+           strcmp(((const CustomScan *)plan)->methods->CustomName, route_scan_name) == 0;
+}
+
 bool only_reads(const Route *route)
 {
     ListCell *cell;

@@ -86,6 +86,9 @@ bool only_reads(const Route *route);
 
 constexpr const char *route_scan_name = "shardwise route";
 
+// True of the plan node that runs a route.
+bool is_route_scan(const Plan *plan);
+
 // The node above two routes, of which one finds rows and the other locks them; custom_exprs holds
 // how many rows are needed, custom_private whether rows are skipped that others have locked.
 constexpr const char *lock_scan_name = "shardwise lock rows";

@@ -7,12 +7,9 @@
 
 extern "C" {
 #include "access/sysattr.h"
-#include "catalog/pg_collation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_trigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 }
@@ -62,8 +59,7 @@ Expr *make_violation(Placer *placer, const WithCheckOption *check)
     if (check->kind == WCO_VIEW_CHECK)
         message = make_call(F_TEXTCAT, TEXTOID, list_make2(message, row_as_text(placer->query)));
     Expr *moment = cast_by_text(make_call(F_CLOCK_TIMESTAMP, TIMESTAMPTZOID, NIL), TEXTOID);
-    Const *zero = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
-    Expr *nothing = make_call(F_LEFT, TEXTOID, list_make2(moment, zero));
+    Expr *nothing = make_call(F_LEFT, TEXTOID, list_make2(moment, make_int4(0)));
     return cast_by_text(make_call(F_TEXTCAT, TEXTOID, list_make2(message, nothing)), BOOLOID);
 }
 
@@ -293,8 +289,7 @@ Expr *was_inserted(const Placer *placer)
         return has_no_mark();
     Var *xmax =
         makeVar(query->resultRelation, MaxTransactionIdAttributeNumber, XIDOID, -1, InvalidOid, 0);
-    Const *zero = makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
-    return make_call(F_XIDEQINT4, BOOLOID, list_make2(xmax, zero));
+    return make_call(F_XIDEQINT4, BOOLOID, list_make2(xmax, make_int4(0)));
 }
 
 // Adds a column to RETURNING, which is never other than true.

@@ -3,10 +3,8 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
-#include "catalog/pg_collation.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 }
@@ -240,8 +238,7 @@ void fence_subquery(Query *query, int varno, Query *subquery)
     if (simple && inside != NIL)
         subquery->jointree->quals =
             make_conjunction(list_concat(inside, conjuncts(subquery->jointree->quals)));
-    subquery->limitOffset =
-        (Node *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, true);
+    subquery->limitOffset = (Node *)make_int8(0);
 }
 
 char *secure_level(Query *query);

@@ -9,9 +9,9 @@
 #include "planner/row_bound.hpp"
 #include "planner/row_security.hpp"
 #include "planner/shard_rows.hpp"
-#include "planner/statement_ids.hpp"
 #include "planner/split_query.hpp"
 #include "planner/stands_alone.hpp"
+#include "planner/statement_ids.hpp"
 #include "planner/statement_ids.hpp"
 #include "planner/subquery_order.hpp"
 #include "planner/subquery_outputs.hpp"
@@ -22,7 +22,6 @@ extern "C" {
 #include "catalog/pg_operator.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
@@ -205,13 +204,12 @@ Node *sum_of_limits(Node *count, Node *offset)
     MinMaxExpr *skipped = makeNode(MinMaxExpr);
     skipped->minmaxtype = INT8OID;
     skipped->op = IS_GREATEST;
-    skipped->args = list_make2(as_int8(offset), (Expr *)make_int8(0));
+    skipped->args = list_make2(as_int8(offset), make_int8(0));
     skipped->location = -1;
 
     CaseWhen *fits = makeNode(CaseWhen);
-    fits->expr =
-        int8_call(F_INT8LE, (Expr *)as_int8(count),
-                  int8_call(F_INT8MI, (Expr *)make_int8(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
+    fits->expr = int8_call(F_INT8LE, (Expr *)as_int8(count),
+                           int8_call(F_INT8MI, make_int8(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
     fits->result = int8_call(F_INT8PL, (Expr *)as_int8(count), (Expr *)skipped);
     fits->location = -1;
     CaseExpr *limit = makeNode(CaseExpr);

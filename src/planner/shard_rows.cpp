@@ -1,9 +1,9 @@
 #include "planner/shard_rows.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/query_tree.hpp"
 
 extern "C" {
-#include "catalog/pg_proc.h"
 #include "parser/parse_func.h"
 }
 
@@ -43,9 +43,7 @@ static Oid shard_rows_function()
 static RangeTblFunction *make_function(int number, List *columns)
 {
     RangeTblFunction *function = makeNode(RangeTblFunction);
-    Const *argument =
-        makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(number), false, true);
-    FuncExpr *call = makeFuncExpr(shard_rows_function(), RECORDOID, list_make1(argument),
+    FuncExpr *call = makeFuncExpr(shard_rows_function(), RECORDOID, list_make1(make_int4(number)),
                                   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
     call->funcretset = true;
     function->funcexpr = (Node *)call;

@@ -8,7 +8,6 @@ extern "C" {
 #include "nodes/bitmapset.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/tlist.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
@@ -337,10 +336,8 @@ Node *is_set(const Cut *cut, const Bitmapset *values)
     int32 mask = 0;
     for (int column = cut->ngroups + 1; column <= cut->nkeys; column++)
         mask = mask * 2 + !bms_is_member(column, values);
-    Const *expected =
-        makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(mask), false, true);
-    return (Node *)makeFuncExpr(F_INT4EQ, BOOLOID, list_make2(copy_node(cut->marker), expected),
-                                InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+    return (Node *)make_call(F_INT4EQ, BOOLOID,
+                             list_make2(copy_node(cut->marker), make_int4(mask)));
 }
 
 struct SetFilter {

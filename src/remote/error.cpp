@@ -1,7 +1,8 @@
 // Errors and notices of a shard, passed on whole.
-#include "remote/connection_internal.hpp"
+#include "remote/error.hpp"
 
 #include "pg/violation_detail.hpp"
+#include "remote/connection_internal.hpp"
 
 namespace shardwise
 {
@@ -11,7 +12,7 @@ static const char *field(const PGresult *result, int code)
     return PQresultErrorField(result, code);
 }
 
-static char *copy_field(const PGresult *result, int code)
+char *copy_error_field(const PGresult *result, int code)
 {
     const char *value = field(result, code);
     return value != nullptr ? pstrdup(value) : nullptr;
@@ -66,7 +67,7 @@ struct RemoteError {
 
 char *copy_message(const PGresult *result)
 {
-    char *message = copy_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    char *message = copy_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
     if (message == nullptr) { // libpq's own: the first line says what happened
         message = pstrdup(PQresultErrorMessage(result));
         message[strcspn(message, "\n")] = '\0';
@@ -78,18 +79,18 @@ static RemoteError copy_error(const PGresult *result)
 {
     RemoteError e = {};
     e.sqlstate = sqlstate_of(result);
-    e.message = copy_field(result, PG_DIAG_MESSAGE_PRIMARY);
-    e.detail = copy_field(result, PG_DIAG_MESSAGE_DETAIL);
-    e.hint = copy_field(result, PG_DIAG_MESSAGE_HINT);
-    e.context = copy_field(result, PG_DIAG_CONTEXT);
-    e.internal_query = copy_field(result, PG_DIAG_INTERNAL_QUERY);
+    e.message = copy_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    e.detail = copy_error_field(result, PG_DIAG_MESSAGE_DETAIL);
+    e.hint = copy_error_field(result, PG_DIAG_MESSAGE_HINT);
+    e.context = copy_error_field(result, PG_DIAG_CONTEXT);
+    e.internal_query = copy_error_field(result, PG_DIAG_INTERNAL_QUERY);
     const char *position = field(result, PG_DIAG_INTERNAL_POSITION);
     e.internal_position = position != nullptr ? atoi(position) : 0;
-    e.schema = copy_field(result, PG_DIAG_SCHEMA_NAME);
-    e.table = copy_field(result, PG_DIAG_TABLE_NAME);
-    e.column = copy_field(result, PG_DIAG_COLUMN_NAME);
-    e.datatype = copy_field(result, PG_DIAG_DATATYPE_NAME);
-    e.constraint = copy_field(result, PG_DIAG_CONSTRAINT_NAME);
+    e.schema = copy_error_field(result, PG_DIAG_SCHEMA_NAME);
+    e.table = copy_error_field(result, PG_DIAG_TABLE_NAME);
+    e.column = copy_error_field(result, PG_DIAG_COLUMN_NAME);
+    e.datatype = copy_error_field(result, PG_DIAG_DATATYPE_NAME);
+    e.constraint = copy_error_field(result, PG_DIAG_CONSTRAINT_NAME);
     return e;
 }
 
@@ -176,7 +177,7 @@ void raise_exchange_error(Connection *c, const RemoteStatement *statement)
 
 char *waiting_error_context(const Connection *c)
 {
-    return c->error != nullptr ? copy_field(c->error, PG_DIAG_CONTEXT) : nullptr;
+    return c->error != nullptr ? copy_error_field(c->error, PG_DIAG_CONTEXT) : nullptr;
 }
 
 void raise_waiting_error(Connection *c, const char *context)
@@ -203,8 +204,8 @@ static int level_of(const char *severity)
     return NOTICE;
 }
 
-// Like copy_field(), but returns nullptr where memory is short: this runs inside libpq, out of
-// which no longjmp may lead.
+// Like copy_error_field(), but returns nullptr where memory is short: this runs inside libpq, out
+// of which no longjmp may lead.
 static char *try_copy_field(MemoryContext context, const PGresult *result, int code)
 {
     const char *value = field(result, code);

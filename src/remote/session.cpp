@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "remote/connection_internal.hpp"
+#include "remote/error.hpp"
 #include "remote/session.hpp"
 
 extern "C" {
@@ -181,18 +182,12 @@ Session *open_session(const ConnectionOptions &options, MemoryContext context, c
     return nullptr;
 }
 
-static char *copy_field(const PGresult *result, int code)
-{
-    const char *field = PQresultErrorField(result, code);
-    return field ? pstrdup(field) : nullptr;
-}
-
 static void read_error(SessionResult *out, PGconn *conn, const PGresult *result)
 {
     out->ok = false;
-    out->sqlstate = copy_field(result, PG_DIAG_SQLSTATE);
-    char *message = copy_field(result, PG_DIAG_MESSAGE_PRIMARY);
-    char *detail = copy_field(result, PG_DIAG_MESSAGE_DETAIL);
+    out->sqlstate = copy_error_field(result, PG_DIAG_SQLSTATE);
+    char *message = copy_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    char *detail = copy_error_field(result, PG_DIAG_MESSAGE_DETAIL);
     if (message == nullptr)
         message = pchomp(PQerrorMessage(conn));
     out->error = detail ? psprintf("%s (%s)", message, detail) : message;

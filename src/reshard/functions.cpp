@@ -3,6 +3,7 @@
 #include "pg/pg.hpp"
 
 #include "catalog/moves.hpp"
+#include "pg/arguments.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/move.hpp"
 #include "reshard/replication.hpp"
@@ -81,11 +82,6 @@ void want(const PlanRow &plan, const char *wish, const char *state = nullptr)
                               : "",
              plan.id);
     start_runner(MyDatabaseId, GetTopTransactionId());
-}
-
-char *text_argument(FunctionCallInfo fcinfo, int number)
-{
-    return PG_ARGISNULL(number) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
 void check_choice(const char *argument, const char *value,

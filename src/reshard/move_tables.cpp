@@ -2,13 +2,12 @@
 
 #include "catalog/catalog.hpp"
 #include "catalog/key_set.hpp"
+#include "pg/names.hpp"
 #include "pg/types.hpp"
 #include "reshard/move_tables.hpp"
-#include "pg/names.hpp"
 
 extern "C" {
 #include "access/transam.h"
-#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "utils/relcache.h"
 }
@@ -121,10 +120,9 @@ void describe_identity(MoveTable *table, Relation relation)
 char *filter_sql(const Table *table, const KeySet *keys, const char *prefix)
 {
     const char *columns[max_key_columns];
+    quote_key_columns(table, columns);
     for (int i = 0; i < table->nkeys; i++)
-        columns[i] =
-            psprintf("%s%s", prefix,
-                     quote_identifier(get_attname(table->relid, table->key_columns[i], false)));
+        columns[i] = psprintf("%s%s", prefix, columns[i]);
     return key_set_sql(table->keyspace, keys, columns);
 }
 

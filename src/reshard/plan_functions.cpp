@@ -3,24 +3,16 @@
 #include "pg/pg.hpp"
 
 #include "catalog/shard_map.hpp"
-#include "reshard/plan_make.hpp"
+#include "pg/arguments.hpp"
 #include "pg/names.hpp"
+#include "reshard/plan_make.hpp"
 
 extern "C" {
 #include "tcop/utility.h"
 }
 
-#include <cmath>
-
 namespace shardwise
 {
-
-static void require_argument(FunctionCallInfo fcinfo, int number, const char *name)
-{
-    if (PG_ARGISNULL(number))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"%s\" must not be null", name)));
-}
 
 static const Keyspace *keyspace_of(Oid relid)
 {
@@ -96,11 +88,6 @@ struct Span {
     Place first;
     Place end;
 };
-
-static bool is_hashed(const Keyspace *keyspace)
-{
-    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
-}
 
 static PlanSpace *measured_space(const Keyspace *keyspace, const List *bounds)
 {

@@ -6,11 +6,9 @@
 #include "pg/guard.hpp"
 
 extern "C" {
-#include "catalog/pg_foreign_data_wrapper.h"
 #include "foreign/foreign.h"
 }
 
-#include <functional>
 #include <vector>
 
 namespace shardwise
@@ -45,11 +43,6 @@ template <typename Compute> static Pieces compute_pieces(Compute &&compute)
     Pieces out = {};
     raise_exceptions_as_errors([&] { out.pieces = copy_out(compute(), &out.count); });
     return out;
-}
-
-static bool is_hashed(const Keyspace *keyspace)
-{
-    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
 }
 
 static Move *make_move(const PlanDraft *draft, int32 keyspace_id, int32 source, int32 target)

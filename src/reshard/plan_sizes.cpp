@@ -2,8 +2,8 @@
 
 #include "reshard/plan_sizes.hpp"
 #include "catalog/key_types.hpp"
-#include "remote/session.hpp"
 #include "pg/names.hpp"
+#include "remote/session.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"
@@ -149,12 +149,12 @@ static void read_sizes(Inquiry *inquiry, const List *tables)
 static char *sample_query(const Inquiry *inquiry)
 {
     const Table *table = find_table(inquiry->largest);
+    const char *names[max_key_columns];
+    quote_key_columns(table, names);
     StringInfoData columns;
     initStringInfo(&columns);
     for (int i = 0; i < table->nkeys; i++)
-        appendStringInfo(
-            &columns, "%s%s::text", i > 0 ? ", " : "",
-            quote_identifier(get_attname(inquiry->largest, table->key_columns[i], false)));
+        appendStringInfo(&columns, "%s%s::text", i > 0 ? ", " : "", names[i]);
     double percent = Min(100.0, 100.0 * sampled_blocks / inquiry->largest_blocks);
     return psprintf("SELECT array_agg(key) FROM (SELECT ARRAY[%s] AS key FROM %s TABLESAMPLE "
                     "SYSTEM (%.6f) REPEATABLE (1)) s",
@@ -206,11 +206,12 @@ static char *key_condition(const Table *table, ArrayType *key)
     Datum *texts;
     int count;
     deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &texts, nullptr, &count);
+    const char *columns[max_key_columns];
+    quote_key_columns(table, columns);
     StringInfoData sql;
     initStringInfo(&sql);
     for (int i = 0; i < count; i++)
-        appendStringInfo(&sql, "%s%s = %s", i > 0 ? " AND " : "",
-                         quote_identifier(get_attname(table->relid, table->key_columns[i], false)),
+        appendStringInfo(&sql, "%s%s = %s", i > 0 ? " AND " : "", columns[i],
                          quote_literal_cstr(TextDatumGetCString(texts[i])));
     return sql.data;
 }

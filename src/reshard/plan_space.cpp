@@ -6,11 +6,6 @@
 namespace shardwise
 {
 
-static bool is_hashed(const Keyspace *keyspace)
-{
-    return keyspace->strategy == Strategy::Hash || keyspace->strategy == Strategy::ConsistentHash;
-}
-
 template <typename T> static T *allocate_zeroed(size_t count)
 {
     return static_cast<T *>(MemoryContextAllocExtended(

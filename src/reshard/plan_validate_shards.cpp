@@ -205,8 +205,7 @@ void check_publication(Validation *validation, const Route *route, const List *t
     foreach (cell, tables) {
         const Table *table = find_table(lfirst_oid(cell));
         const char *columns[max_key_columns];
-        for (int i = 0; i < table->nkeys; i++)
-            columns[i] = quote_identifier(get_attname(table->relid, table->key_columns[i], false));
+        quote_key_columns(table, columns);
         appendStringInfo(&sql, "%s %s WHERE (%s)",
                          foreach_current_index(cell) > 0 ? ","
                                                          : "CREATE PUBLICATION shardwise_validate "

@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
+#include "remote/error.hpp"
 #include "reshard/shard_session.hpp"
 
 extern "C" {
@@ -26,12 +27,6 @@ constexpr const char *settings_sql =
     "SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
     "committed'; "
     "SET synchronous_commit = on; SET vacuum_cost_delay = 0; SET lc_monetary = 'C'";
-
-char *copy_field(const PGresult *result, int code)
-{
-    const char *field = result != nullptr ? PQresultErrorField(result, code) : nullptr;
-    return field != nullptr ? pstrdup(field) : nullptr;
-}
 
 struct ShardOptions {
     NameData name;
@@ -117,10 +112,10 @@ void close_shard_session(ShardSession *s)
 
 void raise_shard_error(ShardSession *s, PGresult *result)
 {
-    char *state = copy_field(result, PG_DIAG_SQLSTATE);
-    char *message = copy_field(result, PG_DIAG_MESSAGE_PRIMARY);
-    char *detail = copy_field(result, PG_DIAG_MESSAGE_DETAIL);
-    char *hint = copy_field(result, PG_DIAG_MESSAGE_HINT);
+    char *state = copy_error_field(result, PG_DIAG_SQLSTATE);
+    char *message = copy_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    char *detail = copy_error_field(result, PG_DIAG_MESSAGE_DETAIL);
+    char *hint = copy_error_field(result, PG_DIAG_MESSAGE_HINT);
     PQclear(result);
     if (message == nullptr)
         message = pchomp(PQerrorMessage(s->conn));

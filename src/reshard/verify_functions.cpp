@@ -3,8 +3,8 @@
 
 #include "catalog/catalog.hpp"
 #include "catalog/key_set.hpp"
-#include "reshard/verify.hpp"
 #include "pg/names.hpp"
+#include "reshard/verify.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -54,8 +54,7 @@ void require_plan_owner(int32 plan_id)
 char *count_sql(const Table *table, const char *name, int32 shard_id)
 {
     const char *columns[max_key_columns];
-    for (int i = 0; i < table->nkeys; i++)
-        columns[i] = quote_identifier(get_attname(table->relid, table->key_columns[i], false));
+    quote_key_columns(table, columns);
     char *ghosts = ghost_filter_sql(table, shard_id);
     char *owned = key_set_sql(table->keyspace, owned_key_set(table->keyspace, shard_id), columns);
     return format_sql("SELECT count(*), count(*) FILTER (WHERE NOT %s) FROM %s%s%s", owned, name,
