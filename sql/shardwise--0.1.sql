@@ -87,8 +87,8 @@ CREATE TABLE shardwise.ghost_range (
     move_id int                               -- whose rows they are
 );
 
--- Functions, types, schemas and others that every shard has, because a distributed or reference table needs
--- them: what changes them on the router changes them there.
+-- Functions, types, schemas and others that every shard has, because a distributed or reference table
+-- needs them: what changes them on the router changes them there.
 CREATE TABLE shardwise.shipped_function (
     function regprocedure PRIMARY KEY
 );
@@ -539,7 +539,10 @@ table''s rows that its most frequent key has, from a sample. Asks all shards at 
 such keyspace, 42501 not the owner of its tables nor an administrator of shards, 08001 a shard does not
 answer.';
 
+------------------------------------------------------------------------------------------------
 -- Running plans. Only the role that made a plan, or a superuser, may do so.
+------------------------------------------------------------------------------------------------
+
 CREATE FUNCTION shardwise.start_plan(plan_id int, verification text DEFAULT 'full')
     RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_start_plan';
 COMMENT ON FUNCTION shardwise.start_plan(int, text) IS
@@ -602,6 +605,49 @@ COMMENT ON FUNCTION shardwise.verify_table(regclass) IS
 'Counts the rows of a distributed table on every shard, and how many of them (misplaced) belong to
 another one; rows that moves have under way are left out. Errors: 42809 not a distributed table, 42501
 not the owner.';
+
+------------------------------------------------------------------------------------------------
+-- The extension's own: triggers that watch over the catalog, and functions that stand in plans.
+------------------------------------------------------------------------------------------------
+
+-- Statements that change the catalog (a restore, say) announce it to every backend's cache; the C++
+-- side announces its own changes.
+CREATE FUNCTION shardwise.catalog_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_catalog_changed';
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shard
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.keyspace
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.map_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.gate
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.pin
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.ghost_range
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.distribution
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce_relation AFTER INSERT OR UPDATE OR DELETE ON shardwise.distribution
+    FOR EACH ROW EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_function
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_extension
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_type
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_collation
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_configuration
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_dictionary
+    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
+
+-- The dump says nothing of whether it is being restored.
+CREATE FUNCTION shardwise.mark_restored() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_mark_restored';
+CREATE TRIGGER mark_restored BEFORE INSERT ON shardwise.distribution
+    FOR EACH ROW EXECUTE FUNCTION shardwise.mark_restored();
 
 -- A shard is reached through the foreign server of its name.
 CREATE FUNCTION shardwise.keep_servers() RETURNS event_trigger
@@ -673,44 +719,6 @@ COMMENT ON AGGREGATE shardwise.merge_jsonb(jsonb) IS
 ------------------------------------------------------------------------------------------------
 -- Views, and functions that read the catalog.
 ------------------------------------------------------------------------------------------------
-
--- Statements that change the catalog (a restore, say) announce it to every backend's cache; the C++
--- side announces its own changes.
-CREATE FUNCTION shardwise.catalog_changed() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_catalog_changed';
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shard
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.keyspace
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.map_entry
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.gate
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.pin
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.ghost_range
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.distribution
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce_relation AFTER INSERT OR UPDATE OR DELETE ON shardwise.distribution
-    FOR EACH ROW EXECUTE FUNCTION shardwise.catalog_changed();
--- The dump says nothing of whether it is being restored.
-CREATE FUNCTION shardwise.mark_restored() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'shardwise_mark_restored';
-CREATE TRIGGER mark_restored BEFORE INSERT ON shardwise.distribution
-    FOR EACH ROW EXECUTE FUNCTION shardwise.mark_restored();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_function
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_extension
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_type
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_collation
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_configuration
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shardwise.shipped_dictionary
-    FOR EACH STATEMENT EXECUTE FUNCTION shardwise.catalog_changed();
 
 CREATE FUNCTION shardwise.key_hash(relation regclass, VARIADIC key "any") RETURNS bigint
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_key_hash';
