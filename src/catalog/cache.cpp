@@ -72,6 +72,8 @@ static void drop_what_depends_on(CatalogTable table)
     case CatalogTable::ShippedDictionary:
         drop_shipped_objects();
         break;
+    case CatalogTable::Plan:
+    case CatalogTable::Move:
     case CatalogTable::MoveRange:       // read with a gate
     case CatalogTable::TableStatistics: // a change is announced as one of the table itself
         break;

@@ -29,12 +29,16 @@ struct KeyFunctions {
 // Looks the functions up. FmgrInfos belong to `context`.
 void load_key_functions(const Keyspace *keyspace, KeyFunctions *functions, MemoryContext context);
 
+// hash_key() and compare_keys() with functions that were looked up before.
 int64 hash_key_with(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *values);
 int compare_keys_with(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *a,
                       const Datum *b);
+
 // Compares the first `n` columns of two keys.
 int compare_prefixes(const Keyspace *keyspace, const KeyFunctions *functions, int n, const Datum *a,
                      const Datum *b);
+
+// By the types' equality operators. Errors: 42883 for a type without one.
 bool keys_are_equal(const Keyspace *keyspace, const KeyFunctions *functions, const Datum *a,
                     const Datum *b);
 

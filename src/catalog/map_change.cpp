@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/catalog_columns.hpp"
 #include "catalog/key_set.hpp"
 #include "catalog/map_change.hpp"
 #include "catalog/shard_map.hpp"
@@ -13,16 +14,6 @@ extern "C" {
 
 namespace shardwise
 {
-
-// Column numbers of the tables in sql/shardwise--0.1.sql.
-namespace column
-{
-constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_lower_hash = 3,
-                     entry_lower_key = 4, entry_shard = 5;
-constexpr int entry_columns = 5;
-constexpr AttrNumber pin_keyspace = 1, pin_key = 2, pin_shard = 3;
-constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6, keyspace_map_version = 7;
-} // namespace column
 
 // Serialises changes of one keyspace's map until the end of the transaction; readers go on.
 static void lock_shard_map(int32 keyspace_id)

@@ -1,7 +1,8 @@
 #include "pg/pg.hpp"
 
-#include "catalog/moves.hpp"
+#include "catalog/catalog_tables.hpp"
 #include "catalog/key_types.hpp"
+#include "catalog/moves.hpp"
 #include "pg/server_query.hpp"
 
 extern "C" {
@@ -9,23 +10,10 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "utils/fmgroids.h"
 }
 
 namespace shardwise
 {
-
-// Column numbers of the tables in sql/shardwise--0.1.sql.
-namespace column
-{
-constexpr AttrNumber move_id = 1, move_plan = 2, move_position = 3, move_keyspace = 4,
-                     move_source = 5, move_target = 6, move_state = 7, move_rows = 8,
-                     move_bytes = 9, move_seconds = 10;
-constexpr AttrNumber plan_id = 1, plan_topology = 6;
-constexpr AttrNumber range_move = 1, range_ordinal = 2, range_kind = 3, range_lower_hash = 4,
-                     range_upper_hash = 5, range_lower_key = 6, range_upper_key = 7,
-                     range_pin_key = 8;
-} // namespace column
 
 // In the order of MoveRangeKind.
 static constexpr const char *kind_names[] = {"range", "key", "default", "pin", "except"};
@@ -43,44 +31,10 @@ static MoveRangeKind kind_from_name(const char *name)
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown kind of range \"%s\"", name)));
 }
 
-// A scan of one of our tables by its primary key's first column, which is a number.
-struct Rows {
-    Relation rel;
-    SysScanDesc scan;
-};
-
-static Rows scan_rows(const char *table, AttrNumber column, int32 value, bool by_primary_key)
-{
-    Rows rows;
-    rows.rel = table_open(catalog_table_oid(table), AccessShareLock);
-    Oid index = by_primary_key ? RelationGetPrimaryKeyIndex(rows.rel) : InvalidOid;
-    ScanKeyData key;
-    ScanKeyInit(&key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
-    rows.scan = systable_beginscan(rows.rel, index, OidIsValid(index), nullptr, 1, &key);
-    return rows;
-}
-
-static void end_rows(Rows *rows)
-{
-    systable_endscan(rows->scan);
-    table_close(rows->rel, AccessShareLock);
-}
-
-static Datum read_column(const Rows *rows, HeapTuple row, AttrNumber column, bool *isnull)
-{
-    return heap_getattr(row, column, RelationGetDescr(rows->rel), isnull);
-}
-
-static Datum read_column(const Rows *rows, HeapTuple row, AttrNumber column)
+static ArrayType *read_key_column(const CatalogScan *scan, HeapTuple row, AttrNumber column)
 {
     bool isnull;
-    return read_column(rows, row, column, &isnull); // declared NOT NULL
-}
-
-static ArrayType *read_key_column(const Rows *rows, HeapTuple row, AttrNumber column)
-{
-    bool isnull;
-    Datum value = read_column(rows, row, column, &isnull);
+    Datum value = get_column(scan, row, column, &isnull);
     return isnull ? nullptr : DatumGetArrayTypePCopy(value);
 }
 
@@ -93,9 +47,8 @@ static void read_ranges(Move *move)
 {
     OrderedRange *read = nullptr;
     int room = 0;
-    Rows rows = scan_rows("move_range", column::range_move, move->id, true);
-    while (HeapTuple row = systable_getnext(rows.scan)) {
-        CHECK_FOR_INTERRUPTS();
+    CatalogScan scan = scan_rows_by_number(CatalogTable::MoveRange, nullptr, move->id);
+    while (HeapTuple row = next_row(&scan)) {
         if (move->nranges == room) {
             room = Max(16, 2 * room);
             Size size = sizeof(OrderedRange) * room;
@@ -103,20 +56,20 @@ static void read_ranges(Move *move)
         }
         OrderedRange *entry = &read[move->nranges++];
         MoveRange *range = &entry->range;
-        entry->ordinal = DatumGetInt32(read_column(&rows, row, column::range_ordinal));
+        entry->ordinal = DatumGetInt32(get_column(&scan, row, column::range_ordinal));
         range->kind =
-            kind_from_name(TextDatumGetCString(read_column(&rows, row, column::range_kind)));
+            kind_from_name(TextDatumGetCString(get_column(&scan, row, column::range_kind)));
         bool isnull;
         range->lower_hash =
-            DatumGetInt64(read_column(&rows, row, column::range_lower_hash, &isnull));
+            DatumGetInt64(get_column(&scan, row, column::range_lower_hash, &isnull));
         range->is_hashed = !isnull;
         range->upper_hash =
-            DatumGetInt64(read_column(&rows, row, column::range_upper_hash, &isnull));
-        range->lower_key = read_key_column(&rows, row, column::range_lower_key);
-        range->upper_key = read_key_column(&rows, row, column::range_upper_key);
-        range->pin_key = read_key_column(&rows, row, column::range_pin_key);
+            DatumGetInt64(get_column(&scan, row, column::range_upper_hash, &isnull));
+        range->lower_key = read_key_column(&scan, row, column::range_lower_key);
+        range->upper_key = read_key_column(&scan, row, column::range_upper_key);
+        range->pin_key = read_key_column(&scan, row, column::range_pin_key);
     }
-    end_rows(&rows);
+    end_scan(&scan);
     std::sort(read, read + move->nranges,
               [](const OrderedRange &a, const OrderedRange &b) { return a.ordinal < b.ordinal; });
     move->ranges = static_cast<MoveRange *>(
@@ -127,27 +80,27 @@ static void read_ranges(Move *move)
 
 Move *read_move(int32 move_id)
 {
-    Rows rows = scan_rows("move", column::move_id, move_id, true);
-    HeapTuple row = systable_getnext(rows.scan);
+    CatalogScan scan = scan_rows_by_number(CatalogTable::Move, nullptr, move_id);
+    HeapTuple row = next_row(&scan);
     if (!HeapTupleIsValid(row))
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("move %d does not exist", move_id)));
     Move *move = static_cast<Move *>(palloc0(sizeof(Move)));
-    auto number = [&](AttrNumber column) { return DatumGetInt32(read_column(&rows, row, column)); };
+    auto number = [&](AttrNumber column) { return DatumGetInt32(get_column(&scan, row, column)); };
     move->id = move_id;
     move->plan_id = number(column::move_plan);
     move->position = number(column::move_position);
     move->keyspace_id = number(column::move_keyspace);
     move->source = number(column::move_source);
     move->target = number(column::move_target);
-    const char *state = TextDatumGetCString(read_column(&rows, row, column::move_state));
+    const char *state = TextDatumGetCString(get_column(&scan, row, column::move_state));
     if (!find_move_state(state, &move->state))
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("move %d is in the unknown state \"%s\"", move_id, state)));
-    move->rows = DatumGetFloat8(read_column(&rows, row, column::move_rows));
-    move->bytes = DatumGetFloat8(read_column(&rows, row, column::move_bytes));
-    move->seconds = DatumGetFloat8(read_column(&rows, row, column::move_seconds));
-    end_rows(&rows);
+    move->rows = DatumGetFloat8(get_column(&scan, row, column::move_rows));
+    move->bytes = DatumGetFloat8(get_column(&scan, row, column::move_bytes));
+    move->seconds = DatumGetFloat8(get_column(&scan, row, column::move_seconds));
+    end_scan(&scan);
     read_ranges(move);
     return move;
 }
@@ -160,12 +113,12 @@ void raise_no_plan(int32 plan_id)
 
 int64 read_plan_topology(int32 plan_id)
 {
-    Rows rows = scan_rows("plan", column::plan_id, plan_id, true);
-    HeapTuple row = systable_getnext(rows.scan);
+    CatalogScan scan = scan_rows_by_number(CatalogTable::Plan, nullptr, plan_id);
+    HeapTuple row = next_row(&scan);
     if (!HeapTupleIsValid(row))
         raise_no_plan(plan_id);
-    int64 hash = DatumGetInt64(read_column(&rows, row, column::plan_topology));
-    end_rows(&rows);
+    int64 hash = DatumGetInt64(get_column(&scan, row, column::plan_topology));
+    end_scan(&scan);
     return hash;
 }
 
@@ -177,14 +130,16 @@ struct PlannedPosition {
 List *list_moves(int32 plan_id)
 {
     List *found = NIL;
-    Rows rows = scan_rows("move", column::move_plan, plan_id, false);
-    while (HeapTuple row = systable_getnext(rows.scan)) {
+    CatalogScan scan = scan_all_rows(CatalogTable::Move, nullptr);
+    while (HeapTuple row = next_row(&scan)) {
+        if (DatumGetInt32(get_column(&scan, row, column::move_plan)) != plan_id)
+            continue;
         auto *entry = static_cast<PlannedPosition *>(palloc(sizeof(PlannedPosition)));
-        entry->position = DatumGetInt32(read_column(&rows, row, column::move_position));
-        entry->move_id = DatumGetInt32(read_column(&rows, row, column::move_id));
+        entry->position = DatumGetInt32(get_column(&scan, row, column::move_position));
+        entry->move_id = DatumGetInt32(get_column(&scan, row, column::move_id));
         found = lappend(found, entry);
     }
-    end_rows(&rows);
+    end_scan(&scan);
     list_sort(found, [](const ListCell *a, const ListCell *b) {
         return static_cast<PlannedPosition *>(lfirst(a))->position -
                static_cast<PlannedPosition *>(lfirst(b))->position;

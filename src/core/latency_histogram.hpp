@@ -12,6 +12,7 @@ namespace shardwise
 // The first bucket holds all that is below 64 us, the last one all from 3.7 s.
 constexpr int latency_buckets = 65;
 
+// The bucket in which a time is counted.
 int latency_bucket(uint64_t microseconds);
 
 // The first time that is above the bucket's.

@@ -32,6 +32,7 @@ enum class Concern {
     Refused
 };
 
+// Whose part a subcommand is, whatever its table.
 Concern concern_of(const AlterTableCmd *command);
 
 // True if a list of names (char *) has this one.

@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/catalog_columns.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 
@@ -25,22 +26,6 @@ extern "C" {
 
 namespace shardwise
 {
-
-// Column numbers of the tables in sql/shardwise--0.1.sql.
-namespace column
-{
-constexpr AttrNumber shard_id = 1, shard_weight = 3;
-constexpr AttrNumber keyspace_id = 1, keyspace_default_shard = 6;
-constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_shard = 5;
-constexpr AttrNumber pin_keyspace = 1, pin_shard = 3;
-constexpr AttrNumber ghost_keyspace = 1, ghost_shard = 2;
-constexpr AttrNumber distribution_relation = 1, distribution_keyspace = 2, distribution_columns = 3,
-                     distribution_restored = 4;
-constexpr AttrNumber move_keyspace = 4, move_source = 5, move_target = 6;
-constexpr AttrNumber shipped_object = 1;
-constexpr AttrNumber statistics_relation = 1, statistics_analyzed = 4;
-constexpr int statistics_columns = 4;
-} // namespace column
 
 static Relation open_catalog(const char *name, LOCKMODE mode = RowExclusiveLock)
 {
@@ -530,7 +515,7 @@ void rename_key_column(Oid relid, const char *old_name, const char *new_name)
     HeapTuple tuple = systable_getnext(scan);
     bool isnull;
     Datum columns =
-        heap_getattr(tuple, column::distribution_columns, RelationGetDescr(rel), &isnull);
+        heap_getattr(tuple, column::distribution_key_columns, RelationGetDescr(rel), &isnull);
     Datum *names;
     int count;
     deconstruct_array(DatumGetArrayTypeP(columns), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
@@ -545,9 +530,9 @@ void rename_key_column(Oid relid, const char *old_name, const char *new_name)
     Datum values[4] = {};
     bool nulls[4] = {};
     bool replaces[4] = {};
-    values[column::distribution_columns - 1] =
+    values[column::distribution_key_columns - 1] =
         PointerGetDatum(construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
-    replaces[column::distribution_columns - 1] = true;
+    replaces[column::distribution_key_columns - 1] = true;
     HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replaces);
     CatalogTupleUpdate(rel, &changed->t_self, changed);
     systable_endscan(scan);

@@ -18,6 +18,7 @@ struct ColumnDefinition {
     List *sequences;   // Oids: that its default or identity reads; the shards have none of them
 };
 
+// Reads a column of a table of the router, which has it.
 ColumnDefinition read_column(Oid relid, const char *name);
 
 // A new column of tables that have rows on the shards. PostgreSQL evaluates a default once for the

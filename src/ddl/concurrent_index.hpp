@@ -15,6 +15,7 @@ List *list_invalid_indexes();
 // Makes those of the named indexes invalid again that are valid now, and returns their names.
 List *keep_indexes_invalid(const List *names);
 
+// Makes the named indexes valid, once all shards have theirs.
 void make_indexes_valid(const List *names);
 
 } // namespace shardwise

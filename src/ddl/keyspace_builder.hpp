@@ -16,6 +16,7 @@ struct KeyspaceOptions {
     const char *default_shard;
 };
 
+// Errors: 22023 for a name that is no strategy.
 Strategy parse_strategy(const char *name);
 
 // Writes a new keyspace with its shard map and returns its number. Errors: unknown or repeated

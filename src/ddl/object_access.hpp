@@ -20,6 +20,7 @@ void set_object_access(const Target *target, Oid class_id, Oid object_id);
 // Gives an object to the router's owner, on shards where it may be.
 void give_object_to_owner(const List *targets, Oid class_id, Oid object_id);
 
+// The role that owns an object on the router; InvalidOid if there is no such object.
 Oid object_owner(Oid class_id, Oid object_id);
 
 // An object that is recorded as the shards' too.

@@ -22,6 +22,7 @@ void empty_local_table(Oid relid);
 // for rebuild_local_indexes(). Returns the number of rows.
 uint64 copy_rows_home(const Table *table, const Target *source);
 
+// Rebuilds the indexes of a table and its partitions after copy_rows_home().
 void rebuild_local_indexes(Oid relid);
 
 // Copies a whole table from one shard to another, as it is. Returns the number of rows.

@@ -52,6 +52,7 @@ void ship_dependencies(const List *targets, Oid relid);
 // Creates objects (NeededObject), and records them as the shards' too.
 void create_objects_on(const List *targets, const List *objects);
 
+// The role that owns a table on the router.
 Oid table_owner(Oid relid);
 
 // Gives an object, named as ALTER has it ("TABLE public.t"), to a role, on the shards that know it.

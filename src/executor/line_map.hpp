@@ -18,6 +18,7 @@ struct LineMap {
     BufFile *file;        // nullptr: none are
 };
 
+// Makes an empty map; its memory is taken from the current context.
 void init_line_map(LineMap *map);
 
 // Notes that the shard gets the record that ends in `line` of the input and spans `lines` of them.

@@ -28,6 +28,7 @@ bool fire_before_insert(ProposedRows *proposed, TupleTableSlot *row);
 // table's, generated ones included, and whether it went in, which is false.
 void return_proposed_row(ProposedRows *proposed, BatchOutcome *outcome);
 
+// Closes the tables, whose locks stay, and frees all memory.
 void close_proposed_rows(ProposedRows *proposed);
 
 } // namespace shardwise

@@ -45,11 +45,13 @@ struct ArrayWriter {
 // Prepares to write values of a type; memory is taken from the current context.
 void init_array_writer(ArrayWriter *writer, Oid type);
 
+// Adds a value to the end of the array.
 void append_element(ArrayWriter *writer, Datum value, bool is_null);
 
 // The array's binary form, complete; read it from writer->bytes.
 void finish_array(ArrayWriter *writer);
 
+// Begins the next array in the same memory.
 void clear_array(ArrayWriter *writer);
 
 } // namespace shardwise

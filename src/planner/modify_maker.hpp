@@ -35,16 +35,20 @@ struct Maker {
     List *junk;     // Expr *: columns of the source that others refer to
 };
 
+// Says that an attribute of the target becomes what a column of the source has.
 Assignment *assign(AttrNumber attribute, int column);
 
 // Adds a column to the source and returns its number (from 0).
 int add_column(Maker *maker, Expr *expr);
 
+// A column of the target, one of its system columns, or what tells where a row is
+// (shard_attribute, remote_table_attribute).
 Var *target_var(const Maker *maker, AttrNumber attribute);
 
 // Compiles a statement into the plan; -1 where that is not possible.
 int add_statement(Maker *maker, Query *sent);
 
+// An action that has no statement yet.
 ModifyAction *make_action(CmdType command);
 
 // The columns of the source that hold a new row's key. A key that gets no value is NULL.
@@ -86,6 +90,7 @@ Var *partition_var(const Maker *maker);
 // A row that moves to another shard is deleted and inserted there with all its columns.
 void make_move(Maker *maker, ModifyAction *action, List *assignments);
 
+// The lock that an UPDATE of these columns takes.
 LockClauseStrength lock_of_update(const Maker *maker, List *assignments);
 
 // True if the condition of a check asks for rows that the target's shard may lack.

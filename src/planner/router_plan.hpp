@@ -23,6 +23,7 @@ struct PlannerCall {
 // Sets the planner that comes after this extension's; nullptr for PostgreSQL's own.
 void set_next_planner(planner_hook_type next);
 
+// Plans by the hook that was there before, or by PostgreSQL's own planner.
 PlannedStmt *run_next_planner(const PlannerCall &call);
 
 // Plans a SELECT, whatever has to be computed on the router: as much as possible is sent to the

@@ -35,6 +35,7 @@ struct ShardRows {
     Expr *bound; // (int8) how many rows are needed; NULL: all
     bool skips;  // rows that others have locked
 };
+
 // Makes of an entry one whose rows are locked as far as they are needed: its statement finds them
 // and tells their places in its last two columns, `route` locks those that are named.
 void lock_shard_rows(RangeTblEntry *rte, Route *route, List *values, Expr *bound, bool skips);
@@ -45,6 +46,7 @@ void name_sources(RangeTblEntry *rte, List *sources);
 // Says how many rows an entry has, and how many the shards look at for them.
 void expect_rows(RangeTblEntry *rte, double rows, double scanned);
 
+// What an entry of the range table stands for; nullptr if it is no entry of the kind.
 const ShardRows *find_shard_rows(const RangeTblEntry *rte);
 
 // Starts an empty set of entries for the planning of one query, and goes back to the one before.

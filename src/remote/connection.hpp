@@ -25,6 +25,7 @@ void open_together(const List *servers, Oid role);
 // The same, but a server that does not answer is no error: returns the Oids of those.
 List *open_reachable(const List *servers, Oid role);
 
+// Whose it is: for messages, options and counters. The name lives as long as the connection.
 const char *connection_shard_name(const Connection *);
 Oid connection_server(const Connection *);
 Meter *connection_meter(Connection *);

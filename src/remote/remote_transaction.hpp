@@ -15,6 +15,7 @@ enum class Scope : uint8 {
     Transaction // an open transaction block, or one whose BEGIN is queued
 };
 
+// Says what the statements from now on are part of.
 void set_scope(Connection *, Scope);
 Scope connection_scope(const Connection *);
 

@@ -23,6 +23,7 @@ ConnectionOptions parse_conninfo(const char *conninfo);
 // Reads the options of a foreign server and of the mapping that applies to `role`.
 ConnectionOptions stored_options(Oid server, Oid role);
 
+// The value of an option (DefElem) in a list; nullptr where it is not there.
 const char *find_option(const List *options, const char *name);
 
 // A session; ends with `context`, cancelling what still runs.

@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "reshard/plan_make.hpp"
+#include "catalog/catalog_columns.hpp"
 #include "catalog/shard_map.hpp"
 #include "core/hash_ring.hpp"
 #include "pg/guard.hpp"
@@ -271,7 +272,8 @@ List *list_keyspace_ids()
     SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, nullptr, 0, nullptr);
     while (HeapTuple row = systable_getnext(scan)) {
         bool isnull;
-        ids = lappend_int(ids, DatumGetInt32(heap_getattr(row, 1, RelationGetDescr(rel), &isnull)));
+        ids = lappend_int(ids, DatumGetInt32(heap_getattr(row, column::keyspace_id,
+                                                          RelationGetDescr(rel), &isnull)));
     }
     systable_endscan(scan);
     table_close(rel, AccessShareLock);

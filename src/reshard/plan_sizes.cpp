@@ -1,6 +1,7 @@
 #include "pg/pg.hpp"
 
 #include "reshard/plan_sizes.hpp"
+#include "catalog/catalog_columns.hpp"
 #include "catalog/key_types.hpp"
 #include "pg/names.hpp"
 #include "remote/session.hpp"
@@ -32,11 +33,13 @@ List *list_keyspace_tables(int32 keyspace_id)
     List *relids = NIL;
     Relation rel = table_open(catalog_table_oid("distribution"), AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(keyspace_id));
+    ScanKeyInit(&key, column::distribution_keyspace, BTEqualStrategyNumber, F_INT4EQ,
+                Int32GetDatum(keyspace_id));
     SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, nullptr, 1, &key);
     while (HeapTuple row = systable_getnext(scan)) {
         bool isnull;
-        Oid relid = DatumGetObjectId(heap_getattr(row, 1, RelationGetDescr(rel), &isnull));
+        Oid relid = DatumGetObjectId(
+            heap_getattr(row, column::distribution_relation, RelationGetDescr(rel), &isnull));
         if (get_rel_name(relid) != nullptr)
             relids = lappend_oid(relids, relid);
     }

@@ -16,6 +16,7 @@ struct Flow {
     const char *marker; // qualified name of the marker table
 };
 
+// Flows over the sessions of the move. Names are allocated in the current context.
 Flow forward_flow(const RunningMove *);
 Flow back_flow(const RunningMove *);
 
@@ -31,6 +32,7 @@ void create_helpers(const RunningMove *, ShardSession *);
 void set_identities(const RunningMove *, ShardSession *);
 void restore_identities(const RunningMove *, ShardSession *);
 
+// Both do nothing where that is done.
 void create_publication(const Flow *);
 void drop_publication(const Flow *);
 
@@ -59,6 +61,7 @@ void create_subscription(const Flow *, const char *start = nullptr);
 // Lets a subscription that stands follow its publisher to the address where that is now.
 void renew_subscription(const Flow *);
 
+// Ends a subscription without its slot. Does nothing where there is none.
 void drop_subscription(const Flow *);
 
 // Writes a marker, and waits until it has been applied on the other side; false when the deadline

@@ -24,6 +24,7 @@ uint64 count_commits();
 // window is likely to stay undisturbed.
 bool commits_are_rare();
 
+// Its part of the shared memory (transaction/shared.cpp).
 Size commit_window_size();
 void make_commit_window(void *memory, bool found);
 

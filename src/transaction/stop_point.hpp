@@ -8,6 +8,8 @@ namespace shardwise
 {
 
 extern char *stop_point_setting;
+
+// Stops if the setting names this step.
 void reach_stop_point(const char *name);
 
 // Stops here if shardwise.stop_point says "NAME:wait" (until the configuration is reloaded) or
@@ -18,6 +20,7 @@ inline void stop_point(const char *name)
         reach_stop_point(name);
 }
 
+// Defines shardwise.stop_point. From _PG_init.
 void init_stop_points();
 
 } // namespace shardwise

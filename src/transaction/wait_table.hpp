@@ -41,6 +41,7 @@ void choose_victim(const BackendWaits *victim, const char *detail);
 // The detail, if this backend has been chosen for the wait it is in; nullptr otherwise.
 const char *take_verdict();
 
+// Its part of the shared memory (transaction/shared.cpp).
 Size wait_table_size();
 void make_wait_table(void *memory, bool found);
 
