@@ -57,11 +57,7 @@ Expr *cast_by_text(Expr *expr, Oid type)
 
 Expr *columns_as_text(Oid relid, int varno)
 {
-    ArrayExpr *array = makeNode(ArrayExpr);
-    array->array_typeid = TEXTARRAYOID;
-    array->array_collid = DEFAULT_COLLATION_OID;
-    array->element_typeid = TEXTOID;
-    array->location = -1;
+    List *texts = NIL;
     Relation relation = table_open(relid, AccessShareLock);
     TupleDesc columns = RelationGetDescr(relation);
     for (int i = 0; i < columns->natts; i++) {
@@ -70,10 +66,10 @@ Expr *columns_as_text(Oid relid, int varno)
             continue;
         Var *var = makeVar(varno, column->attnum, column->atttypid, column->atttypmod,
                            column->attcollation, 0);
-        array->elements = lappend(array->elements, cast_by_text((Expr *)var, TEXTOID));
+        texts = lappend(texts, cast_by_text((Expr *)var, TEXTOID));
     }
     table_close(relation, NoLock);
-    return (Expr *)array;
+    return make_array(TEXTOID, DEFAULT_COLLATION_OID, texts);
 }
 
 CaseWhen *make_when(Node *condition, Expr *value)
@@ -108,6 +104,18 @@ Expr *make_int8(int64 value)
                              true);
 }
 
+Param *make_parameter(int id, Oid type, Oid collation)
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = id;
+    param->paramtype = type;
+    param->paramtypmod = -1;
+    param->paramcollid = collation;
+    param->location = -1;
+    return param;
+}
+
 Expr *make_coalesce(Expr *value, Expr *otherwise)
 {
     CoalesceExpr *result = makeNode(CoalesceExpr);
@@ -116,6 +124,47 @@ Expr *make_coalesce(Expr *value, Expr *otherwise)
     result->args = list_make2(value, otherwise);
     result->location = -1;
     return (Expr *)result;
+}
+
+Expr *make_null_test(Expr *value, NullTestType type)
+{
+    NullTest *test = makeNode(NullTest);
+    test->arg = value;
+    test->nulltesttype = type;
+    test->location = -1;
+    return (Expr *)test;
+}
+
+Expr *make_array(Oid element_type, Oid collation, List *elements)
+{
+    ArrayExpr *array = makeNode(ArrayExpr);
+    array->array_typeid = get_array_type(element_type);
+    array->array_collid = collation;
+    array->element_typeid = element_type;
+    array->elements = elements;
+    array->location = -1;
+    return (Expr *)array;
+}
+
+Expr *make_any(Oid op, Expr *value, Expr *array, Oid collation)
+{
+    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
+    clause->opno = op;
+    clause->opfuncid = get_opcode(op);
+    clause->useOr = true;
+    clause->inputcollid = collation;
+    clause->args = list_make2(value, array);
+    clause->location = -1;
+    return (Expr *)clause;
+}
+
+Expr *make_sublink(SubLinkType type, Query *query)
+{
+    SubLink *link = makeNode(SubLink);
+    link->subLinkType = type;
+    link->subselect = (Node *)query;
+    link->location = -1;
+    return (Expr *)link;
 }
 
 Query *make_select_from(RangeTblEntry *source, Node *quals)

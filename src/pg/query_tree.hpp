@@ -14,8 +14,23 @@ Expr *make_int4(int32 value);
 Expr *make_int8(int64 value);
 Expr *make_text(const char *text);
 
+// A parameter whose value comes from outside of the plan (PARAM_EXTERN).
+Param *make_parameter(int id, Oid type, Oid collation = InvalidOid);
+
 // COALESCE(value, otherwise)
 Expr *make_coalesce(Expr *value, Expr *otherwise);
+
+// value IS [NOT] NULL
+Expr *make_null_test(Expr *value, NullTestType type);
+
+// ARRAY[elements]
+Expr *make_array(Oid element_type, Oid collation, List *elements);
+
+// value op ANY (array)
+Expr *make_any(Oid op, Expr *value, Expr *array, Oid collation = InvalidOid);
+
+// (query) as a value, EXISTS (query)
+Expr *make_sublink(SubLinkType type, Query *query);
 
 // left = right, by the equality of the left one's type.
 Node *make_equality(Expr *left, Expr *right);

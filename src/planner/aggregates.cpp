@@ -256,18 +256,11 @@ Aggref *sum_for_average(const Aggref *aggregate)
 Expr *null_if_zero(Expr *count, Oid type)
 {
     // CASE WHEN count > 0: an average over no rows is NULL.
-    CaseWhen *when = makeNode(CaseWhen);
-    Expr *zero = make_int8(0);
-    Expr *numeric_zero = cast_to(F_NUMERIC_INT8, zero, NUMERICOID);
-    when->expr = call(F_NUMERIC_GT, list_make2(copy_node(count), numeric_zero), BOOLOID);
-    when->result = type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type);
-    when->location = -1;
-    CaseExpr *guarded = makeNode(CaseExpr);
-    guarded->casetype = type;
-    guarded->args = list_make1(when);
-    guarded->defresult = (Expr *)makeNullConst(type, -1, InvalidOid);
-    guarded->location = -1;
-    return (Expr *)guarded;
+    Expr *zero = cast_to(F_NUMERIC_INT8, make_int8(0), NUMERICOID);
+    Expr *is_positive = call(F_NUMERIC_GT, list_make2(copy_node(count), zero), BOOLOID);
+    return make_case((Node *)is_positive,
+                     type == NUMERICOID ? count : cast_to(F_FLOAT8_NUMERIC, count, type),
+                     (Expr *)makeNullConst(type, -1, InvalidOid));
 }
 
 Expr *sum_of(Expr *value)
@@ -467,18 +460,13 @@ Expr *weigh_partial(const Aggref *partial, Expr *count)
     Expr *none = (Expr *)makeNullConst(partial->aggtype, -1, partial->aggcollid);
     Expr *argument = partial->aggstar ? nullptr : ((TargetEntry *)linitial(partial->args))->expr;
     Expr *value = argument;
-    NullTest *exists;
     switch (partial->aggfnoid) {
     case F_COUNT_:
         value = count;
         none = zero;
         break;
     case F_COUNT_ANY:
-        exists = makeNode(NullTest);
-        exists->arg = argument;
-        exists->nulltesttype = IS_NOT_NULL;
-        exists->location = -1;
-        value = make_case((Node *)exists, count, zero);
+        value = make_case((Node *)make_null_test(argument, IS_NOT_NULL), count, zero);
         none = zero;
         break;
     case F_SUM_INT2:

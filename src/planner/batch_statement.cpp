@@ -53,14 +53,8 @@ Oid default_collation(Oid type)
 Param *batch_param(const BatchSource *source, int column)
 {
     TargetEntry *entry = (TargetEntry *)list_nth(source->columns, column);
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = batch_param_base + column;
-    param->paramtype = get_array_type(element_type(exprType((Node *)entry->expr)));
-    param->paramtypmod = -1;
-    param->paramcollid = default_collation(param->paramtype);
-    param->location = -1;
-    return param;
+    Oid type = get_array_type(element_type(exprType((Node *)entry->expr)));
+    return make_parameter(batch_param_base + column, type, default_collation(type));
 }
 
 // A value of element type as the column's own.
@@ -383,12 +377,7 @@ List *insert_targets(const BatchWrite *write, List *assignments, Query *select, 
 
 Param *make_inserts_param()
 {
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = inserts_param_id;
-    param->paramtype = BOOLOID;
-    param->paramtypmod = param->location = -1;
-    return param;
+    return make_parameter(inserts_param_id, BOOLOID);
 }
 
 int find_source_column(BatchSource *source, Expr *expr)
@@ -506,12 +495,7 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     if (write->refusal == nullptr)
         checks = place_row_checks(sent, write->is_fired, true, &write->refusal);
     if (write->refusal == nullptr && write->is_marked) {
-        Param *mark = makeNode(Param);
-        mark->paramkind = PARAM_EXTERN;
-        mark->paramid = mark_param_id;
-        mark->paramtype = TEXTOID;
-        mark->paramtypmod = mark->location = -1;
-        mark->paramcollid = DEFAULT_COLLATION_OID;
+        Param *mark = make_parameter(mark_param_id, TEXTOID, DEFAULT_COLLATION_OID);
         refuse_marked_rows(sent, mark, &checks);
         statement->mark_column = list_length(sent->returningList);
     }

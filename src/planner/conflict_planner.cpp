@@ -226,10 +226,7 @@ Node *was_not_inserted(const Conflict *conflict, const Query *insert, List *key)
     select->jointree->quals = make_conjunction(
         lappend(conditions, match_index(conflict->relation, conflict->arbiter, inserted, key)));
     select->targetList = NIL;
-    SubLink *exists = makeNode(SubLink);
-    exists->subLinkType = EXISTS_SUBLINK;
-    exists->subselect = (Node *)select;
-    exists->location = -1;
+    Expr *exists = make_sublink(EXISTS_SUBLINK, select);
     return (Node *)makeBoolExpr(NOT_EXPR, list_make1(exists), -1);
 }
 

@@ -57,20 +57,12 @@ Expr *over_same_rows(const Aggref *aggregate, Oid function, Oid result, Expr *x,
     return (Expr *)other;
 }
 
-Expr *is_not_null(Expr *value)
-{
-    NullTest *test = makeNode(NullTest);
-    test->arg = copy_node(value);
-    test->nulltesttype = IS_NOT_NULL;
-    test->location = -1;
-    return (Expr *)test;
-}
-
 // sum(value) over the rows that have the other value as well.
 Expr *sum_with(const Aggref *aggregate, Expr *value, Expr *other)
 {
     Aggref *sum = (Aggref *)over_same_rows(aggregate, F_SUM_FLOAT8, FLOAT8OID, value);
-    sum->aggfilter = (Expr *)make_and_qual((Node *)sum->aggfilter, (Node *)is_not_null(other));
+    sum->aggfilter = (Expr *)make_and_qual((Node *)sum->aggfilter,
+                                           (Node *)make_null_test(copy_node(other), IS_NOT_NULL));
     return (Expr *)sum;
 }
 
@@ -84,16 +76,12 @@ Expr *or_zero(Expr *value)
 
 Expr *make_state(Expr *count, List *sums)
 {
-    ArrayExpr *state = makeNode(ArrayExpr);
-    state->array_typeid = FLOAT8ARRAYOID;
-    state->element_typeid = FLOAT8OID;
-    state->location = -1;
-    state->elements = list_make1(makeFuncExpr(F_FLOAT8_INT8, FLOAT8OID, list_make1(count),
-                                              InvalidOid, InvalidOid, COERCE_EXPLICIT_CAST));
+    List *state = list_make1(makeFuncExpr(F_FLOAT8_INT8, FLOAT8OID, list_make1(count), InvalidOid,
+                                          InvalidOid, COERCE_EXPLICIT_CAST));
     ListCell *cell;
     foreach (cell, sums)
-        state->elements = lappend(state->elements, or_zero((Expr *)lfirst(cell)));
-    return (Expr *)state;
+        state = lappend(state, or_zero((Expr *)lfirst(cell)));
+    return make_array(FLOAT8OID, InvalidOid, state);
 }
 
 Expr *argument(const Aggref *aggregate, int number)

@@ -62,17 +62,6 @@ struct Levels {
     List *queries;
 };
 
-Node *cast_as(Node *arg, Oid type)
-{
-    CoerceViaIO *cast = makeNode(CoerceViaIO);
-    cast->arg = (Expr *)arg;
-    cast->resulttype = type;
-    cast->resultcollid = type == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid;
-    cast->coerceformat = COERCE_EXPLICIT_CAST;
-    cast->location = -1;
-    return (Node *)cast;
-}
-
 Node *replace_places(Node *node, void *context)
 {
     Levels *levels = (Levels *)context;
@@ -94,15 +83,9 @@ Node *replace_places(Node *node, void *context)
         Var *table = copy_node(var);
         table->varattno = table->varattnosyn = TableOidAttributeNumber;
         table->vartype = OIDOID;
-        return cast_as(cast_as((Node *)table, TEXTOID), CIDOID);
+        return (Node *)cast_by_text(cast_by_text((Expr *)table, TEXTOID), CIDOID);
     }
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = shard_param_id;
-    param->paramtype = CIDOID;
-    param->paramtypmod = -1;
-    param->location = -1;
-    return (Node *)param;
+    return (Node *)make_parameter(shard_param_id, CIDOID);
 }
 
 // ---- the row of a cursor -----------------------------------------------------------------------
@@ -111,13 +94,8 @@ Node *replace_places(Node *node, void *context)
 Param *router_param(Shipping *shipping, Expr *value)
 {
     shipping->router_values = lappend(shipping->router_values, value);
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = router_param_base + list_length(shipping->router_values) - 1;
-    param->paramtype = exprType((Node *)value);
-    param->paramtypmod = -1;
-    param->location = -1;
-    return param;
+    return make_parameter(router_param_base + list_length(shipping->router_values) - 1,
+                          exprType((Node *)value));
 }
 
 // (SELECT currtid2(table, place)): where the row is after this transaction, or others, updated it.
@@ -131,29 +109,15 @@ Expr *latest_place(Expr *table, Expr *place)
     select->canSetTag = true;
     select->jointree = makeFromExpr(NIL, nullptr);
     select->targetList = list_make1(makeTargetEntry((Expr *)call, 1, pstrdup("place"), false));
-    SubLink *link = makeNode(SubLink);
-    link->subLinkType = EXPR_SUBLINK;
-    link->subselect = (Node *)select;
-    link->location = -1;
-    return (Expr *)link;
+    return make_sublink(EXPR_SUBLINK, select);
 }
 
 // ctid = ANY (ARRAY[place, latest place])
 Expr *is_at(int varno, Expr *table, Expr *place)
 {
-    ArrayExpr *places = makeNode(ArrayExpr);
-    places->array_typeid = TIDARRAYOID;
-    places->element_typeid = TIDOID;
-    places->elements = list_make2(place, latest_place(table, (Expr *)copy_node(place)));
-    places->location = -1;
-    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
-    clause->opno = TIDEqualOperator;
-    clause->opfuncid = F_TIDEQ;
-    clause->useOr = true;
-    clause->args = list_make2(
-        makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0), places);
-    clause->location = -1;
-    return (Expr *)clause;
+    List *places = list_make2(place, latest_place(table, (Expr *)copy_node(place)));
+    Var *own = makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0);
+    return make_any(TIDEqualOperator, (Expr *)own, make_array(TIDOID, InvalidOid, places));
 }
 
 Expr *as_relation(Expr *oid)
@@ -167,7 +131,7 @@ Expr *cursor_partition(const RangeTblEntry *target, Expr *known, Expr *name)
 {
     if (target->relkind == RELKIND_PARTITIONED_TABLE)
         return known;
-    Expr *itself = (Expr *)cast_as((Node *)copy_node(name), REGCLASSOID);
+    Expr *itself = cast_by_text(copy_node(name), REGCLASSOID);
     return make_coalesce(
         known, (Expr *)makeRelabelType(itself, OIDOID, -1, InvalidOid, COERCE_EXPLICIT_CAST));
 }
@@ -183,7 +147,7 @@ Expr *add_cursor_row(Query *query, int varno, Shipping *shipping)
     if (list_length(row) > 2) {
         Expr *known = (Expr *)router_param(shipping, (Expr *)lthird(row));
         Expr *partition = cursor_partition(target, known, table);
-        table = (Expr *)cast_as((Node *)as_relation(copy_node(partition)), TEXTOID);
+        table = cast_by_text(as_relation(copy_node(partition)), TEXTOID);
         clauses = list_make1(make_opclause(
             lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr, BOOLOID, false,
             (Expr *)makeVar(varno, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0), partition,
@@ -259,13 +223,7 @@ Expr *call_for_cursor(const char *function, Oid result, const CurrentOfExpr *cur
     if (current->cursor_name != nullptr) {
         cursor = make_text(current->cursor_name);
     } else {
-        Param *param = makeNode(Param);
-        param->paramkind = PARAM_EXTERN;
-        param->paramid = current->cursor_param;
-        param->paramtype = REFCURSOROID;
-        param->paramtypmod = -1;
-        param->paramcollid = DEFAULT_COLLATION_OID;
-        param->location = -1;
+        Param *param = make_parameter(current->cursor_param, REFCURSOROID, DEFAULT_COLLATION_OID);
         cursor = (Expr *)makeRelabelType((Expr *)param, TEXTOID, -1, DEFAULT_COLLATION_OID,
                                          COERCE_IMPLICIT_CAST);
     }

@@ -51,15 +51,6 @@ Query *join_source(Maker *maker)
 
 // ---- actions -----------------------------------------------------------------------------------
 
-Node *make_null_test(Expr *arg, NullTestType type)
-{
-    NullTest *test = makeNode(NullTest);
-    test->arg = arg;
-    test->nulltesttype = type;
-    test->location = -1;
-    return (Node *)test;
-}
-
 // The number of an action; that of the first policy which forbids it, negative, for rows that may
 // be seen but not changed. PostgreSQL asks the policies of rows that meet the action's conditions.
 Expr *number_allowed_action(Maker *maker, CmdType command, int number)
@@ -90,8 +81,8 @@ Expr *choose_action(Maker *maker)
     ListCell *cell;
     foreach (cell, maker->write.query->mergeActionList) {
         MergeAction *action = (MergeAction *)lfirst(cell);
-        Node *condition = make_null_test((Expr *)place_var(maker, place_tuple),
-                                         action->matched ? IS_NOT_NULL : IS_NULL);
+        Node *condition = (Node *)make_null_test((Expr *)place_var(maker, place_tuple),
+                                                 action->matched ? IS_NOT_NULL : IS_NULL);
         if (action->qual != nullptr)
             condition = make_conjunction(list_make2(condition, copy_node((Node *)action->qual)));
         if (action->commandType != CMD_NOTHING)

@@ -129,20 +129,9 @@ Node *restrict_target(Maker *maker, Node *clause)
         !OidIsValid(get_array_type(right->vartype)))
         return nullptr;
 
-    ArrayExpr *array = makeNode(ArrayExpr);
-    array->element_typeid = right->vartype;
-    array->array_typeid = get_array_type(right->vartype);
-    array->array_collid = right->varcollid;
-    array->elements = (List *)copy_node(values);
-    array->location = -1;
-    ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
-    any->opno = operator_id;
-    any->opfuncid = get_opcode(operator_id);
-    any->useOr = true;
-    any->inputcollid = equality->inputcollid;
-    any->args = list_make2(inner_var(copy_node(left)), array);
-    any->location = -1;
-    return (Node *)any;
+    Expr *array = make_array(right->vartype, right->varcollid, copy_node(values));
+    return (Node *)make_any(operator_id, (Expr *)inner_var(copy_node(left)), array,
+                            equality->inputcollid);
 }
 
 List *restrictions_of_target(Maker *maker, Node *condition)

@@ -73,10 +73,7 @@ Node *make_existence(Builder *builder, const RemoteSource *source)
     builder->depth--;
     query->jointree = makeFromExpr(list_make1(from), make_conjunction(conditions));
 
-    SubLink *exists = makeNode(SubLink);
-    exists->subLinkType = EXISTS_SUBLINK;
-    exists->subselect = (Node *)query;
-    exists->location = -1;
+    Expr *exists = make_sublink(EXISTS_SUBLINK, query);
     return source->type == JOIN_SEMI ? (Node *)exists
                                      : (Node *)makeBoolExpr(NOT_EXPR, list_make1(exists), -1);
 }

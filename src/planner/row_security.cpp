@@ -44,19 +44,10 @@ bool joins_leak(Node *node, void *)
     return expression_tree_walker(node, (bool (*)())joins_leak, nullptr);
 }
 
-// CASE WHEN condition THEN guarded ELSE false END: the one way in SQL to order two conditions.
+// CASE WHEN condition THEN guarded ELSE false END, which orders the two conditions.
 Node *guard(Node *condition, Node *guarded)
 {
-    CaseWhen *when = makeNode(CaseWhen);
-    when->expr = (Expr *)condition;
-    when->result = (Expr *)guarded;
-    when->location = -1;
-    CaseExpr *ordered = makeNode(CaseExpr);
-    ordered->casetype = BOOLOID;
-    ordered->args = list_make1(when);
-    ordered->defresult = (Expr *)makeBoolConst(false, false);
-    ordered->location = -1;
-    return (Node *)ordered;
+    return (Node *)make_case(condition, (Expr *)guarded, (Expr *)makeBoolConst(false, false));
 }
 
 // UPDATE, DELETE: the target cannot be a subquery, so its conditions go first in WHERE.

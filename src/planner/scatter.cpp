@@ -207,16 +207,11 @@ Node *sum_of_limits(Node *count, Node *offset)
     skipped->args = list_make2(as_int8(offset), make_int8(0));
     skipped->location = -1;
 
-    CaseWhen *fits = makeNode(CaseWhen);
-    fits->expr = int8_call(F_INT8LE, (Expr *)as_int8(count),
+    Expr *fits = int8_call(F_INT8LE, (Expr *)as_int8(count),
                            int8_call(F_INT8MI, make_int8(PG_INT64_MAX), (Expr *)skipped), BOOLOID);
-    fits->result = int8_call(F_INT8PL, (Expr *)as_int8(count), (Expr *)skipped);
-    fits->location = -1;
-    CaseExpr *limit = makeNode(CaseExpr);
-    limit->casetype = INT8OID;
-    limit->args = list_make1(fits);
-    limit->defresult = (Expr *)makeNullConst(INT8OID, -1, InvalidOid);
-    limit->location = -1;
+    Expr *limit =
+        make_case((Node *)fits, int8_call(F_INT8PL, (Expr *)as_int8(count), (Expr *)skipped),
+                  (Expr *)makeNullConst(INT8OID, -1, InvalidOid));
     return eval_const_expressions(nullptr, (Node *)limit);
 }
 
@@ -272,17 +267,6 @@ int put_columns_first(Query *query)
 
 // ---- LIMIT and locks ---------------------------------------------------------------------------
 
-Param *make_scan_param(int id, Oid type)
-{
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = id;
-    param->paramtype = type;
-    param->paramtypmod = -1;
-    param->location = -1;
-    return param;
-}
-
 void add_place(Query *remote, Expr *column)
 {
     remote->targetList =
@@ -305,15 +289,9 @@ void add_places(Query *remote, int varno, int ncolumns)
 // Makes a query lock the rows at places that the router names, if its conditions let them through.
 void lock_places(Query *remote, int varno)
 {
-    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
-    clause->opno = TIDEqualOperator;
-    clause->opfuncid = F_TIDEQ;
-    clause->useOr = true;
-    clause->args =
-        list_make2(makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0),
-                   make_scan_param(places_param_id, TIDARRAYOID));
-    clause->location = -1;
-    List *clauses = list_make1(clause);
+    Var *own = makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0);
+    List *clauses = list_make1(make_any(TIDEqualOperator, (Expr *)own,
+                                        (Expr *)make_parameter(places_param_id, TIDARRAYOID)));
     if (remote->jointree->quals != nullptr)
         clauses = lappend(clauses, remote->jointree->quals);
     remote->jointree->quals = make_conjunction(clauses);
@@ -335,7 +313,7 @@ RangeTblEntry *send_in_two(const Query *remote, int ncolumns)
         remote->limitOption == LIMIT_OPTION_WITH_TIES || contain_volatile_functions((Node *)remote))
         return nullptr;
     place_locked(rt_fetch(varno, finder->rtable), false);
-    finder->limitCount = (Node *)make_scan_param(limit_param_id, INT8OID);
+    finder->limitCount = (Node *)make_parameter(limit_param_id, INT8OID);
     add_places(finder, varno, ncolumns);
     lock_places(locker, varno);
     add_places(locker, varno, ncolumns);

@@ -326,13 +326,8 @@ Node *take_out(Shipper *shipper, Node *node, bool is_volatile)
     if (number == list_length(shipper->out->router_values))
         shipper->out->router_values = lappend(shipper->out->router_values, copy_node(node));
 
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = router_param_base + number;
-    param->paramtype = exprType(node);
+    Param *param = make_parameter(router_param_base + number, exprType(node), exprCollation(node));
     param->paramtypmod = exprTypmod(node);
-    param->paramcollid = exprCollation(node);
-    param->location = -1;
     return (Node *)param;
 }
 

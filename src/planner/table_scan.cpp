@@ -117,22 +117,10 @@ List *remaining_clauses(List *infos, List *shipped)
 // The filter as a condition; its keys are a parameter that the executor fills in.
 Expr *make_filter_clause(const KeyFilter *filter)
 {
-    Param *keys = makeNode(Param);
-    keys->paramkind = PARAM_EXTERN;
-    keys->paramid = keys_param_id;
-    keys->paramtype = get_array_type(filter->type);
-    keys->paramtypmod = -1;
-    keys->paramcollid = exprCollation((Node *)filter->key);
-    keys->location = -1;
-
-    ScalarArrayOpExpr *clause = makeNode(ScalarArrayOpExpr);
-    clause->opno = filter->op;
-    clause->opfuncid = get_opcode(filter->op);
-    clause->useOr = true;
-    clause->inputcollid = filter->collation;
-    clause->args = list_make2(copy_node((Node *)filter->column), keys);
-    clause->location = -1;
-    return (Expr *)clause;
+    Param *keys = make_parameter(keys_param_id, get_array_type(filter->type),
+                                 exprCollation((Node *)filter->key));
+    return make_any(filter->op, (Expr *)copy_node((Node *)filter->column), (Expr *)keys,
+                    filter->collation);
 }
 
 // ---- lookups -----------------------------------------------------------------------------------
@@ -140,14 +128,7 @@ Expr *make_filter_clause(const KeyFilter *filter)
 // The value that a scan looks for, as a parameter of its statement.
 Param *make_lookup_param(const Node *value)
 {
-    Param *param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = lookup_param_id;
-    param->paramtype = exprType(value);
-    param->paramtypmod = -1;
-    param->paramcollid = exprCollation(value);
-    param->location = -1;
-    return param;
+    return make_parameter(lookup_param_id, exprType(value), exprCollation(value));
 }
 
 OpExpr *make_lookup_clause(const TableScan *scan)
@@ -268,12 +249,8 @@ void filter_route(PlannerInfo *root, CustomScan *scan, Route *filtered, List *va
     // Values that nobody reads: by these the executor knows that the rows change.
     ListCell *cell;
     foreach (cell, filter->rounds) {
-        Param *round = makeNode(Param);
+        Param *round = make_parameter(lfirst_int(cell), INTERNALOID);
         round->paramkind = PARAM_EXEC;
-        round->paramid = lfirst_int(cell);
-        round->paramtype = INTERNALOID;
-        round->paramtypmod = -1;
-        round->location = -1;
         scan->custom_exprs = lappend(scan->custom_exprs, round);
     }
 }

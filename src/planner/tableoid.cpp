@@ -38,10 +38,7 @@ Const *make_oid(Oid type, Oid value)
 Node *translate(const Var *var, Oid parent)
 {
     Oid equality = lookup_type_cache(OIDOID, TYPECACHE_EQ_OPR)->eq_opr;
-    CaseExpr *choice = makeNode(CaseExpr);
-    choice->casetype = OIDOID;
-    choice->defresult = (Expr *)makeNullConst(OIDOID, -1, InvalidOid);
-    choice->location = -1;
+    List *whens = NIL;
     ListCell *cell;
     foreach (cell, find_all_inheritors(parent, AccessShareLock, nullptr)) {
         Oid partition = lfirst_oid(cell);
@@ -52,13 +49,10 @@ Node *translate(const Var *var, Oid parent)
         OpExpr *test = (OpExpr *)make_opclause(equality, BOOLOID, false, (Expr *)copy_node(var),
                                                name, InvalidOid, InvalidOid);
         set_opfuncid(test);
-        CaseWhen *when = makeNode(CaseWhen);
-        when->expr = (Expr *)test;
-        when->result = (Expr *)make_oid(OIDOID, partition);
-        when->location = -1;
-        choice->args = lappend(choice->args, when);
+        whens = lappend(whens, make_when((Node *)test, (Expr *)make_oid(OIDOID, partition)));
     }
-    return choice->args != NIL ? (Node *)choice : (Node *)choice->defresult;
+    Expr *none = (Expr *)makeNullConst(OIDOID, -1, InvalidOid);
+    return (Node *)(whens != NIL ? make_case(whens, none) : none);
 }
 
 // True if an outer join of the column's level can make it NULL.
@@ -74,10 +68,7 @@ Node *oid_of_rows(const Var *var, Oid table, List *queries)
     Node *oid = (Node *)make_oid(OIDOID, table);
     if (!can_be_missing(var, queries))
         return oid;
-    NullTest *exists = makeNode(NullTest);
-    exists->arg = (Expr *)copy_node(var);
-    exists->nulltesttype = IS_NOT_NULL;
-    exists->location = -1;
+    Expr *exists = make_null_test((Expr *)copy_node(var), IS_NOT_NULL);
     return (Node *)make_case((Node *)exists, (Expr *)oid,
                              (Expr *)makeNullConst(OIDOID, -1, InvalidOid));
 }
