@@ -53,27 +53,27 @@ static Keywords connection_keywords(const ForeignServer *server, const UserMappi
     return keywords;
 }
 
-static const char *keyword_value(const Keywords *keywords, const char *name)
+static const char *keyword_value(const char *const *names, const char *const *values,
+                                 const char *name)
 {
     const char *value = nullptr;
-    for (int i = 0; i < keywords->count; i++)
-        if (strcmp(keywords->names[i], name) == 0)
-            value = keywords->values[i];
+    for (int i = 0; names[i] != nullptr; i++)
+        if (strcmp(names[i], name) == 0)
+            value = values[i];
     return value;
 }
 
-// PQconnectPoll() leaves connect_timeout to its caller: each host of the list has that long.
-static TimestampTz connect_deadline(const Keywords *keywords)
+TimestampTz connect_deadline(const char *const *names, const char *const *values)
 {
-    const char *timeout = keyword_value(keywords, "connect_timeout");
+    const char *timeout = keyword_value(names, values, "connect_timeout");
     int seconds = timeout != nullptr ? atoi(timeout) : 0;
     if (seconds <= 0)
         return 0;
 
     int hosts = 1;
-    const char *list = keyword_value(keywords, "hostaddr");
+    const char *list = keyword_value(names, values, "hostaddr");
     if (list == nullptr)
-        list = keyword_value(keywords, "host");
+        list = keyword_value(names, values, "host");
     for (; list != nullptr && *list != '\0'; list++)
         hosts += *list == ',';
     return seconds_from_now(static_cast<double>(std::max(seconds, 2)) * hosts);
@@ -154,7 +154,7 @@ static void start_opening(Opening *opening, Oid role)
     }
     opening->status =
         PQstatus(c->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-    opening->deadline = connect_deadline(&keywords);
+    opening->deadline = connect_deadline(keywords.names, keywords.values);
 }
 
 // Waits until one of the sessions can go on, and lets it. A set for one wait: the sockets change

@@ -153,6 +153,11 @@ void wait_for_traffic(Connection *);
 bool wait_for_result_until(Connection *, TimestampTz deadline);
 TimestampTz seconds_from_now(double seconds);
 
+// connect.cpp
+// PQconnectPoll() leaves connect_timeout to its caller: when it ends, each host of the list having
+// that long, or 0. The arrays are those that libpq takes.
+TimestampTz connect_deadline(const char *const *names, const char *const *values);
+
 // exchange.cpp
 void begin_exchange(Connection *, bool pipelined);
 void send_queue(Connection *);

@@ -139,6 +139,28 @@ void close_session(Session *session)
     end_session(session);
 }
 
+// Waits until the session is there or has failed; nullptr, or what libpq does not say.
+static const char *finish_connecting(PGconn *conn, TimestampTz deadline)
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
+           status != PGRES_POLLING_FAILED) {
+        long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (deadline != 0 && left == 0)
+            return "timeout expired";
+        int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (deadline != 0 ? WL_TIMEOUT : 0) |
+                     (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED);
+        int happened = WaitLatchOrSocket(MyLatch, events, PQsocket(conn), left, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if (happened & WL_SOCKET_MASK)
+            status = PQconnectPoll(conn);
+    }
+    return nullptr;
+}
+
 Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error,
                       bool replication)
 {
@@ -171,8 +193,14 @@ Session *open_session(const ConnectionOptions &options, MemoryContext context, c
     session->callback.arg = session;
     MemoryContextRegisterResetCallback(context, &session->callback);
 
-    session->conn = libpqsrv_connect_params(keywords, values, false, PG_WAIT_EXTENSION);
-    if (PQstatus(session->conn) == CONNECTION_OK) {
+    libpqsrv_connect_prepare();
+    session->conn = PQconnectStartParams(keywords, values, false);
+    if (session->conn == nullptr)
+        ReleaseExternalFD();
+    const char *late = finish_connecting(session->conn, connect_deadline(keywords, values));
+    if (late != nullptr) {
+        *error = pstrdup(late);
+    } else if (PQstatus(session->conn) == CONNECTION_OK) {
         if (!options.password_required || PQconnectionUsedPassword(session->conn))
             return session;
         *error = pstrdup("the server did not ask for the password, which only a superuser may use");

@@ -375,8 +375,12 @@ bool may_pass(int32 move_id, int sqlstate)
 
 void note_error(int32 move_id, const ErrorData *error, bool gives_up)
 {
-    char *text = error->detail != nullptr ? psprintf("%s (%s)", error->message, error->detail)
-                                          : pstrdup(error->message);
+    // Everyone may read it, but not the keys that DETAIL of a constraint shows.
+    bool shows_keys = ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
+                      ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION);
+    char *text = error->detail != nullptr && !shows_keys
+                     ? psprintf("%s (%s)", error->message, error->detail)
+                     : pstrdup(error->message);
     if (error->context != nullptr && strncmp(error->context, "shard \"", 7) == 0)
         text = psprintf("%.*s: %s", (int)strcspn(error->context, "\n"), error->context, text);
     catalogf("UPDATE shardwise.move SET error = %s, retries = retries + 1, workers = 0, "

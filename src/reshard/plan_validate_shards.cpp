@@ -223,6 +223,8 @@ void check_publication(Validation *validation, const Route *route, const List *t
 
 void check_connection(Validation *validation, const PlanShard *from, const PlanShard *to)
 {
+    if (!run_in_session(from->session, log_nothing_sql).ok)
+        return; // no superuser, as check_server() says
     char *sql = psprintf("SET LOCAL client_min_messages = error; "
                          "CREATE SUBSCRIPTION shardwise_validate CONNECTION %s "
                          "PUBLICATION shardwise_validate WITH (connect = true, enabled = false, "

@@ -259,12 +259,13 @@ static void add_subscription(const Flow *flow, bool enabled)
     ListCell *cell;
     foreach (cell, flow->move->tables)
         binary = binary && ((const MoveTable *)lfirst(cell))->binary;
-    runf(flow->to,
-         "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s WITH (copy_data = false, "
-         "create_slot = false, slot_name = %s, enabled = %s, binary = %s, streaming = true, "
-         "synchronous_commit = off)",
-         flow->name, literal(shard_conninfo(flow->from_shard)), flow->name, literal(flow->name),
-         enabled ? "true" : "false", binary ? "true" : "false");
+    run_unlogged(
+        flow->to,
+        format_sql("CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s WITH (copy_data = false, "
+                   "create_slot = false, slot_name = %s, enabled = %s, binary = %s, streaming = "
+                   "true, synchronous_commit = off)",
+                   flow->name, literal(shard_conninfo(flow->from_shard)), flow->name,
+                   literal(flow->name), enabled ? "true" : "false", binary ? "true" : "false"));
 }
 
 // One that is made with a start is enabled once it has that. It never goes back: somebody may have
@@ -288,12 +289,13 @@ void create_subscription(const Flow *flow, const char *start)
 
 void renew_subscription(const Flow *flow)
 {
-    const char *conninfo = literal(shard_conninfo(flow->from_shard));
+    const char *conninfo = shard_conninfo(flow->from_shard);
     if (subscription_exists(flow) &&
-        exists(flow->to,
-               format_sql("SELECT 1 FROM pg_subscription WHERE subname = %s AND subconninfo <> %s",
-                          literal(flow->name), conninfo)))
-        runf(flow->to, "ALTER SUBSCRIPTION %s CONNECTION %s", flow->name, conninfo);
+        strcmp(run_valuef(flow->to, "SELECT subconninfo FROM pg_subscription WHERE subname = %s",
+                          literal(flow->name)),
+               conninfo) != 0)
+        run_unlogged(flow->to, format_sql("ALTER SUBSCRIPTION %s CONNECTION %s", flow->name,
+                                          literal(conninfo)));
 }
 
 void drop_subscription(const Flow *flow)

@@ -175,6 +175,21 @@ Rows runf(ShardSession *s, const char *format, ...)
     return run(s, sql);
 }
 
+const char *const log_nothing_sql =
+    "SET log_statement = none; SET log_min_error_statement = panic; "
+    "SET log_min_duration_statement = -1; SET log_min_duration_sample = -1; "
+    "SET log_transaction_sample_rate = 0";
+
+Rows run_unlogged(ShardSession *s, const char *sql)
+{
+    (void)run(s, log_nothing_sql);
+    Rows rows = run(s, sql); // where it fails, the session ends with its task
+    (void)run(s, "RESET log_statement; RESET log_min_error_statement; "
+                 "RESET log_min_duration_statement; RESET log_min_duration_sample; "
+                 "RESET log_transaction_sample_rate");
+    return rows;
+}
+
 char *run_value(ShardSession *s, const char *sql)
 {
     Rows rows = run(s, sql);

@@ -34,6 +34,13 @@ void close_shard_session(ShardSession *);
 Rows run(ShardSession *, const char *sql);
 Rows runf(ShardSession *, const char *format, ...) pg_attribute_printf(2, 3);
 
+// The same for SQL with passwords in it, which stays out of the shard's log. Needs a superuser
+// there.
+Rows run_unlogged(ShardSession *, const char *sql);
+
+// The settings for that, in a session of its own.
+extern const char *const log_nothing_sql;
+
 // The first value of the first row, nullptr where there is none.
 char *run_value(ShardSession *, const char *sql);
 char *run_valuef(ShardSession *, const char *format, ...) pg_attribute_printf(2, 3);

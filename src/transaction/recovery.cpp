@@ -180,11 +180,17 @@ List *list_mapped_roles(Oid server)
     return roles;
 }
 
+// One that swallows packets must not keep those behind it from their turn.
 Session *open_shard(const Shard *shard, Oid role, const char **failure)
 {
+    static char patience[] = "5"; // seconds, where the server's options do not say
     char *error = nullptr;
-    Session *session =
-        open_session(stored_options(shard->server, role), CurrentMemoryContext, &error);
+    ConnectionOptions options = stored_options(shard->server, role);
+    if (find_option(options.server, "connect_timeout") == nullptr)
+        options.server = lappend(list_copy(options.server),
+                                 makeDefElem(pstrdup("connect_timeout"),
+                                             reinterpret_cast<Node *>(makeString(patience)), -1));
+    Session *session = open_session(options, CurrentMemoryContext, &error);
     if (session == nullptr)
         *failure = error;
     return session;

@@ -194,6 +194,19 @@ like("@$states", qr/^08/, 's2 does not');
 $cluster->shard('s2')->start;
 is(differences(), '', 'whole or gone');
 
+# A shard that answers nothing at all.
+my $postmaster = slurp_file($cluster->shard('s1')->data_dir . '/postmaster.pid') =~ /^(\d+)/ ? $1 : die;
+$cluster->sql("ALTER SERVER s1 OPTIONS (ADD connect_timeout '2')");
+$run = start_transfer(++$transfers, 'after_decision:wait');
+$router->poll_query_until('postgres', $waiting) or die 'does not wait';
+kill 'STOP', $postmaster;
+kill 'KILL', $cluster->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND wait_event = 'PgSleep'");
+end_transfer($run);
+ok($cluster->shard('s2')->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_prepared_xacts'),
+	'a shard that hangs does not keep the worker from the others');
+kill 'CONT', $postmaster;
+is(differences(), '', 'whole or gone');
+
 # A shard that cannot prepare says so before anything is done.
 $cluster->shard('s1')->append_conf('postgresql.conf', 'max_prepared_transactions = 0');
 $cluster->shard('s1')->restart;

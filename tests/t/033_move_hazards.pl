@@ -107,13 +107,13 @@ $cluster->on_shard('s4', 'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plp
 $cluster->on_shard('s1', "ALTER TABLE loose SET UNLOGGED; BEGIN; CREATE TABLE prepared (); PREPARE TRANSACTION 'stray'");
 findings_are($valid, 'error publication, info disk, warning prepared_transactions, warning primary_key, warning triggers', 'what is wrong with the tables');
 $cluster->on_shard('s1', "ROLLBACK PREPARED 'stray'; ALTER TABLE loose SET LOGGED");
-$cluster->on_shard('s4', 'DROP FUNCTION nothing() CASCADE; DROP TABLE loose; CREATE ROLE plain LOGIN REPLICATION');
+$cluster->on_shard('s4', 'DROP FUNCTION nothing() CASCADE; DROP TABLE loose; CREATE ROLE plain LOGIN; CREATE ROLE replicator LOGIN REPLICATION');
 $cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user 'plain')");
 findings_are($valid, 'error connectivity, error privileges, error schema, info disk, warning primary_key', 'and with the role');
-my $as_plain = $cluster->shard_conninfo('s4') =~ s/user=\S+/user=plain/r;
-is($cluster->sql("SELECT ok FROM shardwise.check_shard('$as_plain') WHERE check_name = 'replication'"), 'f', 'check_shard() tells before');
+my $as_replicator = $cluster->shard_conninfo('s4') =~ s/user=\S+/user=replicator/r;
+is($cluster->sql("SELECT ok FROM shardwise.check_shard('$as_replicator') WHERE check_name = 'replication'"), 'f', 'check_shard() tells before');
 $cluster->sql("ALTER USER MAPPING FOR PUBLIC SERVER s4 OPTIONS (SET user '" . ($ENV{USER} // getpwuid($<)) . "')");
-$cluster->on_shard('s4', 'CREATE TABLE loose (key bigint NOT NULL); DROP ROLE plain');
+$cluster->on_shard('s4', 'CREATE TABLE loose (key bigint NOT NULL); DROP ROLE plain, replicator');
 $s4->stop('fast');
 findings_are($valid, 'error reachable, warning primary_key', 'a shard that is down');
 is_deeply(($cluster->errors("SELECT shardwise.start_plan($valid)"))[1], ['55000'], 'is a reason not to start');
@@ -202,7 +202,7 @@ $plan = start_slowly($range);
 replica('s2', "INSERT INTO items VALUES ($last, 100, 5)");
 set_router(move_rate_limit => 0);
 wait_plan_ok($cluster, $plan, 'failed', 'a row in the way of the copy');
-like($cluster->sql("SELECT error FROM shardwise.plans WHERE plan_id = $plan"), qr/duplicate key/, 'it is named');
+like($cluster->sql("SELECT error FROM shardwise.plans WHERE plan_id = $plan"), qr/^shard "s2": duplicate key(?!.*$last)/, 'it is told, without its key');
 leftovers_ok($cluster, 'failed');
 $cluster->sql("SELECT shardwise.resume_plan($plan)");
 ends_well($plan, 'resumed');
@@ -431,6 +431,8 @@ wake_sleepers();
 ends_well($plan, 'few workers');
 
 my @asked = slurp_file($router->logfile) =~ /FATAL:  database \d+ does not exist/g;
+is(scalar(grep { slurp_file($cluster->shard($_)->logfile) =~ /SUBSCRIPTION \S+ CONNECTION/ } $cluster->shard_names), 0,
+	'no connection string of another shard is in the log of one');
 cmp_ok(scalar(@asked), '<=', 1, 'nobody asks for a database that was dropped again and again');
 
 done_testing();
