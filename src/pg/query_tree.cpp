@@ -234,6 +234,53 @@ Node *make_join(Query *query, JoinType type, Node *left, Node *right, Node *qual
     return (Node *)join;
 }
 
+// Leaves no expression of this level that names a column by a join.
+static void flatten_joins(Query *query)
+{
+    query->jointree = (FromExpr *)flatten_join_alias_vars(query, (Node *)query->jointree);
+    query->targetList = (List *)flatten_join_alias_vars(query, (Node *)query->targetList);
+    query->havingQual = flatten_join_alias_vars(query, query->havingQual);
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        if (rte->rtekind == RTE_SUBQUERY && rte->lateral)
+            rte->subquery = (Query *)flatten_join_alias_vars(query, (Node *)rte->subquery);
+        rte->functions = (List *)flatten_join_alias_vars(query, (Node *)rte->functions);
+        rte->tablefunc = (TableFunc *)flatten_join_alias_vars(query, (Node *)rte->tablefunc);
+        rte->values_lists = (List *)flatten_join_alias_vars(query, (Node *)rte->values_lists);
+    }
+}
+
+static void rebuild_join(Query *query, Node *item)
+{
+    ListCell *cell;
+    if (IsA(item, FromExpr)) {
+        foreach (cell, ((FromExpr *)item)->fromlist)
+            rebuild_join(query, (Node *)lfirst(cell));
+        return;
+    }
+    if (!IsA(item, JoinExpr))
+        return;
+    JoinExpr *join = (JoinExpr *)item;
+    rebuild_join(query, join->larg);
+    rebuild_join(query, join->rarg);
+    RangeTblEntry *rte = rt_fetch(join->rtindex, query->rtable);
+    join->usingClause = NIL;
+    join->alias = join->join_using_alias = nullptr;
+    rte->alias = rte->join_using_alias = nullptr;
+    rte->eref = makeAlias("unnamed_join", NIL);
+    rte->joinmergedcols = 0;
+    rte->joinaliasvars = NIL;
+    rte->joinleftcols = add_join_columns(query, rte, join->larg);
+    rte->joinrightcols = add_join_columns(query, rte, join->rarg);
+}
+
+void rebuild_joins(Query *query)
+{
+    flatten_joins(query);
+    rebuild_join(query, (Node *)query->jointree);
+}
+
 void add_output(Query *select, Expr *expr, const char *name)
 {
     int number = list_length(select->targetList) + 1;

@@ -66,6 +66,10 @@ Node *make_reference(int varno);
 // added.
 Node *make_join(Query *query, JoinType type, Node *left, Node *right, Node *quals);
 
+// Gives the joins in FROM the columns that their sides have by now, and expressions these columns
+// in place of the joins'. The joins lose USING and their names: none may be used as a row.
+void rebuild_joins(Query *query);
+
 // Adds a column to a SELECT's output.
 void add_output(Query *select, Expr *expr, const char *name);
 

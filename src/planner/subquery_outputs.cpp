@@ -1,12 +1,13 @@
 #include "planner/subquery_outputs.hpp"
 
+#include "pg/query_tree.hpp"
 #include "routing/colocation.hpp"
 
 extern "C" {
 #include "nodes/bitmapset.h"
-#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise
@@ -23,6 +24,7 @@ struct Use {
     int depth; // of the query at hand below it
     Bitmapset *columns;
     bool whole_row;
+    bool row_of_join; // some join is used as a row
 };
 
 bool use_walker(Node *node, void *context);
@@ -42,6 +44,7 @@ void note_var(Use *use, const Var *var)
     if (rte->rtekind != RTE_JOIN)
         return;
     int depth = use->depth;
+    use->row_of_join |= var->varattno <= 0;
     use->depth = 0;
     if (var->varattno > 0)
         use_walker((Node *)list_nth(rte->joinaliasvars, var->varattno - 1), use);
@@ -70,7 +73,7 @@ bool use_walker(Node *node, void *context)
 
 Use find_use(Query *query, int varno)
 {
-    Use use = {query, varno, 0, nullptr, false};
+    Use use = {query, varno, 0, nullptr, false, false};
     query_tree_walker(query, (bool (*)())use_walker, &use, QTW_IGNORE_JOINALIASES);
     return use;
 }
@@ -78,7 +81,7 @@ Use find_use(Query *query, int varno)
 // An aggregate without GROUP BY makes one row of all, also if nobody reads it.
 bool makes_one_row(const Query *subquery, Node *expr)
 {
-    return subquery->groupClause == NIL && contain_agg_clause(expr);
+    return subquery->groupClause == NIL && contain_aggs_of_level(expr, 0);
 }
 
 bool output_may_go(const Query *subquery, const TargetEntry *entry)
@@ -190,8 +193,10 @@ bool expose_key(Query *query, int varno, RangeTblEntry *rte)
         return false;
     bool added = expose_keys(subquery);
     Colocation colocation = find_colocation(subquery);
-    if (!colocation.found || !rows_have_key(&colocation, subquery) ||
-        find_use(query, varno).whole_row)
+    if (!colocation.found || !rows_have_key(&colocation, subquery))
+        return added;
+    Use use = find_use(query, varno);
+    if (use.whole_row || use.row_of_join)
         return added;
 
     List *outputs = NIL;
@@ -230,7 +235,7 @@ void drop_unused_outputs(Query *query)
 
 bool expose_keys(Query *query)
 {
-    bool added = false;
+    bool added = false, widened = false;
     int varno = 0;
     ListCell *cell;
     if (query->commandType != CMD_SELECT || query->setOperations != nullptr)
@@ -238,9 +243,14 @@ bool expose_keys(Query *query)
     foreach (cell, query->rtable) {
         RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
         varno++;
-        if (rte->rtekind == RTE_SUBQUERY)
-            added |= expose_key(query, varno, rte);
+        if (rte->rtekind != RTE_SUBQUERY)
+            continue;
+        int before = list_length(rte->eref->colnames);
+        added |= expose_key(query, varno, rte);
+        widened |= list_length(rte->eref->colnames) > before;
     }
+    if (widened)
+        rebuild_joins(query);
     return added;
 }
 
