@@ -401,6 +401,10 @@ static bool fetch_rows(RemoteQuery *q)
         if (PQntuples(result) > 0) {
             note_rows(q, result);
             set_result(q, result);
+            // The end of a lone write is its commit: once rows of it are given out, no cancel
+            // request may come before that has been read.
+            if (q->connection->scope == Scope::LoneWrite)
+                store_remaining_rows(q);
             return true;
         }
         note_command(q, result);

@@ -144,6 +144,16 @@ ok($cluster->wait_until_idle, 'nothing goes on on the shard');
 eval { $victim->quit; };
 is($cluster->balance(1), '100.00', 'and nothing was changed');
 
+# A write that returns rows is canceled before it has committed, or not at all: each one a little
+# longer than the one before, so that some meet their end with the timeout.
+my $takes_longer = sub { "UPDATE customers SET balance = balance + 1 WHERE customer_id = 1"
+	. " AND (SELECT count(*) FROM generate_series(0, $_[0] * 200)) > 0 RETURNING 'written';" };
+my ($written, $canceled) = $cluster->errors(join("\n", 'SELECT count(*) FROM customers;', 'SET statement_timeout = 5;', map { $takes_longer->($_) } 1 .. 300));
+my $count = () = $written =~ /written/g;
+cmp_ok($cluster->balance(1), '==', 100 + $count, 'what was said to be canceled was not written');
+is(join(' ', grep { $_ ne '57014' } @$canceled), '', 'and nothing else went wrong');
+$cluster->sql('UPDATE customers SET balance = 100 WHERE customer_id = 1');
+
 # Ten thousand errors: what they would leave behind.
 my $probe = <<'SQL';
 SELECT pg_backend_pid() AS pid, sum(total_bytes) AS bytes FROM pg_backend_memory_contexts \gset
