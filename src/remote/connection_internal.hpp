@@ -176,7 +176,9 @@ void end_sending(Connection *);
 // ended (or, with a deadline, when that has passed: then `busy` is still true). Errors are kept in
 // `error`, not raised. A deadline also means: no interrupts, no ereport.
 PGresult *next_result(Connection *, TimestampTz deadline = 0);
-// Makes the connection free for another exchange: stores or drops what it still delivers.
+// Ends the exchange under way: stores or drops what it still delivers.
+void make_idle(Connection *);
+// The same, for another statement: its error says if the shard's transaction cannot go on.
 void make_available(Connection *);
 // Sends the queue alone; drain_exchange() waits.
 void send_queue_alone(Connection *);

@@ -7,7 +7,7 @@ namespace shardwise
 static void send_end(Connection *c, const char *sql)
 {
     drop_queue(c, 0); // savepoints and their releases end with the transaction
-    make_available(c);
+    make_idle(c);
     send_simple(c, sql);
 }
 

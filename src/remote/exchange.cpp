@@ -328,7 +328,7 @@ void drain_exchange(Connection *c)
         raise_exchange_error(c);
 }
 
-void make_available(Connection *c)
+void make_idle(Connection *c)
 {
     if (c->pg == nullptr || c->lost)
         raise_lost(c, ERRCODE_CONNECTION_FAILURE, nullptr);
@@ -346,10 +346,22 @@ void make_available(Connection *c)
     }
 }
 
+void make_available(Connection *c)
+{
+    make_idle(c);
+    if (PQtransactionStatus(c->pg) == PQTRANS_INERROR)
+        ereport(ERROR,
+                (errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+                 errmsg("the transaction on shard \"%s\" has failed", NameStr(c->shard_name)),
+                 errdetail("A statement that was begun before the last savepoint, such as a "
+                           "cursor, failed when its rows were fetched."),
+                 errhint("ROLLBACK TO a savepoint that is older than it.")));
+}
+
 void finish_statements(Connection *c)
 {
     if (c->busy)
-        make_available(c);
+        make_idle(c);
 }
 
 void send_queue_alone(Connection *c)

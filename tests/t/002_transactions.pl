@@ -86,6 +86,23 @@ is_deeply($states, [ '23505', '25P02' ], 'errors inside a savepoint');
 is($out, '1.00', 'what came before the savepoint stands');
 is($cluster->balance(1), '1.00', 'and is committed');
 
+# A cursor that fails when another statement has its rows fetched takes what is younger with it.
+($out, $states) = $cluster->errors(<<'SQL');
+BEGIN;
+UPDATE customers SET balance = 5 WHERE customer_id = 1;
+SAVEPOINT a;
+DECLARE c CURSOR FOR SELECT 1 / (customer_id - 1) FROM customers;
+SAVEPOINT b;
+SELECT count(*) FROM customers;
+ROLLBACK TO b;
+SELECT count(*) FROM customers;
+ROLLBACK TO a;
+SELECT balance FROM customers WHERE customer_id = 1;
+ROLLBACK;
+SQL
+is_deeply($states, [ '22012', '25P02' ], 'a cursor fails behind a savepoint');
+is($out, '5.00', 'what came before the cursor stands');
+
 # The router's session ends in mid-transaction.
 my $session = $router->background_psql('postgres');
 $session->query_safe('BEGIN');
