@@ -41,3 +41,13 @@ SELECT order_id FROM orders WHERE customer_id = 7 AND order_id = (SELECT max(ord
 VALUES ((SELECT name FROM customers WHERE customer_id = 7)), ('x');
 SELECT * FROM customers TABLESAMPLE SYSTEM (100) WHERE customer_id = 7;
 SELECT * FROM ROWS FROM (generate_series(1, 2), generate_series(5, 7)) r (a, b), customers c WHERE c.customer_id = 7 ORDER BY a, b;
+
+-- An aggregate inside of a subquery makes one row of all, also where nobody reads it.
+SELECT count(*) FROM (SELECT (SELECT max(o.amount)) FROM orders o) x;
+SELECT i.item_id FROM items i, (SELECT (SELECT count(o.amount) FROM items LIMIT 1) AS n FROM orders o) x ORDER BY 1;
+
+-- Joins over subqueries that show no key, and joins as rows.
+SELECT j::text FROM ((SELECT region FROM customers WHERE customer_id < 4) x CROSS JOIN items) j ORDER BY 1;
+SELECT to_json(j)::text FROM ((SELECT region FROM customers) x JOIN invoices i ON i.quantity = x.region) j ORDER BY 1;
+SELECT region, i.name, l.z FROM (SELECT region FROM customers) x LEFT JOIN (SELECT item_id AS region, name FROM items) i USING (region), LATERAL (SELECT region AS z) l ORDER BY 1, 2 LIMIT 7;
+SELECT region, count(*), count(i.name) FROM (SELECT region FROM customers) x FULL JOIN (SELECT item_id AS region, name FROM items) i USING (region) GROUP BY region ORDER BY 1;
