@@ -17,7 +17,7 @@ void put_in_constants(RandomQuery *query)
 {
     std::string sql;
     for (size_t i = 0; i < query->sql.size(); i++) {
-        if (query->sql[i] != '$') {
+        if (!is_parameter(query->sql, i)) {
             sql += query->sql[i];
             continue;
         }

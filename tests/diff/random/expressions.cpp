@@ -72,7 +72,10 @@ std::string Generator::column_or_literal(const Scope &scope, Type type)
 std::string Generator::number(const Scope &scope, Type type, int depth)
 {
     std::string left = expression(scope, type, depth - 1);
-    switch (choices_.below(type == Type::Num ? 4 : 6)) {
+    switch (choices_.below(type == Type::Num ? 5 : 7)) {
+    case 4:
+        return choices_.one_of({"greatest(", "least("}) + left + ", " +
+               expression(scope, type, depth - 1) + ")";
     case 0:
         return "(" + left + " + " + expression(scope, type, depth - 1) + ")";
     case 1:
@@ -81,7 +84,7 @@ std::string Generator::number(const Scope &scope, Type type, int depth)
         return "abs(" + left + ")";
     case 3:
         return "nullif(" + left + ", " + literal(type) + ")";
-    case 4:
+    case 5:
         return "(" + left + " % " + std::to_string(choices_.between(2, 5)) + ")";
     default:
         return size(scope, depth) + (type == Type::Big ? "::bigint" : "");
@@ -91,7 +94,11 @@ std::string Generator::number(const Scope &scope, Type type, int depth)
 // A number that another type's value has.
 std::string Generator::size(const Scope &scope, int depth)
 {
-    switch (choices_.below(9)) {
+    switch (choices_.below(10)) {
+    case 9: { // what is no number must not be read as one
+        std::string text = column_or_literal(scope, Type::Text);
+        return "CASE WHEN " + text + " ~ '^[0-9]{1,6}$' THEN " + text + "::int END";
+    }
     case 8:
         return "(" + expression(scope, Type::Pair, depth - 1) + ").a";
     case 4:
@@ -124,9 +131,26 @@ std::string Generator::time(const Scope &scope, int depth)
     }
 }
 
+// A whole row of a table or join.
+std::string Generator::row_json(const Scope &scope)
+{
+    if (scope.rows.empty()) {
+        return "to_jsonb(" + column_or_literal(scope, random_type()) + ")";
+    }
+    const std::string &row = choices_.one_of(scope.rows);
+    return !choices_.chance(40) ? "to_jsonb(" + row + ")"
+                                : "jsonb_build_array(" + row + " IS NULL, " + row + ")";
+}
+
 std::string Generator::json(const Scope &scope, int depth)
 {
-    switch (choices_.below(4)) {
+    switch (choices_.below(6)) {
+    case 3:
+        return row_json(scope);
+    case 4:
+        return "jsonb_path_query_array(" + expression(scope, Type::Json, depth - 1) +
+               choices_.one_of({", '$.b[*] ? (@ > $x)', '{\"x\": 1}')", ", '$.*')",
+                                ", 'strict $[*]', silent => true)"});
     case 0:
         return "(" + expression(scope, Type::Json, depth - 1) + " -> 'a')";
     case 1:
@@ -143,7 +167,13 @@ std::string Generator::json(const Scope &scope, int depth)
 std::string Generator::array(const Scope &scope, int depth)
 {
     std::string number = expression(scope, Type::Int, depth - 1);
-    switch (choices_.below(4)) {
+    switch (choices_.below(5)) {
+    case 4: {
+        Relation from = from_clause(&scope, 0);
+        Scope inner = {from.columns, &scope, from.keys};
+        return "ARRAY(SELECT " + column_or_literal(inner, Type::Int) + " FROM " + from.sql +
+               where(inner, 0) + " ORDER BY 1)";
+    }
     case 0:
         return "ARRAY[" + number + ", " + column_or_literal(scope, Type::Int) + "]";
     case 1:
@@ -292,6 +322,36 @@ std::string Generator::row_comparison(const Scope &scope)
     }
 }
 
+// With an array: a parameter, a column, or what a subquery makes.
+std::string Generator::array_comparison(const Scope &scope, const std::string &left, Type type)
+{
+    if (type == Type::Int && choices_.chance(40)) {
+        return left + choices_.one_of({" = ANY (", " <> ALL (", " >= ANY ("}) +
+               expression(scope, Type::Ints, 1) + ")";
+    }
+    bool is_plain = type == Type::Int || type == Type::Big || type == Type::Date ||
+                    type == Type::Uuid || type == Type::Mood;
+    if (!uses_parameters_ || !is_plain) {
+        return left + choices_.one_of({" = ANY (ARRAY[", " <> ALL (ARRAY["}) + literal(type) +
+               ", " + literal(type) + "])";
+    }
+    Values values;
+    for (int i = 0; i < 3; i++) {
+        std::string list;
+        for (int j = choices_.between(0, 3); j > 0; j--) {
+            std::string value = make_literal(choices_, type);
+            value = value[0] == '\'' ? value.substr(1, value.size() - 2) : value;
+            list += (list.empty() ? "" : ",") + value;
+        }
+        values.push_back("{" + list + (choices_.chance(10) && !list.empty() ? ",NULL}" : "}"));
+    }
+    if (choices_.chance(15)) {
+        values.back() = std::nullopt;
+    }
+    return left + choices_.one_of({" = ANY (", " <> ALL ("}) + parameter(values) +
+           "::" + type_name(type) + "[])";
+}
+
 std::string Generator::comparison(const Scope &scope, int depth)
 {
     if (scope.outer != nullptr && choices_.chance(25)) {
@@ -327,7 +387,7 @@ std::string Generator::comparison(const Scope &scope, int depth)
         if (type == Type::Ints) { // of such there are no arrays
             return column_or_literal(scope, Type::Int) + " = ANY (" + left + ")";
         }
-        return left + " = ANY (ARRAY[" + literal(type) + ", " + literal(type) + "])";
+        return array_comparison(scope, left, type);
     default:
         if (type == Type::Ints || type == Type::Json) {
             return left + choices_.one_of({" @> ", " <@ "}) + expression(scope, type, depth);
@@ -373,165 +433,6 @@ std::string Generator::condition(const Scope &scope, int depth)
     default:
         return comparison(scope, depth - 1);
     }
-}
-
-// An aggregate of exactly this type; `argument` is what it may be ordered by, if it has any.
-std::string Generator::aggregate_call(const Scope &scope, Type type, std::string *argument)
-{
-    auto of = [&](const std::string &name, Type of_type) {
-        *argument = expression(scope, of_type, 1);
-        return name + "(" + (choices_.chance(15) ? "DISTINCT " : "") + *argument + ")";
-    };
-    if (choices_.chance(6)) {
-        *argument = expression(scope, type, 1);
-        return "percentile_disc(" + choices_.one_of({"0", "0.5", "1"}) +
-               ") WITHIN GROUP (ORDER BY " + *argument + choices_.one_of({"", " DESC"}) + ")";
-    }
-    switch (type) {
-    case Type::Int:
-        return of(choices_.one_of({"max", "min", "bit_or", "bit_and", "total"}), type);
-    case Type::Big:
-        switch (choices_.below(5)) {
-        case 0:
-            return "count(*)";
-        case 4:
-            *argument = expression(scope, Type::Int, 1);
-            return choices_.one_of({"rank(", "dense_rank("}) + literal(Type::Int) +
-                   ") WITHIN GROUP (ORDER BY " + *argument + ")";
-        case 1:
-            return of("count", random_type());
-        case 2:
-            return of("sum", Type::Int);
-        default:
-            return of(choices_.one_of({"max", "min", "bit_xor"}), type);
-        }
-    case Type::Num:
-        if (choices_.chance(50)) {
-            return of(choices_.one_of({"sum", "avg", "max", "min", "variance", "stddev"}), type);
-        }
-        return of(choices_.one_of({"avg", "var_pop"}), choices_.chance(50) ? Type::Int : Type::Big);
-    case Type::Text:
-        if (choices_.chance(25)) {
-            *argument = expression(scope, type, 1);
-            return "string_agg(" + *argument + ", ',' ORDER BY " + *argument + ")";
-        }
-        if (choices_.chance(20)) {
-            Type of_type = random_type();
-            *argument = expression(scope, of_type, 1) + (of_type == Type::Ints ? "::text" : "");
-            return "array_agg(" + std::string(choices_.chance(30) ? "DISTINCT " : "") + *argument +
-                   " ORDER BY " + *argument + ")::text";
-        }
-        return of(choices_.one_of({"max", "min"}), type);
-    case Type::Date:
-    case Type::Time:
-    case Type::Mood:
-        return of(choices_.one_of({"max", "min"}), type);
-    case Type::Ints:
-        if (choices_.chance(40)) {
-            *argument = expression(scope, Type::Int, 1);
-            return "array_agg(" + *argument + " ORDER BY " + *argument + ")";
-        }
-        return of(choices_.one_of({"max", "min"}), type);
-    case Type::Json:
-        *argument = expression(scope, choices_.chance(50) ? Type::Json : Type::Text, 1);
-        return "jsonb_agg(" + *argument + " ORDER BY " + *argument + ")";
-    case Type::Bytes:
-        *argument = expression(scope, type, 1);
-        return "string_agg(" + *argument + ", '' ORDER BY " + *argument + ")";
-    case Type::Bool:
-        return of(choices_.one_of({"bool_and", "bool_or", "every"}), type);
-    case Type::Uuid:
-    case Type::Pair:
-        *argument = column_or_literal(scope, type);
-        return "max((" + *argument + ")::text)::" + type_name(type);
-    }
-    return "count(*)";
-}
-
-std::string Generator::aggregate(const Scope &scope, Type type, bool keeps_scale)
-{
-    std::string argument;
-    std::string call = aggregate_call(scope, type, &argument);
-    if (choices_.chance(12) && call.ends_with(")")) {
-        call += " FILTER (WHERE " + comparison(scope, 0) + ")";
-    }
-    return type == Type::Num && !keeps_scale ? call + "::numeric(40,2)" : call;
-}
-
-// A window's frame, which may ask for an order of its own.
-std::string Generator::frame(const Scope &scope, std::string *order)
-{
-    std::string bounds = choices_.one_of({" BETWEEN 1 PRECEDING AND 1 FOLLOWING",
-                                          " BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING",
-                                          " BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"});
-    std::string excluded = choices_.one_of({"", "", " EXCLUDE TIES", " EXCLUDE GROUP"});
-    if (!numbers_rows_ && choices_.chance(30)) {
-        numbers_rows_ = true;
-        for (const Column &column : scope.columns) {
-            *order += ", " + column.name;
-        }
-        return " ROWS" + bounds;
-    }
-    if (choices_.chance(50)) {
-        return " GROUPS" + bounds + excluded;
-    }
-    *order = "ORDER BY " + column_or_literal(scope, Type::Int) + choices_.one_of({"", " DESC"});
-    return " RANGE" + bounds + excluded;
-}
-
-std::string Generator::window(const Scope &scope, Type type)
-{
-    std::string partition =
-        choices_.chance(60) ? "PARTITION BY " + column_or_literal(scope, random_type()) + " " : "";
-    std::string order = "ORDER BY " + column_or_literal(scope, random_type());
-    std::string argument;
-    if (type == Type::Big && choices_.chance(50)) {
-        if (numbers_rows_ || choices_.chance(50)) {
-            return choices_.one_of({"rank()", "dense_rank()"}) + " OVER (" + partition + order +
-                   choices_.one_of({"", " DESC"}) + ")";
-        }
-        numbers_rows_ = true;
-        for (const Column &column : scope.columns) {
-            order += ", " + column.name;
-        }
-        return "row_number() OVER (" + partition + order + ")";
-    }
-    if (choices_.chance(20)) {
-        std::string rows = frame(scope, &order);
-        std::string name = type == Type::Big ? "sum(" : type == Type::Bool ? "bool_and(" : "max(";
-        if (type != Type::Uuid && type != Type::Json && type != Type::Bytes && type != Type::Pair) {
-            return name + column_or_literal(scope, type == Type::Big ? Type::Int : type) +
-                   ") OVER (" + partition + order + rows + ")";
-        }
-    }
-    if (!numbers_rows_ && choices_.chance(30)) {
-        numbers_rows_ = true;
-        for (const Column &column : scope.columns) {
-            order += ", " + column.name;
-        }
-        return choices_.one_of({"lag(", "lead(", "first_value("}) +
-               column_or_literal({scope.columns, nullptr}, type) + ") OVER (" + partition + order +
-               ")";
-    }
-    std::string call;
-    switch (type) {
-    case Type::Bool:
-        call = "bool_or(" + column_or_literal(scope, type) + ")";
-        break;
-    case Type::Uuid:
-    case Type::Json:
-    case Type::Bytes:
-    case Type::Pair:
-        call = "max((" + column_or_literal(scope, type) + ")::text)";
-        return "(" + call + " OVER (" + partition + "))::" + type_name(type);
-    case Type::Big:
-        call =
-            choices_.chance(50) ? "count(*)" : "sum(" + column_or_literal(scope, Type::Int) + ")";
-        break;
-    default:
-        call = choices_.one_of({"max(", "min("}) + column_or_literal(scope, type) + ")";
-    }
-    return call + " OVER (" + partition + (choices_.chance(50) ? order : "") + ")";
 }
 
 } // namespace shardwise::random_queries

@@ -13,6 +13,7 @@ struct Scope {
     std::vector<Column> columns;
     const Scope *outer = nullptr;
     std::vector<Key> keys = {};
+    std::vector<std::string> rows = {}; // names of whole rows
 };
 
 struct Relation {
@@ -20,6 +21,7 @@ struct Relation {
     std::vector<Column> columns;
     std::vector<Key> keys = {}; // shard keys among the columns
     bool is_table = false;      // without joins
+    std::vector<std::string> rows = {};
 };
 
 struct Select {
@@ -80,17 +82,22 @@ private:
     std::string comparison(const Scope &scope, int depth);
     std::string key_condition(const std::vector<Key> &left, const std::vector<Key> &right);
     std::string subquery_condition(const Scope &scope, int depth);
+    std::string row_comparison(const Scope &scope);
+    std::string array_comparison(const Scope &scope, const std::string &left, Type type);
+    std::string row_json(const Scope &scope);
+
+    // aggregates.cpp
     std::string aggregate(const Scope &scope, Type type, bool keeps_scale = false);
     std::string aggregate_call(const Scope &scope, Type type, std::string *argument);
     std::string window(const Scope &scope, Type type);
     std::string frame(const Scope &scope, std::string *order);
-    std::string row_comparison(const Scope &scope);
 
     // relations.cpp
     Relation table(const std::string &alias);
     Relation subquery(const Scope *outer, int depth, bool is_lateral);
     Relation values_list();
     Relation function_call(const Scope *around);
+    Relation series(const std::string &alias, const std::string &number);
     Relation keyed_subquery(const Scope *outer, int depth, bool is_lateral);
     Relation relation(const Scope *outer, int depth);
     std::string join_condition(const Relation &left, const Relation &right, const Scope &both,
@@ -99,6 +106,7 @@ private:
     Relation from_clause(const Scope *outer, int depth);
     Relation renamed(const Relation &join);
     std::string cte(int number);
+    std::string recursive_cte(const std::string &name);
     std::string keyed_select(const std::vector<const Table *> &tables, Type type,
                              const Scope *outer, int depth);
 
@@ -108,11 +116,13 @@ private:
     std::string grouped_select(const std::vector<Type> &types, const Scope *outer, int depth);
     std::string group_target(Type type, const std::vector<std::string> &keys);
     std::string group_clause(const std::vector<std::string> &keys);
+    std::string having(const Scope &own, const Scope *outer);
     std::string distinct_on(const std::vector<Type> &types, const Scope *outer, int depth);
     std::string set_operation(const std::vector<Type> &types, const Scope *outer, int depth);
     std::string where(const Scope &scope, int depth);
     std::string parameter(const Values &values); // its number
     void number_parameters(RandomQuery *query);
+    std::string each_row(const std::string &query, const std::string &change);
     void add_order(Select *select, size_t columns, bool may_cut);
 
     // writes.cpp; `table`: the target, or any; `types`: what RETURNING is asked for, or anything
@@ -137,6 +147,7 @@ private:
     std::string merge();
     std::string any_write(const Table *table, const std::vector<Type> *types);
     std::string write_with();
+    std::string called_write();
     std::string locking_select();
 };
 

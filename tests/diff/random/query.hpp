@@ -22,6 +22,12 @@ struct RandomQuery {
     bool is_total_order = false;
 };
 
+// `$` and a number; elsewhere it is a JSON path's, or an expression's that text matches.
+inline bool is_parameter(const std::string &sql, size_t i)
+{
+    return sql[i] == '$' && i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9';
+}
+
 RandomQuery make_query(Choices &choices, const Schema &schema);
 
 // A random INSERT, UPDATE, DELETE, MERGE or several in one statement, whose effect and RETURNING

@@ -40,7 +40,8 @@ std::string column_list(size_t count)
 Relation Generator::table(const std::string &alias)
 {
     const Table &table = choices_.one_of(schema_.tables);
-    Relation relation = {table.name + " " + alias, qualified(alias, table.columns), {}, true};
+    Relation relation = {
+        table.name + " " + alias, qualified(alias, table.columns), {}, true, {alias}};
     if (!table.key.empty()) {
         relation.keys.push_back(qualified(alias, table.key));
     }
@@ -158,17 +159,45 @@ Relation Generator::relation(const Scope *outer, int depth)
     return function_call(nullptr);
 }
 
-// A function in FROM; of columns beside it, if there are any `around`.
-Relation Generator::function_call(const Scope *around)
+Relation Generator::series(const std::string &alias, const std::string &number)
 {
-    std::string alias = next_alias(), number = std::to_string(choices_.between(1, 6));
-    if (around != nullptr) {
-        number = "least(" + column_or_literal(*around, Type::Int) + ", " + number + ")";
-    }
     std::string call = choices_.chance(60) ? "generate_series(1, " + number + ")"
                                            : "unnest(ARRAY[" + number + ", " +
                                                  std::to_string(choices_.between(0, 9)) + "])";
+    if (choices_.chance(30)) {
+        return {call + " WITH ORDINALITY " + alias + " (c1, c2)",
+                numbered(alias, {Type::Int, Type::Big})};
+    }
     return {call + " " + alias + " (c1)", numbered(alias, {Type::Int})};
+}
+
+// Functions in FROM; of columns beside them, if there are any `around`.
+Relation Generator::function_call(const Scope *around)
+{
+    std::string alias = next_alias(), number = std::to_string(choices_.between(1, 6));
+    Scope nothing;
+    const Scope &scope = around != nullptr ? *around : nothing;
+    if (around != nullptr) {
+        number = "least(" + column_or_literal(scope, Type::Int) + ", " + number + ")";
+    }
+    switch (choices_.below(8)) {
+    case 5:
+        return {"unnest(" + column_or_literal(scope, Type::Ints) + ") WITH ORDINALITY " + alias +
+                    " (c1, c2)",
+                numbered(alias, {Type::Int, Type::Big})};
+    case 6:
+        return {"jsonb_path_query(" + column_or_literal(scope, Type::Json) + ", '" +
+                    choices_.one_of({"$[*]", "$.a", "$.b[*] ? (@ > 1)", "$.**"}) + "') " + alias +
+                    " (c1)",
+                numbered(alias, {Type::Json})};
+    case 7:
+        return {"ROWS FROM (generate_series(1, " + number + "), unnest(" +
+                    column_or_literal(scope, Type::Ints) + "), string_to_table(" +
+                    column_or_literal(scope, Type::Text) + ", 'b')) " + alias + " (c1, c2, c3)",
+                numbered(alias, {Type::Int, Type::Int, Type::Text})};
+    default:
+        return series(alias, number);
+    }
 }
 
 std::string Generator::join_condition(const Relation &left, const Relation &right,
@@ -202,14 +231,15 @@ std::string Generator::join(Relation *left, const Scope *outer, int depth)
     std::string kind = choices_.one_of(kinds);
     bool is_full = kind == "FULL JOIN";
     bool may_be_lateral = kind == "JOIN" || kind == "LEFT JOIN" || kind == "CROSS JOIN";
-    Scope around = {left->columns, outer, left->keys};
+    Scope around = {left->columns, outer, left->keys, left->rows};
     Relation right = may_be_lateral && depth > 0 && choices_.chance(10)
-                         ? choices_.chance(15)   ? function_call(&around)
+                         ? choices_.chance(25)   ? function_call(&around)
                            : choices_.chance(50) ? subquery(&around, depth, true)
                                                  : keyed_subquery(&around, depth, true)
                          : relation(outer, depth);
-    Scope both = {left->columns, outer};
+    Scope both = {left->columns, outer, {}, left->rows};
     both.columns.insert(both.columns.end(), right.columns.begin(), right.columns.end());
+    both.rows.insert(both.rows.end(), right.rows.begin(), right.rows.end());
 
     std::string sql = " " + kind + " " + right.sql;
     bool has_same_names = left->is_table && right.is_table;
@@ -219,10 +249,18 @@ std::string Generator::join(Relation *left, const Scope *outer, int depth)
         bool same_keys = left->columns[0].type == right.columns[0].type;
         sql += same_keys && choices_.chance(70) ? " USING (k)"
                                                 : choices_.one_of({" USING (i)", " USING (t, i)"});
+        if (choices_.chance(20)) {
+            std::string alias = next_alias();
+            bool by_key = sql.ends_with("(k)");
+            sql += " AS " + alias;
+            both.columns.push_back(
+                {alias + (by_key ? ".k" : ".i"), by_key ? left->columns[0].type : Type::Int});
+        }
     } else if (kind != "CROSS JOIN") {
         sql += " ON " + join_condition(*left, right, both, is_full);
     }
     left->columns = both.columns;
+    left->rows = both.rows;
     left->keys.insert(left->keys.end(), right.keys.begin(), right.keys.end());
     return sql;
 }
@@ -243,6 +281,7 @@ Relation Generator::renamed(const Relation &join)
 {
     std::string alias = next_alias();
     Relation result = {"(" + join.sql + ") " + alias + column_list(join.columns.size()), {}};
+    result.rows.push_back(alias);
     std::map<std::string, Column> names;
     for (const Column &column : join.columns) {
         std::string name = alias + ".c" + std::to_string(result.columns.size() + 1);
@@ -258,9 +297,36 @@ Relation Generator::renamed(const Relation &join)
     return result;
 }
 
+// The rows that can be reached from some, step by step.
+std::string Generator::recursive_cte(const std::string &name)
+{
+    Relation first = table(next_alias()), next = table(next_alias());
+    std::string start = column_or_literal({first.columns, nullptr}, Type::Int);
+    Scope own = {next.columns, nullptr};
+    std::string sql = name + " (c1, c2) AS (SELECT " + start + ", 0 FROM " + first.sql +
+                      where({first.columns, nullptr}, 0) + " UNION SELECT " +
+                      column_or_literal(own, Type::Int) + ", c2 + 1 FROM " + name + " JOIN " +
+                      next.sql + " ON " + column_or_literal(own, Type::Int) + " = " + name +
+                      ".c1 WHERE c2 < " + std::to_string(choices_.between(1, 3)) + ")";
+    ctes_.push_back({name, {{"c1", Type::Int}, {"c2", Type::Int}}});
+    switch (choices_.below(4)) {
+    case 2:
+        ctes_.back().columns.push_back({"c3", Type::Bool});
+        return sql + " CYCLE c1 SET c3 USING path";
+    case 3:
+        return sql + choices_.one_of({" SEARCH DEPTH", " SEARCH BREADTH"}) +
+               " FIRST BY c1 SET position";
+    default:
+        return sql;
+    }
+}
+
 std::string Generator::cte(int number)
 {
     std::string name = "w" + std::to_string(number);
+    if (choices_.chance(10)) {
+        return recursive_cte(name);
+    }
     if (choices_.chance(15)) {
         Relation source = from_clause(nullptr, 0);
         std::string start = column_or_literal({source.columns, nullptr}, Type::Int);

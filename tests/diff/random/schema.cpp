@@ -20,7 +20,26 @@ CREATE FUNCTION next_to(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 
 CREATE FUNCTION shout(text) RETURNS text STABLE LANGUAGE plpgsql AS 'BEGIN RETURN upper($1); END';
 CREATE FUNCTION mood_of(int) RETURNS mood IMMUTABLE LANGUAGE plpgsql
     AS 'BEGIN RETURN (enum_range(NULL::mood))[1 + abs($1 % 3)]; END';
-CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0'))";
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+CREATE FUNCTION each_row(query text, change text) RETURNS SETOF text LANGUAGE plpgsql AS '
+DECLARE one record; changes int := 0;
+BEGIN
+    FOR one IN EXECUTE query LOOP
+        IF changes < 2 AND change IS NOT NULL THEN EXECUTE change; changes := changes + 1; END IF;
+        RETURN NEXT one::text;
+    END LOOP;
+END';
+CREATE FUNCTION try(change text) RETURNS bigint LANGUAGE plpgsql AS '
+DECLARE changed bigint;
+BEGIN
+    EXECUTE change;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cardinality_violation
+        OR with_check_option_violation THEN
+    RETURN -1;
+END'
+)";
 
 std::string quoted(const std::string &text)
 {

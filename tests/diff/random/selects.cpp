@@ -46,7 +46,7 @@ std::string Generator::where(const Scope &scope, int depth)
 std::string Generator::rows_select(const std::vector<Type> &types, const Scope *outer, int depth)
 {
     Relation from = from_clause(outer, depth);
-    Scope scope = {from.columns, outer, from.keys};
+    Scope scope = {from.columns, outer, from.keys, from.rows};
     std::string targets;
     bool has_windows = choices_.chance(15);
     numbers_rows_ = false;
@@ -81,7 +81,12 @@ std::string Generator::group_clause(const std::vector<std::string> &keys)
     for (const std::string &key : keys) {
         append(&list, key);
     }
-    switch (choices_.below(10)) {
+    switch (choices_.below(12)) {
+    case 10:
+        return " GROUP BY DISTINCT ROLLUP (" + list + "), CUBE (" + keys.back() + ")";
+    case 11:
+        return " GROUP BY GROUPING SETS (ROLLUP (" + list + "), (" + keys.back() + "), ()), " +
+               keys[0];
     case 7:
         return " GROUP BY ROLLUP (" + list + ")";
     case 8:
@@ -131,12 +136,25 @@ std::string Generator::grouped_select(const std::vector<Type> &types, const Scop
     if (!keys.empty()) {
         sql += group_clause(keys);
     }
-    if (choices_.chance(25)) {
-        Type type = random_type();
-        sql += " HAVING " + aggregate(own, type) + choices_.one_of({" >= ", " <> ", " < "}) +
-               literal(type);
+    return sql + having(own, outer);
+}
+
+std::string Generator::having(const Scope &own, const Scope *outer)
+{
+    if (!choices_.chance(25)) {
+        return "";
     }
-    return sql;
+    Type type = random_type();
+    std::string call = " HAVING " + aggregate(own, type);
+    switch (choices_.below(6)) {
+    case 4:
+        return call + choices_.one_of({" IN (", " NOT IN ("}) + select({type}, outer, 0, true).sql +
+               ")";
+    case 5:
+        return call + choices_.one_of({" > ", " IS DISTINCT FROM "}) + aggregate(own, type);
+    default:
+        return call + choices_.one_of({" >= ", " <> ", " < "}) + literal(type);
+    }
 }
 
 std::string Generator::distinct_on(const std::vector<Type> &types, const Scope *outer, int depth)
@@ -158,6 +176,13 @@ std::string Generator::set_operation(const std::vector<Type> &types, const Scope
 {
     std::string left = select(types, outer, depth - 1, true).sql;
     std::string right = select(types, outer, depth - 1, true).sql;
+    if (choices_.chance(10)) {
+        std::string row;
+        for (Type type : types) {
+            append(&row, literal(type));
+        }
+        right = "VALUES (" + row + ")";
+    }
     return "(" + left + ") " +
            choices_.one_of(
                {"UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"}) +
@@ -183,7 +208,14 @@ void Generator::add_order(Select *select, size_t columns, bool may_cut)
     }
     select->sql += " ORDER BY " + order;
     select->is_total_order = select->ordered.size() == columns;
-    if (!select->is_total_order || !may_cut || !choices_.chance(60)) {
+    if (!may_cut || !choices_.chance(60)) {
+        return;
+    }
+    if (!select->is_total_order) {
+        if (choices_.chance(30)) { // those that are equal come all
+            select->sql +=
+                " FETCH FIRST " + std::to_string(choices_.between(1, 9)) + " ROWS WITH TIES";
+        }
         return;
     }
     if (choices_.chance(35)) {
@@ -196,7 +228,9 @@ void Generator::add_order(Select *select, size_t columns, bool may_cut)
         select->sql += " LIMIT ";
         select->sql += uses_parameters_ && choices_.chance(40)
                            ? parameter({std::to_string(count), "3", std::nullopt}) + "::bigint"
-                           : std::to_string(count);
+                       : choices_.chance(5) ? "(SELECT count(*) / 9 FROM " +
+                                                  choices_.one_of(schema_.tables).name + " x)"
+                                            : std::to_string(count);
     }
 }
 
@@ -229,7 +263,7 @@ void Generator::number_parameters(RandomQuery *query)
     std::string sql;
     for (size_t i = 0; i < query->sql.size(); i++) {
         sql += query->sql[i];
-        if (query->sql[i] != '$') {
+        if (!is_parameter(query->sql, i)) {
             continue;
         }
         size_t end = i + 1;
@@ -272,9 +306,20 @@ RandomQuery Generator::make()
     query.sql =
         (with.empty() ? "" : (is_recursive ? "WITH RECURSIVE " : "WITH ") + with + " ") + top.sql;
     number_parameters(&query);
+    if (query.parameters.empty() && choices_.chance(4)) {
+        query.sql = each_row(query.sql, "");
+        return query;
+    }
     query.ordered = top.ordered;
     query.is_total_order = top.is_total_order;
     return query;
+}
+
+// The rows of a query that a function runs, which also writes for the first ones.
+std::string Generator::each_row(const std::string &query, const std::string &change)
+{
+    return "SELECT * FROM each_row($q$" + query + "$q$, " +
+           (change.empty() ? "NULL" : "$q$" + change + "$q$") + ")";
 }
 
 RandomQuery make_query(Choices &choices, const Schema &schema)

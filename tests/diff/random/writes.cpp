@@ -418,25 +418,44 @@ std::string Generator::write_with()
 {
     std::vector<Type> types = random_types(2);
     const Table &first = choices_.one_of(schema_.tables), &second = choices_.one_of(schema_.tables);
-    std::string with = "WITH w AS (" + any_write(&first, &types) + ") ";
+    std::string with = "WITH w AS (" + any_write(&first, &types) + ")";
     bool is_same = table_behind(first) == table_behind(second);
     bool meets_triggers = second.name == table_behind(first) + "_log";
-    switch (choices_.below(is_same ? 2 : meets_triggers ? 3 : 4)) {
+    switch (choices_.below(is_same ? 2 : meets_triggers ? 3 : 6)) {
+    case 4:
+        return with + ", u AS (" + any_write(&second, &types) +
+               ") SELECT (SELECT count(*) FROM u), count(*), max(c1::text) FROM w";
+    case 5:
+        return with + ", u AS (" + any_write(&second, &types) +
+               ") SELECT * FROM w UNION ALL SELECT * FROM u";
     case 0:
-        return with + "SELECT * FROM w";
+        return with + " SELECT * FROM w";
     case 1:
-        return with + "SELECT count(*), max(c1::text) FROM w";
+        return with + " SELECT count(*), max(c1::text) FROM w";
     case 2: {
         std::string columns = names_of(second.key), list;
         for (const Column &column : second.key) {
             append(&list, key_literal(column.type));
         }
-        return with + "INSERT INTO " + second.name + " (" + columns + ", t) SELECT " + list +
+        return with + " INSERT INTO " + second.name + " (" + columns + ", t) SELECT " + list +
                ", max(c1::text) FROM w" + (second.unique.empty() ? "" : " ON CONFLICT DO NOTHING");
     }
     default:
-        return with + any_write(&second, nullptr);
+        return with + " " + any_write(&second, nullptr);
     }
+}
+
+// By a function, which may go on after an error, or have a query under way.
+std::string Generator::called_write()
+{
+    uses_parameters_ = false;
+    std::string change = any_write(nullptr, nullptr);
+    if (!choices_.chance(40)) {
+        return "SELECT try($q$" + change + "$q$)";
+    }
+    std::vector<Type> types = random_types(3);
+    std::string query = select(types, nullptr, 1, true).sql;
+    return each_row(query, change);
 }
 
 std::string Generator::locking_select()
@@ -469,6 +488,8 @@ RandomQuery Generator::make_write()
         query.sql = write_with();
     } else if (kind < 94) {
         query.sql = locking_select();
+    } else if (kind < 97) {
+        query.sql = called_write();
     } else {
         return make();
     }
