@@ -62,4 +62,12 @@ void Registry::run(CLI::App *command, Action action)
     command->callback([this, action = std::move(action)] { chosen = action; });
 }
 
+void Registry::add_show(const char *name, const char *description, const char *sql)
+{
+    run(add(name, description), [this, sql] {
+        context.show(sql);
+        return Exit::Success;
+    });
+}
+
 } // namespace shardwise::cli

@@ -49,6 +49,9 @@ struct Registry {
 
     // Lets a command run `action`.
     void run(CLI::App *command, Action action);
+
+    // Adds a command that shows what a query returns. `sql` outlives the registry.
+    void add_show(const char *name, const char *description, const char *sql);
 };
 
 void add_shard_commands(Registry &registry);

@@ -220,21 +220,12 @@ Exit metrics(Context &context)
     return Exit::Success;
 }
 
-void add_show(Registry &registry, const char *name, const char *description, const char *sql)
-{
-    CLI::App *command = registry.add(name, description);
-    registry.run(command, [&context = registry.context, sql] {
-        context.show(sql);
-        return Exit::Success;
-    });
-}
-
 } // namespace
 
 void add_status_commands(Registry &registry)
 {
     Context &context = registry.context;
-    add_show(registry, "status", "Count shards, tables, plans and what waits for you", status_sql);
+    registry.add_show("status", "Count shards, tables, plans and what waits for you", status_sql);
 
     auto queries = std::make_shared<bool>(false);
     CLI::App *stats = registry.add("stats", "Show counters of each shard, or of each query");
@@ -245,10 +236,10 @@ void add_status_commands(Registry &registry)
         return Exit::Success;
     });
 
-    add_show(registry, "in-doubt", "List transactions that an interrupted commit left prepared",
-             "SELECT * FROM shardwise.in_doubt_transactions");
-    add_show(registry, "recover", "Finish transactions that are in doubt",
-             "SELECT * FROM shardwise.recover_transactions()");
+    registry.add_show("in-doubt", "List transactions that an interrupted commit left prepared",
+                      "SELECT * FROM shardwise.in_doubt_transactions");
+    registry.add_show("recover", "Finish transactions that are in doubt",
+                      "SELECT * FROM shardwise.recover_transactions()");
 
     CLI::App *examine = registry.add("doctor", "Look for what needs an operator");
     registry.run(examine, [&context] { return doctor(context); });

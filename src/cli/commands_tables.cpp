@@ -80,23 +80,14 @@ void add_distribute(Registry &registry)
     });
 }
 
-void add_simple(Registry &registry, const char *name, const char *description, const char *sql)
-{
-    CLI::App *command = registry.add(name, description);
-    registry.run(command, [&context = registry.context, sql] {
-        context.show(sql);
-        return Exit::Success;
-    });
-}
-
 } // namespace
 
 void add_table_commands(Registry &registry)
 {
-    add_simple(registry, "tables", "List distributed and reference tables",
-               "SELECT * FROM shardwise.tables ORDER BY relation::text");
-    add_simple(registry, "keyspaces", "List sets of tables that share a shard map",
-               "SELECT * FROM shardwise.keyspaces ORDER BY keyspace_id");
+    registry.add_show("tables", "List distributed and reference tables",
+                      "SELECT * FROM shardwise.tables ORDER BY relation::text");
+    registry.add_show("keyspaces", "List sets of tables that share a shard map",
+                      "SELECT * FROM shardwise.keyspaces ORDER BY keyspace_id");
 
     auto options = std::make_shared<TableOptions>();
     CLI::App *ranges = registry.add("ranges", "List the ranges of shard maps, and pins");

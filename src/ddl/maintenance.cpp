@@ -135,7 +135,7 @@ static const char *const reindex_hint =
     "Repeat the command. Of invalid indexes that CONCURRENTLY may have left on shards, "
     "shardwise.check_schema() says how to remove them.";
 
-static void reindex_tables(const ReindexStmt *statement, const char *options, Oid schema)
+static void reindex_tables(const char *options, Oid schema)
 {
     ListCell *cell;
     foreach (cell, list_distributions()) {
@@ -162,7 +162,7 @@ bool forward_reindex(const UtilityCall &call, ReindexStmt *statement)
         run_locally(call);
         MemoryContextSwitchTo(caller);
         const List *rebuilt = keep_indexes_invalid(invalid);
-        reindex_tables(statement, options, schema);
+        reindex_tables(options, schema);
         make_indexes_valid(rebuilt);
         return true;
     }

@@ -40,6 +40,18 @@ static RoleSpec *public_role()
     return role;
 }
 
+// Every role of the router reaches the shard in the same way: privileges are checked on the
+// router's table. A role may still be given a mapping of its own.
+static void create_public_mapping(const char *server, const ConnectionOptions *options)
+{
+    CreateUserMappingStmt *mapping = makeNode(CreateUserMappingStmt);
+    mapping->user = public_role();
+    mapping->servername = pstrdup(server);
+    mapping->options = options->mapping;
+    CreateUserMapping(mapping);
+    CommandCounterIncrement();
+}
+
 // The statements are built as trees, not as text: text could reach logs with its password.
 static void create_server(const char *name, const ConnectionOptions *options)
 {
@@ -49,15 +61,7 @@ static void create_server(const char *name, const ConnectionOptions *options)
     server->options = options->server;
     CreateForeignServer(server);
     CommandCounterIncrement();
-
-    // Every role of the router reaches the shard in the same way: privileges are checked on the
-    // router's table. A role may still be given a mapping of its own.
-    CreateUserMappingStmt *mapping = makeNode(CreateUserMappingStmt);
-    mapping->user = public_role();
-    mapping->servername = pstrdup(name);
-    mapping->options = options->mapping;
-    CreateUserMapping(mapping);
-    CommandCounterIncrement();
+    create_public_mapping(name, options);
 }
 
 static void check_weight(double weight)
@@ -244,14 +248,10 @@ static void alter_server(const char *name, Oid server, const ConnectionOptions *
         mapping->options =
             replacement(GetUserMapping(InvalidOid, server)->options, options->mapping);
         AlterUserMapping(mapping);
+        CommandCounterIncrement();
     } else {
-        CreateUserMappingStmt *mapping = makeNode(CreateUserMappingStmt);
-        mapping->user = public_role();
-        mapping->servername = pstrdup(name);
-        mapping->options = options->mapping;
-        CreateUserMapping(mapping);
+        create_public_mapping(name, options);
     }
-    CommandCounterIncrement();
 }
 
 // The new address must lead to the same data, say to a replica that was promoted.

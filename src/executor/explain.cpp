@@ -100,7 +100,7 @@ PlanOptions options_of(const ExplainStmt *statement)
     return options;
 }
 
-char *explain_command(const RouteScanState *state, const char *sql, const PlanOptions &options)
+char *explain_command(const char *sql, const PlanOptions &options)
 {
     auto word = [](bool on) { return on ? "on" : "off"; };
     return psprintf("EXPLAIN (ANALYZE %s, VERBOSE %s, COSTS %s, BUFFERS %s, SUMMARY %s%s, "
@@ -119,8 +119,7 @@ char *fetch_plan(RouteScanState *state, int32 shard, const PlanOptions &options)
     int row;
 
     const char *sql = statement_for_shard(state->route, shard).sql;
-    RemoteQuery *query =
-        send_to_shard(state, shard, explain_command(state, sql, options), 0, false);
+    RemoteQuery *query = send_to_shard(state, shard, explain_command(sql, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))
         appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "", PQgetvalue(result, row, 0));

@@ -131,7 +131,7 @@ bool replace_hidden_columns(Node *node, void *context)
     return expression_tree_walker(node, (bool (*)())replace_hidden_columns, context);
 }
 
-Expr *column_or_null(RangeTblEntry *rte, Form_pg_attribute attribute)
+Expr *column_or_null(Form_pg_attribute attribute)
 {
     if (attribute->attisdropped)
         return (Expr *)makeNullConst(INT4OID, -1, InvalidOid);
@@ -157,9 +157,8 @@ void make_barrier_subquery(RangeTblEntry *rte, int varno)
         Form_pg_attribute attribute = TupleDescAttr(columns, i);
         char *name = attribute->attisdropped ? psprintf("dropped %d", i + 1)
                                              : pstrdup(NameStr(attribute->attname));
-        subquery->targetList =
-            lappend(subquery->targetList,
-                    makeTargetEntry(column_or_null(rte, attribute), i + 1, name, false));
+        subquery->targetList = lappend(
+            subquery->targetList, makeTargetEntry(column_or_null(attribute), i + 1, name, false));
         lfirst(list_nth_cell(rte->eref->colnames, i)) = makeString(pstrdup(name));
     }
     table_close(relation, NoLock);

@@ -450,7 +450,7 @@ void ship_range_function(Shipper *shipper, RangeTblFunction *function)
     function->funcexpr = expression_tree_mutator(expr, (Node * (*)()) ship_mutator, shipper);
 }
 
-void ship_relation(Shipper *shipper, Query *query, RangeTblEntry *rte, bool is_insert_values)
+void ship_relation(Shipper *shipper, RangeTblEntry *rte, bool is_insert_values)
 {
     ListCell *cell;
     switch (rte->rtekind) {
@@ -533,7 +533,7 @@ void ship_level(Query *query, Shipper *parent)
         ship_level((Query *)cte->ctequery, &shipper);
     }
     foreach (cell, query->rtable)
-        ship_relation(&shipper, query, (RangeTblEntry *)lfirst(cell), values_only);
+        ship_relation(&shipper, (RangeTblEntry *)lfirst(cell), values_only);
     query->targetList = (List *)ship(&shipper, (Node *)query->targetList,
                                      values_only || (single_row && !query->hasTargetSRFs));
     query->returningList = (List *)ship(&shipper, (Node *)query->returningList);

@@ -282,25 +282,54 @@ void wait_for_streams(Copy *copy, const Throttle *throttle, long pause)
     }
 }
 
+Copy open_streams(const RunningMove *move, const char *snapshot, int n)
+{
+    Copy copy = {move, n, (Stream *)palloc0(sizeof(Stream) * (n + 1)), nullptr};
+    for (int i = 0; i < n; i++) {
+        copy.streams[i].from = open_shard_session(move->source);
+        copy.streams[i].to = open_shard_session(move->target);
+        begin_reading(&copy.streams[i], snapshot);
+    }
+    return copy;
+}
+
+void close_streams(Copy *copy)
+{
+    for (int i = 0; i < copy->n; i++) {
+        close_shard_session(copy->streams[i].from);
+        close_shard_session(copy->streams[i].to);
+    }
+}
+
+void show_workers(const RunningMove *move, int n)
+{
+    catalogf("UPDATE shardwise.move SET workers = %d WHERE move_id = %d", n, move->id);
+}
+
+// Goes on with a stream's chunk without waiting; false if there was nothing to do. A step that
+// begins may bring a pause for all.
+bool advance(Stream *stream, Throttle *throttle, bool stopped, long *pause)
+{
+    if (!stream->reads && *pause <= 0) {
+        begin_step(stream, throttle);
+        *pause = stopped ? 0 : throttle_pause(throttle);
+    }
+    return may_read(stream, throttle, *pause) && !target_is_behind(stream) &&
+           pump(stream, throttle);
+}
+
 } // namespace
 
 bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                  bool (*must_stop)(const RunningMove *))
 {
-    Copy copy = {move, std::min(move_copy_streams, list_length(chunks)), nullptr, nullptr};
+    Copy copy = open_streams(move, snapshot, std::min(move_copy_streams, list_length(chunks)));
     int position = 0, busy = 0;
     bool stopped = false;
-
-    copy.streams = (Stream *)palloc0(sizeof(Stream) * (copy.n + 1));
-    for (int i = 0; i < copy.n; i++) {
-        copy.streams[i].from = open_shard_session(move->source);
-        copy.streams[i].to = open_shard_session(move->target);
-        begin_reading(&copy.streams[i], snapshot);
-    }
     MemoryContext caller = MemoryContextSwitchTo(
         AllocSetContextCreate(CurrentMemoryContext, "shardwise copy", ALLOCSET_SMALL_SIZES));
     make_event_set(&copy);
-    catalogf("UPDATE shardwise.move SET workers = %d WHERE move_id = %d", copy.n, move->id);
+    show_workers(move, copy.n);
     Throttle throttle = begin_throttle(move);
     for (;;) {
         bool moved = false;
@@ -317,12 +346,7 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
                 begin_chunk(stream, chunk);
                 busy++;
             }
-            if (!stream->reads && pause <= 0) {
-                begin_step(stream, &throttle);
-                pause = stopped ? 0 : throttle_pause(&throttle);
-            }
-            if (may_read(stream, &throttle, pause) && !target_is_behind(stream))
-                moved = pump(stream, &throttle) || moved;
+            moved |= advance(stream, &throttle, stopped, &pause);
             if (stream->read_all) {
                 end_chunk(&copy, stream);
                 busy--;
@@ -337,12 +361,9 @@ bool copy_chunks(const RunningMove *move, const char *snapshot, List *chunks,
             wait_for_streams(&copy, &throttle, pause);
     }
     MemoryContextDelete(MemoryContextSwitchTo(caller));
-    for (int i = 0; i < copy.n; i++) {
-        close_shard_session(copy.streams[i].from);
-        close_shard_session(copy.streams[i].to);
-    }
+    close_streams(&copy);
     end_throttle(&throttle);
-    catalogf("UPDATE shardwise.move SET workers = 0 WHERE move_id = %d", move->id);
+    show_workers(move, 0);
     return !stopped;
 }
 

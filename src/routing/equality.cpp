@@ -51,19 +51,19 @@ bool is_nullable(const Collector *c, const Term &term)
     return term.query == c->query && bms_is_member(term.varno, c->nullable);
 }
 
-// May the value of `from` restrict the rows of `to`?
-bool carries(const Collector *c, const Term &from, const Term &to)
+// Does a condition on a column of some table restrict the rows that matter?
+bool restricts(const Collector *c, const Term &term)
 {
-    if (to.query != c->query) // a restriction of the parent by its subquery
+    if (term.query != c->query) // a restriction of the parent by its subquery
         return c->place == Place::Certain && c->decides;
-    return c->place == Place::Certain || is_nullable(c, to);
+    return c->place == Place::Certain || is_nullable(c, term);
 }
 
 void collect_pair(Collector *c, const Term &a, const Term &b)
 {
-    if (carries(c, a, b))
+    if (restricts(c, b))
         add_edge(c, a, b);
-    if (carries(c, b, a))
+    if (restricts(c, a))
         add_edge(c, b, a);
 }
 
@@ -94,14 +94,6 @@ void collect_any_sublink(Collector *c, SubLink *sublink)
         link_output(c, term, subquery, prepend(c->query, c->parents), ((Param *)right)->paramid,
                     true, true);
     }
-}
-
-// Does a condition on a column of some table restrict the rows that matter?
-bool restricts(const Collector *c, const Term &term)
-{
-    if (term.query != c->query)
-        return c->place == Place::Certain && c->decides;
-    return c->place == Place::Certain || is_nullable(c, term);
 }
 
 // Key columns are NOT NULL, so that IS NULL leaves no row, unless an outer join makes NULLs.

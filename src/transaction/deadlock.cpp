@@ -221,7 +221,7 @@ const BackendWaits *choose(const Graph *graph, const List *circle)
 }
 
 // Like PostgreSQL's detail: one line for each process of the router.
-char *describe(const Graph *graph, const List *circle)
+char *describe(const List *circle)
 {
     StringInfoData text;
     initStringInfo(&text);
@@ -272,7 +272,7 @@ void break_one(const Graph *graph)
         const BackendWaits *victim = choose(graph, circle);
         Graph later = look_around();
         if (still_waits(&later, victim))
-            choose_victim(victim, describe(graph, circle));
+            choose_victim(victim, describe(circle));
         return; // the others are looked at anew, without the victim
     }
 }

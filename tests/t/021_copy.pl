@@ -136,16 +136,16 @@ sub wait_for_copy
 {
 	my ($shard) = @_;
 	$cluster->shard($shard)->poll_query_until('postgres',
-		"SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'COPY public.t %' AND state = 'active'");
+		"SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'COPY public.t %' AND state = 'active'") or die "no COPY on $shard";
 }
 my $endless = "i=0; while true; do i=\$((i+1)); seq \${i}00000 \${i}99999 || exit; done";
 my $session = $router->background_psql('postgres', on_error_stop => 0);
 my $pid = $session->query('SELECT pg_backend_pid()');
 $session->query_until(qr/started/, "\\echo started\nCOPY t (k) FROM PROGRAM '$endless';\n");
 wait_for_copy('s2');
-$router->poll_query_until('postgres',
-	"SELECT tuples_processed > 0 AND bytes_processed > 0 FROM pg_stat_progress_copy WHERE pid = $pid");
-pass('pg_stat_progress_copy shows it');
+ok($router->poll_query_until('postgres',
+	"SELECT tuples_processed > 0 AND bytes_processed > 0 FROM pg_stat_progress_copy WHERE pid = $pid"),
+	'pg_stat_progress_copy shows it');
 $cluster->sql("SELECT pg_cancel_backend($pid)");
 ok($cluster->wait_until_idle, 'cancelled: the shards are idle');
 is($session->query('SELECT count(*) FROM t'), 0, 'cancelled: nothing stays, the session goes on');

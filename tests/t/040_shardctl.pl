@@ -111,7 +111,8 @@ $cluster->on_shard('s3', q{CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE 
 	CREATE TRIGGER full_disk BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION full_disk();
 	ALTER TABLE t ENABLE ALWAYS TRIGGER full_disk});
 is(ctl('start', $plan), 0, 'start');
-$router->poll_query_until('postgres', "SELECT retries > 0 FROM shardwise.moves WHERE plan_id = $plan");
+ok($router->poll_query_until('postgres', "SELECT retries > 0 FROM shardwise.moves WHERE plan_id = $plan"),
+	'a copy that fails for want of space is tried again');
 is(ctl('watch', $plan, '--timeout', '0.1'), 5, 'watch gives up') or diag($out);
 is(ctl('doctor'), 0, 'doctor');
 like($out, qr/move \d+ of plan $plan is tried again and again: shard "s3": No space left/, 'tells what goes wrong');
