@@ -5,6 +5,10 @@
 #include "transaction/recovery.hpp"
 #include "transaction/wait_table.hpp"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
 namespace shardwise
 {
 
@@ -246,10 +250,19 @@ static Connection *join_alone(Connection *connection, Access access)
     return connection;
 }
 
+// Rows that a write returns may not be known in the client's encoding: an error that undoes it.
+static bool may_fail_at_client()
+{
+    int encoding = pg_get_client_encoding();
+    return encoding != GetDatabaseEncoding() && encoding != PG_SQL_ASCII;
+}
+
 // A read may be sent alone to one shard after the other; nothing else may follow a lone statement.
 static bool may_join_alone(Access access)
 {
     if (participant_count > 0 || !is_whole_transaction())
+        return false;
+    if (access != Access::Read && may_fail_at_client())
         return false;
     return lone_count == 0 || (access == Access::Read && lone_count < max_lone_connections &&
                                connection_scope(lone_connections[0]) == Scope::LoneRead);

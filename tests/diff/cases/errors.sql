@@ -64,3 +64,10 @@ SELECT balance FROM customers WHERE customer_id = $1;
 SELECT name FROM customers WHERE customer_id = 7 FOR UPDATE OF orders;
 SELECT name INTO STRICT x FROM customers WHERE customer_id = 7;
 SELECT balance FROM customers WHERE customer_id = 7;
+
+-- What cannot be said in the client's encoding is not written.
+SET client_encoding = 'LATIN1';
+UPDATE customers SET balance = balance + 1 WHERE customer_id = 9 RETURNING chr(8364);
+INSERT INTO by_number VALUES (901, 'unsaid') RETURNING chr(8364);
+RESET client_encoding;
+SELECT balance, (SELECT count(*) FROM by_number WHERE n = 901) FROM customers WHERE customer_id = 9;
