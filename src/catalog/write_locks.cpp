@@ -8,7 +8,7 @@ extern "C" {
 namespace shardwise
 {
 
-void lock_reference_writes(Oid relid)
+static void lock_writes(Oid relid, bool dont_wait)
 {
     // A partition is written through its parent as well.
     if (get_rel_relispartition(relid)) {
@@ -19,7 +19,17 @@ void lock_reference_writes(Oid relid)
     constexpr uint16 writes_of_reference_table = 0x5301;
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, writes_of_reference_table);
-    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+    (void)LockAcquire(&tag, ExclusiveLock, false, dont_wait);
+}
+
+void lock_reference_writes(Oid relid)
+{
+    lock_writes(relid, false);
+}
+
+void try_lock_reference_writes(Oid relid)
+{
+    lock_writes(relid, true);
 }
 
 } // namespace shardwise

@@ -282,15 +282,14 @@ void end_lookup(RouteScanState *state)
     MemoryContextReset(state->run_context);
 }
 
-// Whoever writes a reference table, or locks rows of it, does so before others reach the shards:
-// they would wait there for this transaction, and hold up its next write here.
-void lock_references(const Route *route)
+// Rows of reference tables have been locked, and may be written next. Whoever writes them meanwhile
+// should not wait for that on a shard, while he holds up our write here.
+bool claim_references(const Route *route)
 {
     ListCell *cell;
     foreach (cell, route->locked_references)
-        lock_reference_writes(lfirst_oid(cell));
-    if (OidIsValid(route->reference))
-        lock_reference_writes(route->reference);
+        try_lock_reference_writes(lfirst_oid(cell));
+    return true;
 }
 
 TupleTableSlot *next_tuple(ScanState *node)
@@ -315,7 +314,8 @@ TupleTableSlot *next_tuple(ScanState *node)
             return slot;
         }
         resolve_shards(state);
-        lock_references(state->route);
+        if (OidIsValid(state->route->reference))
+            lock_reference_writes(state->route->reference);
         if (runs_under_explain(state)) {
             run_explained(state);
             state->is_done = true;
@@ -326,6 +326,8 @@ TupleTableSlot *next_tuple(ScanState *node)
     slot = state->keeps_rows ? fetch_kept(state) : fetch(state);
     if (TupIsNull(slot))
         finish(state);
+    else if (!state->has_claimed)
+        state->has_claimed = claim_references(state->route);
     return slot;
 }
 

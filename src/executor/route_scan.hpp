@@ -48,6 +48,7 @@ struct RouteScanState {
     RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
     Gather *gather;     // on several
     bool is_done;
+    bool has_claimed;      // the reference tables whose rows are locked
     Tuplestorestate *kept; // rows for another scan
     TupleTableSlot *kept_slot;
     bool kept_is_complete;

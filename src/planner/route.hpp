@@ -52,7 +52,7 @@ struct Route {
     bool is_only_scan;  // nothing else of the plan goes to shards
     bool may_fail_late; // the router works on the result, and could still raise an error
     Oid reference;      // the reference table that is written: every shard does it, one answers
-    List *locked_references; // Oid: those whose rows it locks against writers, and waits for them
+    List *locked_references; // Oid: those whose rows it locks as writers do
     int key_param;           // number (from 1) of the parameter that is an array of keys; 0: none
     int key_source;          // then, the executor's parameter that leads to the node with the keys
     int lookup_param;        // number (from 1) of the parameter that each run looks for; 0: none

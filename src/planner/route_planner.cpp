@@ -292,8 +292,7 @@ static bool asks_for_places(Node *node, void *)
     return expression_tree_walker(node, (bool (*)())asks_for_places, nullptr);
 }
 
-// The reference tables whose rows a query locks, as a writer does. One that does not wait for rows
-// must not wait for their table either.
+// The reference tables whose rows a query locks as a writer does.
 static bool find_locked_references(Node *node, void *context)
 {
     List **found = (List **)context;
@@ -307,8 +306,7 @@ static bool find_locked_references(Node *node, void *context)
         const RowMarkClause *clause = (const RowMarkClause *)lfirst(cell);
         const RangeTblEntry *rte = rt_fetch(clause->rti, query->rtable);
         const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
-        if (table != nullptr && table->is_reference && clause->strength >= LCS_FORNOKEYUPDATE &&
-            clause->waitPolicy == LockWaitBlock)
+        if (table != nullptr && table->is_reference && clause->strength >= LCS_FORNOKEYUPDATE)
             *found = list_append_unique_oid(*found, rte->relid);
     }
     return query_tree_walker(query, (bool (*)())find_locked_references, context, 0);
