@@ -136,6 +136,29 @@ SET shardwise.share_parallel_workers = off;
 SELECT workers_of('SELECT label FROM item ORDER BY price');
 RESET shardwise.share_parallel_workers;
 SELECT workers_of('SELECT label FROM item ORDER BY price');
+
+-- What prints the plans of all statements asks no shard for more.
+SELECT count(*) FROM item;
+SELECT shardwise.stat_reset();
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_verbose = on;
+SET auto_explain.log_nested_statements = on;
+UPDATE item SET price = 8 WHERE id = 1;
+SELECT count(*) FROM item;
+SELECT calls, query FROM shardwise.stat_queries ORDER BY query;
+SELECT sum(statements) FROM shardwise.stat_shards;
+SELECT workers_of('SELECT label FROM item ORDER BY price');
+SET compute_query_id = off;
+EXPLAIN (VERBOSE, COSTS off) DECLARE one SCROLL CURSOR FOR SELECT label FROM item WHERE id = 1;
+RESET compute_query_id;
+BEGIN;
+DECLARE one SCROLL CURSOR FOR SELECT label FROM item WHERE id = 1;
+FETCH one;
+FETCH PRIOR FROM one;
+COMMIT;
+SET auto_explain.log_min_duration = -1;
 DROP FUNCTION workers_of(text);
 
 DROP ROLE regress_other, regress_monitor;

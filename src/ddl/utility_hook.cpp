@@ -145,15 +145,15 @@ void process(const UtilityCall &call)
         begin_counting_shards();
     }
     bool is_command = false;
-    const ExplainStmt *explained_before = explain_analyze;
-    explain_analyze = utility_depth == 0 ? as_explain_analyze(statement) : nullptr;
-    run_nested(&utility_depth, [&] {
-        if (OidIsValid(target))
-            is_command = run_on_target(call, statement, target);
-        else if (!may_forward || !(is_command = take_over(call)))
-            run_locally(call);
+    ExplainCommand explain = {as_explain_analyze(statement), executor_depth};
+    run_with(&explain_analyze, explain, [&] {
+        run_nested(&utility_depth, [&] {
+            if (OidIsValid(target))
+                is_command = run_on_target(call, statement, target);
+            else if (!may_forward || !(is_command = take_over(call)))
+                run_locally(call);
+        });
     });
-    explain_analyze = explained_before;
     if (counts && is_command)
         count_command(call, started);
 }

@@ -187,20 +187,19 @@ void explain_route(CustomScanState *node, List *, ExplainState *es)
     explain_shards(state, known, es);
     if (es->analyze && state->lookup != nullptr)
         explain_lookup(state->lookup, es);
-    if (!es->analyze || state->shards == NIL)
-        return;
-    if (state->remote_plan == nullptr) {
-        // What locks or changes rows has run and must not run twice.
-        // One shard's plan stands for all: they run the same statement.
+    // What locks or changes rows has run and must not run twice.
+    // One shard's plan stands for all: they run the same statement.
+    if (es->analyze && state->shards != NIL && state->remote_plan == nullptr &&
+        explain_analyze_is_at_work())
         state->remote_plan =
             fetch_plan(state, linitial_int(state->shards), options_of(es, !state->route->writes));
-    }
-    show_plan(state, es);
+    if (state->remote_plan != nullptr)
+        show_plan(state, es);
 }
 
 bool runs_under_explain(const RouteScanState *state)
 {
-    return explain_analyze != nullptr && executor_depth == 1 && utility_depth == 1 &&
+    return explain_analyze.statement != nullptr && executor_depth == 1 && utility_depth == 1 &&
            state->route->counts_rows;
 }
 
@@ -208,7 +207,7 @@ void run_explained(RouteScanState *state)
 {
     ListCell *cell;
     foreach (cell, state->shards) {
-        char *plan = fetch_plan(state, lfirst_int(cell), options_of(explain_analyze));
+        char *plan = fetch_plan(state, lfirst_int(cell), options_of(explain_analyze.statement));
         if (foreach_current_index(cell) == 0)
             state->remote_plan = plan;
     }

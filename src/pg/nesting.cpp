@@ -5,6 +5,11 @@ namespace shardwise
 
 int executor_depth = 0;
 int utility_depth = 0;
-const ExplainStmt *explain_analyze = nullptr;
+ExplainCommand explain_analyze = {};
+
+bool explain_analyze_is_at_work()
+{
+    return explain_analyze.statement != nullptr && explain_analyze.executor_depth == executor_depth;
+}
 
 } // namespace shardwise

@@ -11,22 +11,37 @@ namespace shardwise
 extern int executor_depth;
 extern int utility_depth;
 
-// The EXPLAIN ANALYZE that runs at utility depth 1; nullptr if none does.
-extern const ExplainStmt *explain_analyze;
+// The utility command that runs innermost, if it is EXPLAIN ANALYZE; else a nullptr.
+struct ExplainCommand {
+    const ExplainStmt *statement;
+    int executor_depth; // where it began
+};
+extern ExplainCommand explain_analyze;
 
-// Runs `body` one level deeper in `depth`; restores it when `body` raises an error.
-template <typename Body> void run_nested(int *depth, Body body)
+// True while EXPLAIN ANALYZE itself is at work, and none of the queries that it runs. Others that
+// print plans (auto_explain) do so after any query.
+bool explain_analyze_is_at_work();
+
+// Runs `body` while a variable has another value; restores it also when `body` raises an error.
+template <typename Value, typename Body> void run_with(Value *variable, Value value, Body body)
 {
-    (*depth)++;
+    const Value before = *variable;
+    *variable = value;
     PG_TRY();
     {
         body();
     }
     PG_FINALLY();
     {
-        (*depth)--;
+        *variable = before;
     }
     PG_END_TRY();
+}
+
+// Runs `body` one level deeper in `depth`.
+template <typename Body> void run_nested(int *depth, Body body)
+{
+    run_with(depth, *depth + 1, body);
 }
 
 } // namespace shardwise

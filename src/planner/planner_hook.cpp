@@ -142,6 +142,20 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     return plan;
 }
 
+// PostgreSQL has references to the node below set afterwards; EXPLAIN shows by them what comes out.
+Plan *materialize(Plan *plan)
+{
+    Plan *material = materialize_finished_plan(plan);
+    material->targetlist = NIL;
+    ListCell *cell;
+    foreach (cell, plan->targetlist) {
+        TargetEntry *entry = flatCopyTargetEntry((TargetEntry *)lfirst(cell));
+        entry->expr = (Expr *)makeVarFromTargetEntry(OUTER_VAR, entry);
+        material->targetlist = lappend(material->targetlist, entry);
+    }
+    return material;
+}
+
 PlannedStmt *plan_for_shards(const PlannerCall &call)
 {
     Refusal refusal = nullptr;
@@ -152,7 +166,7 @@ PlannedStmt *plan_for_shards(const PlannerCall &call)
     if (plan == nullptr)
         return plan_pull(call, refusal);
     if (wants_backward_scan(call.cursor_options) && plan->rowMarks == NIL)
-        plan->planTree = materialize_finished_plan(plan->planTree);
+        plan->planTree = materialize(plan->planTree);
     return plan;
 }
 
