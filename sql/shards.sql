@@ -89,6 +89,8 @@ ALTER SERVER reg_a OPTIONS (ADD application_name 'renamed');
 -- run_on_shards: each in a transaction of its own
 SELECT * FROM shardwise.run_on_shards('VACUUM item');
 SELECT * FROM shardwise.run_on_shards('SELECT 1 AS a; SELECT 2 AS b');
+ALTER DATABASE shard_reg_a SET statement_timeout = '1min';
+SELECT result FROM shardwise.run_on_shards('SHOW statement_timeout', '{reg_a}');
 SELECT * FROM shardwise.run_on_shards('SELECT NULL');
 SELECT * FROM shardwise.run_on_shards('SELECT 1 / 0', '{reg_b, reg_b}');
 SELECT * FROM shardwise.run_on_shards('SELECT FROM item WHERE false');

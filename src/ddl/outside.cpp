@@ -27,6 +27,8 @@ static Run *start(int32 shard_id, const char *sql)
     }
     run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
                                 &outcome->error);
+    if (run->session != nullptr) // the router's cancels it there, too
+        (void)run_in_session(run->session, "SET statement_timeout = 0");
     if (run->session != nullptr && !start_command(run->session, sql)) {
         outcome->error = pchomp(PQerrorMessage(run->session->conn));
         close_session(run->session);

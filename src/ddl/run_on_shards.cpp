@@ -53,6 +53,8 @@ static Run *start_run(int32 shard_id, const char *command)
     run->shard = pstrdup(NameStr(shard->name));
     run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
                                 &run->result.error);
+    if (run->session != nullptr) // the router's cancels it there, too
+        (void)run_in_session(run->session, "SET statement_timeout = 0");
     if (run->session != nullptr && !start_command(run->session, command)) {
         run->result.error = pchomp(PQerrorMessage(run->session->conn));
         close_session(run->session);

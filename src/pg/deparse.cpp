@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "optimizer/optimizer.h"
+#include "parser/parser.h"
 #include "parser/parsetree.h"
 #include "utils/float.h"
 #include "utils/ruleutils.h"
@@ -50,6 +51,8 @@ static int pin_output_settings()
         pin("intervalstyle", "postgres");
     if (extra_float_digits < 1)
         pin("extra_float_digits", "1");
+    if (!standard_conforming_strings)
+        pin("standard_conforming_strings", "on");
     return level;
 }
 

@@ -29,6 +29,7 @@ DEALLOCATE g;
 SET standard_conforming_strings = off;
 SELECT key FROM by_text WHERE key = 'c\-key';
 SELECT t FROM everything WHERE id = 1 AND t <> 'back\\slash';
+SELECT id, t || 'back\\slash' FROM everything ORDER BY 1;
 RESET standard_conforming_strings;
 SET client_encoding = 'LATIN1';
 SELECT length(key) FROM by_text WHERE key = 'A';
