@@ -281,6 +281,14 @@ void rebuild_joins(Query *query)
     rebuild_join(query, (Node *)query->jointree);
 }
 
+void stand_for_statement(Query *query, const Query *statement)
+{
+    query->canSetTag = statement->canSetTag;
+    query->queryId = statement->queryId;
+    query->stmt_location = statement->stmt_location;
+    query->stmt_len = statement->stmt_len;
+}
+
 void add_output(Query *select, Expr *expr, const char *name)
 {
     int number = list_length(select->targetList) + 1;

@@ -70,6 +70,10 @@ Node *make_join(Query *query, JoinType type, Node *left, Node *right, Node *qual
 // in place of the joins'. The joins lose USING and their names: none may be used as a row.
 void rebuild_joins(Query *query);
 
+// Lets a query stand for the user's statement, which is another one: its tag, its identifier in
+// counters, its place in the text.
+void stand_for_statement(Query *query, const Query *statement);
+
 // Adds a column to a SELECT's output.
 void add_output(Query *select, Expr *expr, const char *name);
 

@@ -1,5 +1,6 @@
 #include "planner/conflict_nothing.hpp"
 
+#include "pg/query_tree.hpp"
 #include "planner/early_reads.hpp"
 #include "planner/late_checks.hpp"
 #include "planner/modify_planner.hpp"
@@ -19,10 +20,7 @@ PlannedStmt *plan_checked_nothing(const PlannerCall &call, PlanPart plan_part, R
     Query *main = select_kept_rows(insert->returningList, name);
     main->jointree->quals = (Node *)was_inserted(insert);
     main->targetList = list_truncate(main->targetList, nshown);
-    main->canSetTag = insert->canSetTag;
-    main->queryId = insert->queryId;
-    main->stmt_location = insert->stmt_location;
-    main->stmt_len = insert->stmt_len;
+    stand_for_statement(main, insert);
     note_write(&reads, insert);
     if ((*refusal = take_proposed_checks(insert, &checks)) != nullptr ||
         (*refusal = read_checks_early(checks.checks, &reads)) != nullptr)

@@ -483,10 +483,7 @@ PlannedStmt *plan_parts(Conflict *conflict, const PlannerCall &call, PlanPart pl
     insert_after_all(conflict, insert, update);
     char *updated_name = name_kept_rows();
     Query *main = select_returned(conflict, insert, update, updated_name);
-    main->canSetTag = call.query->canSetTag;
-    main->queryId = call.query->queryId;
-    main->stmt_location = call.query->stmt_location;
-    main->stmt_len = call.query->stmt_len;
+    stand_for_statement(main, call.query);
 
     EarlyReads reads = {};
     LateChecks proposed = {};

@@ -118,10 +118,7 @@ void keep(Query *query, EarlyReads *reads, Oid copied = InvalidOid)
     *early = *query;
     early->canSetTag = false;
     Query *rows = select_kept_rows(query->targetList, name);
-    rows->canSetTag = query->canSetTag;
-    rows->queryId = query->queryId;
-    rows->stmt_location = query->stmt_location;
-    rows->stmt_len = query->stmt_len;
+    stand_for_statement(rows, query);
     reads->queries = lappend(reads->queries, early);
     reads->names = lappend(reads->names, makeString(name));
     reads->copied = lappend_oid(reads->copied, copied);

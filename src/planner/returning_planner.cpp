@@ -73,10 +73,7 @@ Query *select_returned(Query *write, Refusal *refusal)
     select->hasModifyingCTE = true;
     select->hasSubLinks = true;
     select->hasRowSecurity = write->hasRowSecurity;
-    select->canSetTag = write->canSetTag;
-    select->queryId = write->queryId;
-    select->stmt_location = write->stmt_location;
-    select->stmt_len = write->stmt_len;
+    stand_for_statement(select, write);
     return select;
 }
 
