@@ -7,6 +7,7 @@
 #include "planner/kept_target.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
+#include "planner/write_tiers.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -401,6 +402,9 @@ bool reads_once(const PlannedStmt *plan)
 Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 {
     Query *query = maker->write.query;
+    if ((query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) &&
+        finds_by_ctid(query))
+        return pstrdup("Rows of several shards may have the same ctid: find them by their key.");
     if (query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE)
         take_cursor(query);
     if (Refusal refusal = number_rows(maker))

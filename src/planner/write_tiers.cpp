@@ -6,6 +6,7 @@
 #include "routing/colocation.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 }
@@ -112,6 +113,42 @@ bool reads_outer_cte(Node *node, void *context)
 
 } // namespace
 
+static bool is_ctid_of(Node *node, void *varno)
+{
+    if (node == nullptr || IsA(node, Query))
+        return false;
+    if (IsA(node, Var))
+        return ((Var *)node)->varno == *(int *)varno && ((Var *)node)->varlevelsup == 0 &&
+               ((Var *)node)->varattno == SelfItemPointerAttributeNumber;
+    return expression_tree_walker(node, (bool (*)())is_ctid_of, varno);
+}
+
+// A condition that compares ctid with a value, whichever row has it; with another row's ctid it may
+// well be meant for rows of one shard.
+static bool has_ctid_of_any_shard(Query *write)
+{
+    ListCell *cell;
+    foreach (cell, make_ands_implicit((Expr *)write->jointree->quals)) {
+        Node *clause = (Node *)lfirst(cell);
+        Relids varnos = pull_varnos(nullptr, clause);
+        if ((IsA(clause, OpExpr) || IsA(clause, ScalarArrayOpExpr)) &&
+            bms_num_members(varnos) == 1 && is_ctid_of(clause, &write->resultRelation))
+            return true;
+    }
+    return false;
+}
+
+bool finds_by_ctid(Query *write)
+{
+    const RangeTblEntry *target = rt_fetch(write->resultRelation, write->rtable);
+    const Table *table = target->rtekind == RTE_RELATION ? find_table(target->relid) : nullptr;
+    if (table == nullptr || table->is_reference ||
+        !is_ctid_of((Node *)write->jointree, &write->resultRelation))
+        return false;
+    KeyAnalysis analysis = analyze_keys(copy_node(write));
+    return analysis.unpinned != nullptr || !has_one_key(&analysis);
+}
+
 bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
 {
     if (sent->hasModifyingCTE || analysis->changes_key != nullptr || analysis->changes_reference ||
@@ -120,7 +157,7 @@ bool write_is_colocated(Query *sent, const KeyAnalysis *analysis)
     if (sent->commandType == CMD_INSERT)
         return insert_is_colocated(sent);
     return (sent->commandType == CMD_UPDATE || sent->commandType == CMD_DELETE) &&
-           find_colocation(sent).found;
+           !has_ctid_of_any_shard(sent) && find_colocation(sent).found;
 }
 
 bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis)

@@ -16,6 +16,10 @@ bool write_is_colocated(Query *sent, const KeyAnalysis *analysis);
 // may depend on chance or on the order of rows.
 bool copies_stay_alike(Query *sent, const KeyAnalysis *analysis);
 
+// True if a write finds rows of a distributed table by their ctid, which each shard gives to rows
+// of its own, and more than one shard may have them.
+bool finds_by_ctid(Query *write);
+
 // True if a subquery of a statement that takes rows to one shard asks for rows of other shards or
 // of the router, or for a CTE that the statement does not have.
 bool reads_elsewhere(Query *sent);
