@@ -98,14 +98,12 @@ static void read_key_columns(Table *table, ArrayType *names)
 
 static void read_size(Table *table)
 {
-    Snapshot snapshot = take_catalog_snapshot();
-    CatalogScan scan = scan_rows_by_oid(CatalogTable::TableStatistics, snapshot, table->relid);
+    CatalogScan scan = scan_rows_by_oid(CatalogTable::TableStatistics, nullptr, table->relid);
     HeapTuple row = next_row(&scan);
     bool found = HeapTupleIsValid(row);
     table->rows = found ? DatumGetFloat8(get_column(&scan, row, column::statistics_rows)) : 0;
     table->pages = found ? DatumGetFloat8(get_column(&scan, row, column::statistics_pages)) : 0;
     end_scan(&scan);
-    release_catalog_snapshot(snapshot);
 }
 
 // Reads a relation's own row; nullptr where it has none, or the relation is gone.

@@ -2,7 +2,6 @@
 
 #include "catalog/catalog_columns.hpp"
 #include "ddl/catalog_rows.hpp"
-#include "ddl/ddl.hpp"
 
 extern "C" {
 #include "catalog/indexing.h"
@@ -39,10 +38,11 @@ static SysScanDesc scan_by_int4(Relation rel, ScanKeyData *key, AttrNumber attri
     return systable_beginscan(rel, InvalidOid, false, nullptr, 1, key);
 }
 
+// By the primary key of tables that have one row an object, of which there may be many.
 static SysScanDesc scan_by_oid(Relation rel, ScanKeyData *key, AttrNumber attribute, Oid value)
 {
     ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
-    return systable_beginscan(rel, InvalidOid, false, nullptr, 1, key);
+    return systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, nullptr, 1, key);
 }
 
 static void insert_row(const char *table, const Datum *values, const bool *nulls)
@@ -261,7 +261,6 @@ void insert_key_entry(int32 keyspace_id, int32 entry, ArrayType *lower_key, int3
 
 void insert_distribution(Oid relid, int32 keyspace_id, int nkeys, const char *const *key_columns)
 {
-    request_statistics_refresh();
     Datum columns = 0;
     if (keyspace_id != 0) {
         Datum elements[max_key_columns];
@@ -293,13 +292,6 @@ static void delete_keyspace_if_unused(int32 keyspace_id)
     delete_by_int4("keyspace", column::keyspace_id, keyspace_id);
 }
 
-static SysScanDesc scan_statistics(Relation rel, ScanKeyData *key, Oid relid)
-{
-    ScanKeyInit(key, column::statistics_relation, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(relid));
-    return systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, nullptr, 1, key);
-}
-
 // Of a table and its partitions.
 static void delete_statistics(Oid relid)
 {
@@ -307,7 +299,7 @@ static void delete_statistics(Oid relid)
     ListCell *cell;
     foreach (cell, find_all_inheritors(relid, NoLock, nullptr)) {
         ScanKeyData key;
-        SysScanDesc scan = scan_statistics(rel, &key, lfirst_oid(cell));
+        SysScanDesc scan = scan_by_oid(rel, &key, column::statistics_relation, lfirst_oid(cell));
         HeapTuple tuple = systable_getnext(scan);
         if (HeapTupleIsValid(tuple))
             CatalogTupleDelete(rel, &tuple->t_self);
@@ -353,7 +345,7 @@ void store_table_statistics(Oid relid, double rows, double pages, const char *an
     bool replaced[column::statistics_columns] = {false, true, true, analyzed != nullptr};
 
     ScanKeyData key;
-    SysScanDesc scan = scan_statistics(rel, &key, relid);
+    SysScanDesc scan = scan_by_oid(rel, &key, column::statistics_relation, relid);
     HeapTuple tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple)) {
         HeapTuple changed = heap_modify_tuple(tuple, shape, values, nulls, replaced);
@@ -370,7 +362,7 @@ char *find_analyzed(Oid relid)
 {
     Relation rel = open_catalog("table_statistics", AccessShareLock);
     ScanKeyData key;
-    SysScanDesc scan = scan_statistics(rel, &key, relid);
+    SysScanDesc scan = scan_by_oid(rel, &key, column::statistics_relation, relid);
     HeapTuple tuple = systable_getnext(scan);
     bool isnull = true;
     Datum value = HeapTupleIsValid(tuple) ? heap_getattr(tuple, column::statistics_analyzed,

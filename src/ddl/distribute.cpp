@@ -63,6 +63,7 @@ static void move_to_shards(Relation rel)
     empty_local_table(relid);
     if (rows > 0)
         gather_statistics(relid, true);
+    request_statistics_refresh();
 }
 
 struct DistributeArguments {

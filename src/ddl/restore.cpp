@@ -175,6 +175,7 @@ SHARDWISE_FUNCTION(shardwise_finish_restore)
             tables[n++].rel = open_whole_table(lfirst_oid(cell), "finish_restore()");
     if (n > 0)
         settle_tables(tables, n);
+    request_statistics_refresh(); // a dump has none
     for (int i = 0; i < n; i++) {
         Datum values[] = {ObjectIdGetDatum(RelationGetRelid(tables[i].rel)),
                           CStringGetTextDatum(tables[i].action),

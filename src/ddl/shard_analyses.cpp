@@ -1,6 +1,5 @@
 #include "ddl/shard_analyses.hpp"
 
-#include "catalog/catalog.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "transaction/participants.hpp"
@@ -18,8 +17,7 @@ CROSS JOIN LATERAL (
     UNION SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(name.name))) part
 GROUP BY name.position ORDER BY name.position)";
 
-// Shards that together hold each row of the table once.
-static List *shards_with_rows(const Table *table)
+List *shards_with_rows(const Table *table)
 {
     const Shard *const *shards;
     int n = list_shards(&shards);

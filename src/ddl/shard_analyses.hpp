@@ -1,6 +1,7 @@
 // When the shards have analyzed their tables.
 #pragma once
 
+#include "catalog/catalog.hpp"
 #include "pg/pg.hpp"
 
 namespace shardwise
@@ -10,11 +11,13 @@ namespace shardwise
 struct AnalyzedTable {
     Oid relid;
     Oid owner;
-    List *shards; // that together hold each of its rows once
-    StringInfoData
-        when;  // what ask_when_analyzed() finds; differs when a shard has analyzed it since
-    bool ever; // some shard has analyzed it
+    List *shards;        // shards_with_rows()
+    StringInfoData when; // of each shard; differs once one has analyzed it again
+    bool ever;           // some shard has analyzed it
 };
+
+// The numbers of shards that together hold each row of a table once.
+List *shards_with_rows(const Table *table);
 
 // A table with its owner and shards; nullptr if it is none of the shards', or has gone.
 AnalyzedTable *find_analyzed_table(Oid relid);

@@ -238,10 +238,11 @@ void gather_statistics(Oid relid, bool analyze)
         Relation rel = try_relation_open(lfirst_oid(cell), ShareUpdateExclusiveLock);
         if (rel == nullptr)
             continue;
-        if (const AnalyzedTable *table = find_analyzed_table(RelationGetRelid(rel))) {
-            Counts counts = fetch_counts(table->relid, table->shards);
+        if (const Table *table = find_table(RelationGetRelid(rel))) {
+            List *shards = shards_with_rows(table);
+            Counts counts = fetch_counts(table->relid, shards);
             if (analyze)
-                analyze_columns(rel, counts, table->shards);
+                analyze_columns(rel, counts, shards);
             store_counts(rel, counts, table->relid == relid ? analyzed : nullptr);
         }
         relation_close(rel, NoLock);

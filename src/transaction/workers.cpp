@@ -4,8 +4,8 @@
 #include "transaction/recovery.hpp"
 
 #include "transaction/deadlock.hpp"
-#include "transaction/workers.hpp"
 #include "transaction/shared.hpp"
+#include "transaction/workers.hpp"
 
 extern "C" {
 #include "catalog/pg_database.h"
