@@ -1,9 +1,7 @@
 #include "pg/pg.hpp"
 
-#include "ddl/outside.hpp"
-#include "catalog/catalog.hpp"
 #include "ddl/ddl.hpp"
-#include "remote/session.hpp"
+#include "ddl/outside.hpp"
 
 namespace shardwise
 {
@@ -12,6 +10,21 @@ struct Run {
     ShardOutcome *outcome;
     Session *session; // nullptr: it failed already
 };
+
+Session *start_outside_transaction(const Shard *shard, const char *sql, char **error)
+{
+    Session *session =
+        open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext, error);
+    if (session == nullptr)
+        return nullptr;
+    // The router's cancels it there, too.
+    (void)run_in_session(session, "SET statement_timeout = 0");
+    if (start_command(session, sql))
+        return session;
+    *error = pchomp(PQerrorMessage(session->conn));
+    close_session(session);
+    return nullptr;
+}
 
 static Run *start(int32 shard_id, const char *sql)
 {
@@ -25,15 +38,7 @@ static Run *start(int32 shard_id, const char *sql)
         outcome->error = pstrdup("The shard has no foreign server.");
         return run;
     }
-    run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
-                                &outcome->error);
-    if (run->session != nullptr) // the router's cancels it there, too
-        (void)run_in_session(run->session, "SET statement_timeout = 0");
-    if (run->session != nullptr && !start_command(run->session, sql)) {
-        outcome->error = pchomp(PQerrorMessage(run->session->conn));
-        close_session(run->session);
-        run->session = nullptr;
-    }
+    run->session = start_outside_transaction(shard, sql, &outcome->error);
     return run;
 }
 

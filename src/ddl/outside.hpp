@@ -2,10 +2,16 @@
 // own.
 #pragma once
 
+#include "catalog/catalog.hpp"
 #include "pg/pg.hpp"
+#include "remote/session.hpp"
 
 namespace shardwise
 {
+
+// Opens a session of the current user's on a shard and sends it a command, which no timeout of the
+// shard's own ends. Does not wait for the answer. nullptr, and what happened, where that fails.
+Session *start_outside_transaction(const Shard *shard, const char *sql, char **error);
 
 struct ShardOutcome {
     char *shard;

@@ -1,10 +1,9 @@
 #include "pg/pg.hpp"
 
-#include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
+#include "ddl/outside.hpp"
 #include "pg/arguments.hpp"
-#include "remote/session.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"
@@ -51,15 +50,7 @@ static Run *start_run(int32 shard_id, const char *command)
     Run *run = static_cast<Run *>(palloc0(sizeof(Run)));
     const Shard *shard = find_shard(shard_id);
     run->shard = pstrdup(NameStr(shard->name));
-    run->session = open_session(stored_options(shard->server, GetUserId()), CurrentMemoryContext,
-                                &run->result.error);
-    if (run->session != nullptr) // the router's cancels it there, too
-        (void)run_in_session(run->session, "SET statement_timeout = 0");
-    if (run->session != nullptr && !start_command(run->session, command)) {
-        run->result.error = pchomp(PQerrorMessage(run->session->conn));
-        close_session(run->session);
-        run->session = nullptr;
-    }
+    run->session = start_outside_transaction(shard, command, &run->result.error);
     return run;
 }
 
