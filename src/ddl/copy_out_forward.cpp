@@ -1,5 +1,6 @@
 #include "ddl/copy_out_forward.hpp"
 
+#include "pg/nesting.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
 #include "transaction/snapshot.hpp"
@@ -143,7 +144,7 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     ListCell *cell;
     foreach (cell, sources)
         shards = lappend_int(shards, static_cast<const CopySource *>(lfirst(cell))->shard);
-    begin_read(shards, true);
+    begin_read(shards, {++executions, true, Sending::InTransaction, true});
     open_shards(shards);
     foreach (cell, sources) { // all shards' transactions begin before the first row is sent
         int32 shard = static_cast<const CopySource *>(lfirst(cell))->shard;
@@ -151,6 +152,7 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
         streams[foreach_current_index(cell)].connection = connection;
         connections = lappend(connections, connection);
     }
+    (void)end_read(); // takes no second attempt
 
     open_destination(destination, list_length(names));
     if (destination->options.binary)

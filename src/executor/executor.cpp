@@ -27,6 +27,7 @@ ExecutorEnd_hook_type previous_end = nullptr;
 
 extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
 {
+    executions++;
     announce_with_rows(desc);
     if (previous_start != nullptr)
         previous_start(desc, eflags);

@@ -56,6 +56,7 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
 
     if (tracks_queries())
         INSTR_TIME_SET_CURRENT(state->started);
+    state->execution = executions;
     state->is_insert = estate->es_plannedstmt->commandType == CMD_INSERT;
     state->nvalues = n;
     state->value_states = (ExprState **)palloc0(sizeof(ExprState *) * (n + 1));
@@ -141,10 +142,14 @@ void start(RouteScanState *state)
         send_to_all(state);
         return;
     }
+    const Route *route = state->route;
+    bool runs_once = route->is_only_scan && state->lookup == nullptr;
+    Read read = {state->execution, runs_once, route->is_bulk ? Sending::Bulk : Sending::Pipelined,
+                 is_pure_read(state)};
     for (;;) {
-        bool alone = begin_read(state->shards, state->route->is_only_scan, state->route->is_bulk);
+        begin_read(state->shards, read);
         send_to_all(state);
-        bool valid = !alone || end_read();
+        bool valid = end_read();
         if (valid && !map_has_moved(state))
             return;
         drop_queries(state);
@@ -434,6 +439,11 @@ void start_early(RouteScanState *state, bool keys_are_there)
         start(state);
     }
     MemoryContextSwitchTo(saved);
+}
+
+bool is_pure_read(const RouteScanState *state)
+{
+    return only_reads(state) && !state->route->keeps_places;
 }
 
 void check_functions(const Route *route)

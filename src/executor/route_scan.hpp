@@ -40,6 +40,7 @@ struct RouteScanState {
     bool has_looked;           // for the value that it has now
     MemoryContext run_context; // of one run, where there may be many
     List *places;              // ShardPlaces *: of the rows that each shard is to lock
+    uint64 execution;          // the plan's
     bool is_insert;
     bool reads_all; // what is above it asks for its rows to the last
     instr_time started;
@@ -86,6 +87,9 @@ inline bool *route_nulls(const RouteScanState *state)
 
 // Evaluates the route's values and chooses the shards; once per execution.
 void resolve_shards(RouteScanState *state);
+
+// True for a scan of a statement that reads, and leaves nothing behind on the shards.
+bool is_pure_read(const RouteScanState *state);
 
 // ---- for lookups ----
 

@@ -18,10 +18,11 @@ Connection *join(RouteScanState *state, int32 shard)
     const Route *route = state->route;
     bool alone = executor_depth == 1 && utility_depth == 0 && route->is_only_scan &&
                  !(route->writes && (route->may_fail_late || list_length(state->shards) > 1));
-    Access access = route->keeps_places ? Access::ReadPlaces
-                    : !route->writes    ? Access::Read
-                    : route->only_locks ? Access::Lock
-                                        : Access::Write;
+    Access access = route->keeps_places   ? Access::ReadPlaces
+                    : is_pure_read(state) ? Access::PureRead
+                    : !route->writes      ? Access::Read
+                    : route->only_locks   ? Access::Lock
+                                          : Access::Write;
     return join_shard(shard, access, alone);
 }
 

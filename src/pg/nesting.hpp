@@ -11,6 +11,9 @@ namespace shardwise
 extern int executor_depth;
 extern int utility_depth;
 
+// How many executions of plans have begun: the number of the last one, from 1.
+extern uint64 executions;
+
 // The utility command that runs innermost, if it is EXPLAIN ANALYZE; else a nullptr.
 struct ExplainCommand {
     const ExplainStmt *statement;

@@ -192,6 +192,15 @@ void rollback_to_savepoint(Connection *c, int level)
     c->savepoint = level - 1;
 }
 
+void abandon_level(Connection *c, int level)
+{
+    if (c->queue != nullptr)
+        c->settings_known = false;
+    drop_queue(c, level);
+    if (c->busy && c->exchange_level >= level)
+        abandon_exchange(c);
+}
+
 void rollback_quietly(Connection *c)
 {
     if (c->settings_in_transaction)

@@ -213,7 +213,7 @@ bool finish_query(RemoteQuery *q)
             send_again(q);
             return false;
         }
-        q->finished = true;
+        q->finished = q->abandoned = true; // also for who goes on after the error
         raise_exchange_error(c, &q->statement);
     }
     q->finished = true;

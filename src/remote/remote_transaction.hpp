@@ -31,6 +31,9 @@ void release_savepoint(Connection *, int level);
 // Undoes a nesting level at once. Never ereports: a connection that fails is given up.
 void rollback_to_savepoint(Connection *, int level);
 
+// The same for lone statements: ends what the level has under way.
+void abandon_level(Connection *, int level);
+
 // True once any part of the transaction has reached the shard.
 bool transaction_was_sent(const Connection *);
 

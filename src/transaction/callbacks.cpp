@@ -82,6 +82,21 @@ static void commit_shards()
         finish_readers();
 }
 
+void end_readers()
+{
+    for (int i = 0; i < participant_count; i++)
+        if (connection_is_usable(participants[i].connection))
+            finish_statements(participants[i].connection);
+    for (int i = 0; i < participant_count; i++)
+        if (commits_with(&participants[i], false))
+            (void)send_quietly(participants[i].connection, "COMMIT");
+    finish_readers();
+    for (int i = 0; i < participant_count; i++)
+        rollback_quietly(participants[i].connection);
+    participant_count = 0; // their memory serves the next ones
+    forget_sessions();
+}
+
 static void before_commit()
 {
     finish_all_statements();
@@ -118,6 +133,12 @@ static void refuse_prepare()
 static void end_subtransaction(int level, bool committed)
 {
     end_level_of_commands(level, committed);
+    for (int i = 0; i < lone_count; i++) {
+        if (committed)
+            release_savepoint(lone_connections[i], level);
+        else
+            abandon_level(lone_connections[i], level);
+    }
     for (int i = 0; i < participant_count; i++) {
         Participant *p = &participants[i];
         if (p->level < level)
@@ -145,8 +166,11 @@ static void transaction_callback(XactEvent event, void *)
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
         forget_commands();
     if (participant_count == 0 && lone_count == 0) {
-        if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+        if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+            event == XACT_EVENT_PREPARE) {
+            forget_participants();
             forget_snapshots();
+        }
         return;
     }
     switch (event) {
@@ -171,7 +195,7 @@ static void transaction_callback(XactEvent event, void *)
 static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
     if (event == SUBXACT_EVENT_ABORT_SUB) {
-        leave_window();
+        abandon_read();
         end_wait();
     }
     if (event == SUBXACT_EVENT_COMMIT_SUB)

@@ -241,10 +241,24 @@ Connection *join_with_snapshot(int32 shard_id)
     return join_transaction(shard_id, connect_to_shard(shard_id), true)->connection;
 }
 
+static bool reads(Access access)
+{
+    return access == Access::PureRead || access == Access::Read || access == Access::ReadPlaces;
+}
+
+static bool is_lone(const Connection *connection)
+{
+    for (int i = 0; i < lone_count; i++)
+        if (lone_connections[i] == connection)
+            return true;
+    return false;
+}
+
 static Connection *join_alone(Connection *connection, Access access)
 {
-    set_scope(connection, access == Access::Read ? Scope::LoneRead : Scope::LoneWrite);
-    lone_connections[lone_count++] = connection;
+    set_scope(connection, reads(access) ? Scope::LoneRead : Scope::LoneWrite);
+    if (!is_lone(connection))
+        lone_connections[lone_count++] = connection;
     if (read_is_guarded())
         want_snapshot(connection);
     return connection;
@@ -258,27 +272,27 @@ static bool may_fail_at_client()
 }
 
 // A read may be sent alone to one shard after the other; nothing else may follow a lone statement.
-static bool may_join_alone(Access access)
+static bool may_follow_lone_statements(Access access)
 {
-    if (participant_count > 0 || !is_whole_transaction())
-        return false;
-    if (access != Access::Read && may_fail_at_client())
-        return false;
-    return lone_count == 0 || (access == Access::Read && lone_count < max_lone_connections &&
+    return lone_count == 0 || (reads(access) && lone_count < max_lone_connections &&
                                connection_scope(lone_connections[0]) == Scope::LoneRead);
 }
 
-static bool is_lone(const Connection *connection)
+static bool may_join_alone(Access access, bool alone)
 {
-    for (int i = 0; i < lone_count; i++)
-        if (lone_connections[i] == connection)
-            return true;
-    return false;
+    if (participant_count > 0 || access == Access::ReadPlaces ||
+        !may_follow_lone_statements(access))
+        return false;
+    if (access == Access::PureRead && !IsolationUsesXactSnapshot())
+        return true;
+    if (!reads(access) && may_fail_at_client())
+        return false;
+    return alone && is_whole_transaction();
 }
 
 // The transaction goes on after a statement that was sent alone. A read did no harm; a write has
 // been committed already, which must never pass unnoticed.
-static void end_lone_statements()
+void end_lone_statements()
 {
     for (int i = 0; i < lone_count; i++) {
         if (connection_scope(lone_connections[i]) == Scope::LoneWrite)
@@ -306,16 +320,16 @@ static Participant *join(int32 shard_id)
 
 Connection *join_shard(int32 shard_id, Access access, bool alone)
 {
-    bool reads = access == Access::Read || access == Access::ReadPlaces;
-    if (!reads)
+    if (!reads(access))
         check_may_write();
-    if (alone && access != Access::ReadPlaces && may_join_alone(access)) {
+    if (!read_is_being_sent())
+        end_statement_parts();
+    if (may_join_alone(access, alone)) {
         Connection *connection = connect_to_shard(shard_id);
-        if (!is_lone(connection))
+        if (!is_lone(connection) || access == Access::PureRead)
             return join_alone(connection, access);
     }
-    if (lone_count > 0)
-        end_lone_statements();
+    end_lone_statements();
 
     // One statement that is all of its transaction needs the shards it uses, and no other.
     if (!alone || !reads_as_one_statement())
@@ -341,8 +355,8 @@ void take_back_write(int32 shard_id)
 Connection *join_shard_for_management(int32 shard_id)
 {
     check_may_write();
-    if (lone_count > 0)
-        end_lone_statements();
+    end_statement_parts();
+    end_lone_statements();
     Participant *p = join(shard_id);
     require_two_phase(p);
     p->management = true;

@@ -9,6 +9,8 @@ namespace shardwise
 {
 
 enum class Access {
+    PureRead, // a statement that reads and leaves nothing behind: under READ COMMITTED it needs no
+              // transaction on the shard
     Read,
     ReadPlaces, // reads rows that are looked for at their places later: those are not used again
     Lock, // reads that lock rows: the shard's transaction must be kept until the router's ends
@@ -21,7 +23,8 @@ enum class Access {
 //
 // `alone`: the caller sends exactly one statement for the current client command, a write to one
 // shard, a read to each of several. Where that command is certain to be the whole transaction
-// (autocommit), no BEGIN is sent at all.
+// (autocommit), no BEGIN is sent at all; nor is it for Access::PureRead under READ COMMITTED, until
+// the transaction has used shards otherwise.
 //
 // Errors: 25006 for a write in a READ ONLY transaction; 55000 for a write on a second shard where
 // one of them has no prepared transactions; 08xxx when the shard does not answer, or was lost

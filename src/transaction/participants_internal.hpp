@@ -59,9 +59,22 @@ Connection *join_with_snapshot(int32 shard_id);
 // all shards ahead of the first statement; a shard that was not reached then cannot join later.
 void begin_block_snapshots();
 void check_has_snapshot(int32 shard_id);
-bool read_is_guarded(); // lone reads take their snapshot ahead of the statement
+bool read_is_guarded();    // lone reads take their snapshot ahead of the statement
+bool read_is_being_sent(); // between begin_read() and end_read()
+// Ends the parts that shards have in a transaction for one statement's snapshot. Errors: those of
+// rows that the statement has still to deliver, and which are stored now.
+void end_statement_parts();
+// Where a subtransaction aborts: the read that was being sent has failed.
+void abandon_read();
 void forget_snapshots();
 void init_snapshots();
+
+// Ends the transactions of participants that have only read, all of them; errors are those of rows
+// that are still to be delivered.
+void end_readers();
+
+// Lets other statements follow those that were sent alone, whose rows are stored.
+void end_lone_statements();
 
 // Forgets all participants, at the end of the transaction.
 void forget_participants();

@@ -4,8 +4,9 @@
 //   row of each shard shows that the snapshots are taken; then the count of commits decides.
 // - A lone statement otherwise: each shard takes its snapshot ahead of the statement and says so at
 //   once, inside the commit window.
-// - Transactions of several statements: all shards begin theirs and take the snapshot in the
-// window.
+// - Statements of several scans, and transactions of several statements: all shards begin theirs
+//   and take the snapshot in the window. Where each statement has a snapshot of its own, they end
+//   when the next one needs the shards.
 #include "transaction/snapshot.hpp"
 
 #include "catalog/catalog.hpp"
@@ -29,8 +30,10 @@ constexpr int max_attempts = 5;
 // Longer than this commits are not kept waiting for shards to take snapshots.
 constexpr int window_milliseconds = 1000;
 
-// The lone reads of the current statement.
+// The scan that is being sent, and the lone reads of the current statement.
 struct {
+    bool sending; // between begin_read() and end_read()
+    bool alone;   // as lone reads
     bool guarded; // inside the window
     bool several; // a second attempt of one of them would have another snapshot
     uint64 commits;
@@ -38,6 +41,7 @@ struct {
 } reads;
 
 bool snapshots_taken = false; // of the current transaction, on all shards it may read
+uint64 parts_of = 0; // the execution that they were taken for, where they end with it; 0: none
 
 void raise_disturbed()
 {
@@ -208,32 +212,69 @@ void check_has_snapshot(int32 shard_id)
                         errhint("Retry the transaction.")));
 }
 
-bool begin_read(const List *shards, bool only_scan, bool is_bulk)
+// Each statement has a snapshot of its own.
+static bool snapshots_are_of_statements()
 {
-    if (!is_first_use() || !reads_as_one_statement())
+    return !IsolationUsesXactSnapshot();
+}
+
+// True where the scan's shards take no snapshot together: there is just one, or they have what they
+// need, or the statement is part of a transaction that sees to it elsewhere, or cannot.
+static bool needs_no_snapshots(const List *shards, const Read &read)
+{
+    if (participant_count > 0 || snapshots_taken || (read.only_scan && list_length(shards) == 1))
+        return true;
+    if (read.is_pure && snapshots_are_of_statements())
         return false;
-    if (only_scan && list_length(shards) == 1)
-        return false;
-    if (!only_scan || !is_whole_transaction() || list_length(shards) > max_lone_connections) {
-        if (only_scan)
-            take_snapshots(shards, true);
-        else
-            take_snapshots(all_shards(), false);
-        return false;
+    return lone_count > 0 || !reads_as_one_statement();
+}
+
+static bool may_be_sent_alone(const List *shards, const Read &read)
+{
+    return read.only_scan && read.sending != Sending::InTransaction &&
+           list_length(shards) <= max_lone_connections && snapshots_are_of_statements() &&
+           (read.is_pure || is_whole_transaction());
+}
+
+static void take_snapshots_for(const List *shards, const Read &read)
+{
+    if (read.only_scan)
+        take_snapshots(shards, true);
+    else
+        take_snapshots(all_shards(), false);
+    if (read.is_pure && snapshots_are_of_statements())
+        parts_of = read.execution;
+}
+
+void begin_read(const List *shards, const Read &read)
+{
+    if (parts_of != read.execution || !read.is_pure)
+        end_statement_parts();
+    reads.sending = true;
+    if (needs_no_snapshots(shards, read))
+        return;
+    end_lone_statements();
+    if (!may_be_sent_alone(shards, read)) {
+        take_snapshots_for(shards, read);
+        return;
     }
     reads.commits = count_commits(); // before the look whether one is under way
     reads.guarded = reads.attempts > 0 || !commits_are_rare();
-    if (reads.guarded && is_bulk) {
+    if (reads.guarded && read.sending == Sending::Bulk) {
         reads.guarded = false;
-        take_snapshots(shards, true);
-        return false;
+        take_snapshots_for(shards, read);
+        return;
     }
     if (reads.guarded) {
         list_free(enter_as_reader(connect_all, shards));
         reads.commits = count_commits();
     }
-    reads.several = true;
-    return true;
+    reads.alone = reads.several = true;
+}
+
+bool read_is_being_sent()
+{
+    return reads.sending;
 }
 
 bool read_is_guarded()
@@ -265,6 +306,10 @@ static void await_unguarded()
 bool end_read()
 {
     bool undisturbed = false;
+    reads.sending = false;
+    if (!reads.alone)
+        return true;
+    reads.alone = false;
     if (reads.guarded)
         undisturbed = await_guarded();
     else
@@ -282,10 +327,26 @@ bool end_read()
     return false;
 }
 
+void end_statement_parts()
+{
+    if (parts_of == 0)
+        return;
+    end_readers();
+    parts_of = 0;
+    snapshots_taken = false;
+}
+
 // Whether a lone read of several may be sent anew, on its own: its new snapshot fits the others'.
 static bool may_read_again()
 {
     return !reads.several || count_commits() == reads.commits;
+}
+
+void abandon_read()
+{
+    leave_window();
+    reads.sending = reads.alone = reads.guarded = false;
+    reads.attempts = 0;
 }
 
 void forget_snapshots()
@@ -293,6 +354,7 @@ void forget_snapshots()
     leave_window();
     reads = {};
     snapshots_taken = false;
+    parts_of = 0;
 }
 
 void init_snapshots()

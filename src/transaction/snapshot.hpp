@@ -6,19 +6,32 @@
 namespace shardwise
 {
 
-// To be called before a statement sends its first read, where it reads more than one shard (or its
-// transaction may). `shards`: what it reads; `only_scan`: by one statement to each; `is_bulk`: one
-// that cannot be pipelined (COPY).
+// How a scan is sent to its shards.
+enum class Sending {
+    Pipelined,
+    Bulk,         // by COPY, which cannot be pipelined
+    InTransaction // by the caller, into a transaction
+};
+
+// A scan of a statement that reads.
+struct Read {
+    uint64 execution; // of the statement: its scans share their snapshots
+    bool only_scan;   // nothing else of the statement goes to shards, and this once
+    Sending sending;
+    bool is_pure; // the statement leaves nothing behind that goes with the transaction
+};
+
+// To be called before and after a scan is sent to `shards` by join_shard(), also where it is one
+// that needs no snapshot shared with others. Where end_read() returns false, commits came between:
+// what was sent has to be dropped, and begun anew.
 //
-// Returns true if the reads are to be sent alone now, by join_shard(), and end_read() is to be
-// called then: where that returns false, they have to be dropped and begun anew. Otherwise the
-// shards that need it have taken part, with their snapshots, when this returns.
-//
-// Statements inside of a READ COMMITTED block, and of functions, get a snapshot of each shard when
-// they reach it: nothing to be done.
+// Where each statement has a snapshot of its own (READ COMMITTED), and the transaction has not used
+// shards otherwise, these get parts in transactions that end with the statement, or none at all.
+// A statement behind writes of its transaction takes part there, and gets a snapshot of each shard
+// when it reaches it.
 //
 // Errors: 40001 where commits disturb it again and again; those of join_shard().
-bool begin_read(const List *shards, bool only_scan, bool is_bulk = false);
+void begin_read(const List *shards, const Read &read);
 bool end_read();
 
 } // namespace shardwise

@@ -103,6 +103,20 @@ SQL
 is_deeply($states, [ '22012', '25P02' ], 'a cursor fails behind a savepoint');
 is($out, '5.00', 'what came before the cursor stands');
 
+# Where the cursor is no part of a transaction on the shard, nothing but itself is lost.
+($out, $states) = $cluster->errors(<<'SQL');
+BEGIN;
+DECLARE c CURSOR FOR SELECT 1 / (customer_id - 1), count(*) FROM customers GROUP BY customer_id;
+SAVEPOINT b;
+SELECT count(*) FROM customers;
+ROLLBACK TO b;
+SELECT balance FROM customers WHERE customer_id = 1;
+FETCH ALL FROM c;
+ROLLBACK;
+SQL
+is_deeply($states, [ '22012', '24000' ], 'a cursor that has read alone fails');
+is($out, '1.00', 'and what follows goes on');
+
 # The router's session ends in mid-transaction.
 my $session = $router->background_psql('postgres');
 $session->query_safe('BEGIN');

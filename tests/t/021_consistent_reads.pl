@@ -31,6 +31,19 @@ BEGIN
 	FOR r IN c LOOP total := total + r.balance; END LOOP;
 	RETURN total;
 END $$;
+CREATE FUNCTION check_in_routine() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	total bigint := 0;
+BEGIN
+	PERFORM check_sum(sum(balance), 'routine, scatter') FROM accounts;
+	PERFORM check_sum(sum(a.balance), 'routine, pull') FROM accounts a JOIN accounts b ON a.id = b.peer;
+	FOR r IN SELECT id, balance FROM accounts LOOP
+		total := total + r.balance;
+		PERFORM balance FROM accounts WHERE id = r.id;
+	END LOOP;
+	PERFORM check_sum(total, 'routine, loop');
+END $$;
 CREATE FUNCTION sum_by_key() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	total bigint := 0;
@@ -61,6 +74,18 @@ SQL
 SELECT check_sum(sum(a.balance), 'pull') FROM accounts a JOIN accounts b ON a.id = b.peer;
 SELECT check_sum((SELECT sum(balance) FROM accounts WHERE id % 2 = 0)
 	+ (SELECT sum(balance) FROM accounts WHERE id % 2 = 1), 'two scans');
+SQL
+	committed => [ 2, <<'SQL' ],
+BEGIN;
+SELECT check_sum(sum(balance), 'block') FROM accounts;
+SELECT balance FROM accounts WHERE id = 1;
+SELECT check_sum(sum(a.balance), 'block, pull') FROM accounts a JOIN accounts b ON a.id = b.peer;
+SAVEPOINT s;
+ROLLBACK TO s;
+SELECT check_sum((SELECT sum(balance) FROM accounts WHERE id % 2 = 0)
+	+ (SELECT sum(balance) FROM accounts WHERE id % 2 = 1), 'block, two scans');
+COMMIT;
+SELECT check_in_routine();
 SQL
 	repeatable => [ 2, <<'SQL' ],
 BEGIN ISOLATION LEVEL REPEATABLE READ;
@@ -108,6 +133,26 @@ $cluster->sql('UPDATE accounts SET balance = balance + 1');
 is($session->query_safe('SELECT sum(balance) FROM accounts'), 20000, 'later commits are not seen');
 $session->query_safe('COMMIT');
 is($session->query_safe('SELECT sum(balance) FROM accounts'), 20200, 'and are afterwards');
+
+# Reads alone leave no transaction open on a shard, until there is a write.
+sub count_open
+{
+	return $cluster->sum_on_shards("SELECT count(*) FROM pg_stat_activity
+		WHERE state LIKE 'idle in transaction%' AND application_name = 'shardwise'");
+}
+$session->query_safe('BEGIN');
+$session->query_safe('SELECT sum(balance) FROM accounts');
+$session->query_safe('SELECT balance FROM accounts WHERE id = 1');
+is(count_open(), 0, 'a block that has read');
+$session->query_safe('SELECT sum(a.balance) FROM accounts a JOIN accounts b ON a.id = b.peer');
+is(count_open(), 3, 'the parts of a statement with several scans');
+$session->query_safe('SELECT balance FROM accounts WHERE id = 1');
+is(count_open(), 0, 'end with it');
+$session->query_safe('UPDATE accounts SET balance = balance + 1 WHERE id = 1');
+is(count_open(), 1, 'a block that has written');
+$cluster->sql('UPDATE accounts SET balance = balance + 1 WHERE id > 1');
+is($session->query_safe('SELECT sum(balance) FROM accounts'), 20400, 'reads what it has written, and what others have');
+$session->query_safe('COMMIT');
 
 # A shard that is down is no obstacle to blocks that do not need it.
 my $key = $cluster->key_elsewhere('accounts', '1::bigint');
