@@ -144,7 +144,8 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     ListCell *cell;
     foreach (cell, sources)
         shards = lappend_int(shards, static_cast<const CopySource *>(lfirst(cell))->shard);
-    begin_read(shards, {++executions, true, Sending::InTransaction, true});
+    uint64 execution = ++executions;
+    begin_read(shards, {execution, true, Sending::InTransaction, true});
     open_shards(shards);
     foreach (cell, sources) { // all shards' transactions begin before the first row is sent
         int32 shard = static_cast<const CopySource *>(lfirst(cell))->shard;
@@ -170,6 +171,7 @@ uint64 forward_copies(const CopyStmt *statement, CopyDestination *destination, c
     uint64 rows = forward_rows(destination, streams, n, connections);
     if (destination->options.binary)
         write_out(destination, "\xff\xff", binary_trailer);
+    end_reads(execution);
     close_destination(destination);
     return rows;
 }

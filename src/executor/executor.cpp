@@ -9,6 +9,7 @@
 #include "executor/statistics.hpp"
 #include "executor/with_scan.hpp"
 #include "pg/nesting.hpp"
+#include "transaction/snapshot.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -66,6 +67,7 @@ extern "C" void shardwise_executor_end(QueryDesc *desc)
         previous_end(desc);
     else
         standard_ExecutorEnd(desc);
+    end_reads(take_ended_execution());
 }
 
 } // namespace

@@ -21,6 +21,7 @@ namespace
 {
 
 CustomExecMethods exec_methods;
+uint64 ended_execution = 0;
 
 extern "C" Node *create_state(CustomScan *scan)
 {
@@ -349,6 +350,7 @@ extern "C" TupleTableSlot *exec_scan(CustomScanState *node)
 extern "C" void end_scan(CustomScanState *node)
 {
     RouteScanState *state = (RouteScanState *)node;
+    ended_execution = state->execution;
     drop_queries(state);
     if (state->kept != nullptr)
         tuplestore_end(state->kept);
@@ -423,6 +425,13 @@ void announce_rows_wanted(PlanState *plan, uint64 count)
         else if (!IsA(node, AggState) && !IsA(node, ResultState) && !IsA(node, WindowAggState))
             return;
     }
+}
+
+uint64 take_ended_execution()
+{
+    uint64 ended = ended_execution;
+    ended_execution = 0;
+    return ended;
 }
 
 void start_early(RouteScanState *state, bool keys_are_there)

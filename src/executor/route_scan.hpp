@@ -67,6 +67,9 @@ RouteScanState *as_route_scan(PlanState *node);
 // plan ends in whether all of its rows are asked for.
 void announce_rows_wanted(PlanState *plan, uint64 count);
 
+// The number of the execution whose scans have ended since the last call; 0: none.
+uint64 take_ended_execution();
+
 // Sends the statement before a row is asked for, if it only reads and depends on no other rows, or
 // on the keys of a join's other side, which can be read then.
 void start_early(RouteScanState *state, bool keys_are_there);

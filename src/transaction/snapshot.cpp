@@ -6,7 +6,7 @@
 //   once, inside the commit window.
 // - Statements of several scans, and transactions of several statements: all shards begin theirs
 //   and take the snapshot in the window. Where each statement has a snapshot of its own, they end
-//   when the next one needs the shards.
+//   with it, or when another one needs the shards.
 #include "transaction/snapshot.hpp"
 
 #include "catalog/catalog.hpp"
@@ -325,6 +325,12 @@ bool end_read()
     if (++reads.attempts > max_attempts)
         raise_disturbed();
     return false;
+}
+
+void end_reads(uint64 execution)
+{
+    if (parts_of == execution)
+        end_statement_parts();
 }
 
 void end_statement_parts()

@@ -34,4 +34,8 @@ struct Read {
 void begin_read(const List *shards, const Read &read);
 bool end_read();
 
+// To be called when an execution has ended (0: none): the transactions that shards began for it
+// alone end.
+void end_reads(uint64 execution);
+
 } // namespace shardwise
