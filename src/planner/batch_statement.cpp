@@ -481,6 +481,8 @@ bool compile_batch(BatchWrite *write, Query *sent, BatchStatement *statement, Li
     ship_query(sent, &shipping);
     if (write->refusal == nullptr)
         write->refusal = shipping.refusal;
+    if (write->refusal == nullptr && has_record(projection->columns))
+        write->refusal = pstrdup("A record without a named type cannot be read back from a shard.");
     if (write->refusal == nullptr && reads_elsewhere(sent))
         write->refusal = pstrdup(
             checkExprHasSubLink((Node *)sent->withCheckOptions)

@@ -186,6 +186,17 @@ Projection split_projection(Query *query, int varno)
     return projection;
 }
 
+bool has_record(List *columns)
+{
+    ListCell *cell;
+    foreach (cell, columns) {
+        Oid type = exprType((Node *)((TargetEntry *)lfirst(cell))->expr);
+        if (type == RECORDOID || type == RECORDARRAYOID)
+            return true;
+    }
+    return false;
+}
+
 bool columns_travel_in_binary(List *columns)
 {
     ListCell *cell;

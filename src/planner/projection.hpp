@@ -21,6 +21,9 @@ struct Projection {
 // stands for the shard's rows in the plan.
 Projection split_projection(Query *query, int varno);
 
+// True if one of these columns (TargetEntry) is a record without a name, which cannot be read back.
+bool has_record(List *columns);
+
 // True if rows of these columns can be transferred in binary: the types' binary formats mean the
 // same on every server.
 bool columns_travel_in_binary(List *columns);

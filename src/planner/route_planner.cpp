@@ -380,6 +380,10 @@ PlannedStmt *plan_route(Query *query, Refusal *refusal)
     Shipping shipping = {};
     prepare_changes(sent);
     Projection projection = split_projection(sent, result_varno);
+    if (has_record(projection.columns)) {
+        *refusal = pstrdup("A record without a named type cannot be read back from a shard.");
+        return nullptr;
+    }
     ship_query(sent, &shipping);
     if ((*refusal = shipping.refusal) != nullptr)
         return nullptr;

@@ -58,18 +58,6 @@ List *name_columns(Query *remote, int ncolumns)
     return columns;
 }
 
-// A record without a name cannot be read back.
-bool has_record(List *columns)
-{
-    ListCell *cell;
-    foreach (cell, columns) {
-        Oid type = exprType((Node *)((TargetEntry *)lfirst(cell))->expr);
-        if (type == RECORDOID || type == RECORDARRAYOID)
-            return true;
-    }
-    return false;
-}
-
 // Could it be many rows? Bulk reads cost more to start: the shard plans them each time.
 bool yields_many_rows(const Query *remote, const Route *route)
 {

@@ -51,3 +51,9 @@ SELECT j::text FROM ((SELECT region FROM customers WHERE customer_id < 4) x CROS
 SELECT to_json(j)::text FROM ((SELECT region FROM customers) x JOIN invoices i ON i.quantity = x.region) j ORDER BY 1;
 SELECT region, i.name, l.z FROM (SELECT region FROM customers) x LEFT JOIN (SELECT item_id AS region, name FROM items) i USING (region), LATERAL (SELECT region AS z) l ORDER BY 1, 2 LIMIT 7;
 SELECT region, count(*), count(i.name) FROM (SELECT region FROM customers) x FULL JOIN (SELECT item_id AS region, name FROM items) i USING (region) GROUP BY region ORDER BY 1;
+
+-- Records that no type names.
+SELECT c.name, (SELECT ROW(o.order_id, o.amount) FROM orders o WHERE o.customer_id = c.customer_id ORDER BY o.order_id LIMIT 1) FROM customers c WHERE c.customer_id = 7 FOR UPDATE OF c;
+SELECT c.customer_id, (SELECT ROW(o.customer_id, max(o.order_id)) FROM orders o WHERE o.customer_id = c.customer_id GROUP BY 1) FROM customers c WHERE c.customer_id < 9 ORDER BY 1;
+UPDATE customers c SET balance = 1 WHERE customer_id = 7 RETURNING (SELECT ROW(c.balance, count(*)) FROM orders o WHERE o.customer_id = c.customer_id)::text;
+WITH n AS (SELECT ROW(customer_id, name) AS r FROM customers WHERE customer_id = 7) SELECT r FROM n;
