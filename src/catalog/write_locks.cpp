@@ -1,7 +1,8 @@
 #include "catalog/write_locks.hpp"
 
+#include "pg/names.hpp"
+
 extern "C" {
-#include "catalog/partition.h"
 #include "storage/lock.h"
 }
 
@@ -10,11 +11,7 @@ namespace shardwise
 
 static void lock_writes(Oid relid, bool dont_wait)
 {
-    // A partition is written through its parent as well.
-    if (get_rel_relispartition(relid)) {
-        List *ancestors = get_partition_ancestors(relid);
-        relid = llast_oid(ancestors);
-    }
+    relid = topmost_table(relid); // a partition is written through its parent as well
     // pg_advisory_lock() uses 1 and 2 in the last field.
     constexpr uint16 writes_of_reference_table = 0x5301;
     LOCKTAG tag;

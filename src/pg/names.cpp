@@ -15,7 +15,9 @@ char *qualified_table_name(Oid relid)
 
 Oid topmost_table(Oid relid)
 {
-    return get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : relid;
+    // None while it is being detached.
+    List *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
+    return ancestors == NIL ? relid : llast_oid(ancestors);
 }
 
 } // namespace shardwise

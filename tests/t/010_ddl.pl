@@ -141,6 +141,7 @@ $cluster->sql(<<'SQL');
 CREATE TABLE parts (k bigint NOT NULL, v int) PARTITION BY RANGE (v);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
 CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30);
 SELECT shardwise.distribute_table('parts', 'k', colocate_with => 'customers');
 INSERT INTO parts SELECT k, k % 20 FROM generate_series(1, 100) k;
 SQL
@@ -170,7 +171,23 @@ $cluster->sql('ALTER TABLE parts DETACH PARTITION parts_2 FINALIZE');
 is(drift() . $cluster->sql('SELECT count(*) FROM parts_2'), '50', 'and finished');
 ($out, $states) = $cluster->errors('ALTER TABLE parts DETACH PARTITION parts_2 FINALIZE');
 is_deeply($states, ['42P01'], 'once');
-$cluster->sql('DROP TABLE parts, parts_1, parts_2');
+$holder = $router->background_psql('postgres');
+$holder->query_safe('BEGIN; SELECT count(*) FROM parts');
+$session = $router->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "\\echo started\nALTER TABLE parts DETACH PARTITION parts_3 CONCURRENTLY;\n");
+$router->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'parts_3'")
+  or die 'it does not wait on the router';
+$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'parts_3' AND pid <> pg_backend_pid()");
+$session->query('SELECT 1');
+$session->{stderr} = '';
+$session->quit;
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+($out, $states) = $cluster->errors("ALTER TABLE parts_3 ALTER k DROP NOT NULL;\nALTER TABLE parts_3 ADD x int");
+is_deeply($states, [ '0A000', '55000' ], 'what is cancelled on the router is neither its own table nor a partition');
+$cluster->sql('ALTER TABLE parts DETACH PARTITION parts_3 FINALIZE');
+is(drift() . $cluster->sql('SELECT count(*) FROM parts_3'), '0', 'until it is finished');
+$cluster->sql('DROP TABLE parts, parts_1, parts_2, parts_3');
 
 $cluster->sql($_) for 'REINDEX TABLE CONCURRENTLY plain', 'VACUUM (ANALYZE) plain, customers', 'VACUUM', 'ANALYZE';
 is($cluster->sum_on_shards("SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'customers' AND vacuum_count > 1"), 3, 'VACUUM reaches all shards');
