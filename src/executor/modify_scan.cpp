@@ -12,6 +12,7 @@
 #include "monitor/monitor.hpp"
 #include "planner/modify_plan.hpp"
 #include "routing/shard_choice.hpp"
+#include "transaction/moved_rows.hpp"
 
 extern "C" {
 #include "commands/explain.h"
@@ -252,6 +253,7 @@ bool move_row(ModifyState *state, const ModifyAction *action, int32 from, int32 
     const MovePlan *move = &state->plan->move;
     BatchRunner *remove = state->runners[action->remove];
     BatchRunner *place = state->runners[action->place];
+    note_leaving_rows(from, state->plan->relid);
     if (move->is_referred_to) {
         add(state, action->place, to, row, silence);
         (void)add_to_batch(remove, from, row->tts_values, row->tts_isnull, silence);

@@ -6,6 +6,7 @@
 #include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
+#include "transaction/moved_rows.hpp"
 #include "transaction/participants.hpp"
 #include "transaction/snapshot.hpp"
 
@@ -108,6 +109,10 @@ void finish(RouteScanState *state)
     if (state->route->writes_rows && state->gather != nullptr)
         take_back_empty_writes(state->gather, state->shards);
     state->is_done = true;
+    if (state->is_finding) {
+        state->is_finding = false;
+        end_finding();
+    }
 }
 
 // True if rows changed their shard between the choice of the shards and the snapshots there. A
@@ -140,6 +145,11 @@ bool only_reads(const RouteScanState *state)
 void start(RouteScanState *state)
 {
     if (!only_reads(state)) {
+        bool finds = state->route->writes && list_length(state->shards) > 1 &&
+                     !OidIsValid(state->route->reference);
+        if (finds && !state->is_finding)
+            begin_finding();
+        state->is_finding |= finds;
         send_to_all(state);
         return;
     }
@@ -352,6 +362,8 @@ extern "C" void end_scan(CustomScanState *node)
     RouteScanState *state = (RouteScanState *)node;
     ended_execution = state->execution;
     drop_queries(state);
+    if (state->is_finding)
+        give_up_finding();
     if (state->kept != nullptr)
         tuplestore_end(state->kept);
     state->kept = nullptr;

@@ -49,6 +49,7 @@ struct RouteScanState {
     RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
     Gather *gather;     // on several
     bool is_done;
+    bool is_finding;       // rows of several shards, to lock or change them
     bool has_claimed;      // the reference tables whose rows are locked
     Tuplestorestate *kept; // rows for another scan
     TupleTableSlot *kept_slot;

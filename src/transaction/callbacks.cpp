@@ -197,6 +197,7 @@ static void subtransaction_callback(SubXactEvent event, SubTransactionId, SubTra
     if (event == SUBXACT_EVENT_ABORT_SUB) {
         abandon_read();
         end_wait();
+        forget_finding();
     }
     if (event == SUBXACT_EVENT_COMMIT_SUB)
         end_subtransaction(GetCurrentTransactionNestLevel(), true);

@@ -53,6 +53,7 @@ void forget_participants()
     participant_capacity = 0;
     lone_count = 0;
     end_wait();
+    forget_finding();
     forget_sessions();
 }
 

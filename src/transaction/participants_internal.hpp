@@ -21,6 +21,7 @@ struct Participant {
     bool management;     // part of a change that the router drives: commits in two phases
     int commands;        // how many of run_in_transactions() it has been sent
     bool prepare_sent;   // its PREPARE TRANSACTION was sent
+    List *left_tables;   // Oids: of rows that go to other shards
 };
 
 // The participants of the current transaction, in the order of joining.
@@ -75,6 +76,11 @@ void end_readers();
 
 // Lets other statements follow those that were sent alone, whose rows are stored.
 void end_lone_statements();
+
+// moved_rows.cpp: before a prepared part commits, tells who waits on its shard for rows that go.
+void tell_who_waits_for_leaving_rows(const Participant *, const char *gid);
+// No statement looks for rows any more.
+void forget_finding();
 
 // Forgets all participants, at the end of the transaction.
 void forget_participants();

@@ -91,6 +91,10 @@ void prepare_writers()
         else if (transaction_was_sent(p->connection) && !outlives_router(p))
             finish_commit(p->connection);
     }
+    for (int i = 0; i < participant_count; i++)
+        if (participants[i].prepare_sent)
+            tell_who_waits_for_leaving_rows(
+                &participants[i], prepared_name(&current.gid, participants[i].shard_id).text);
     stop_point("after_prepare");
     record_decision(&current.gid);
     current.decided = true;

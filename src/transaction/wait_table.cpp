@@ -19,6 +19,7 @@ struct Row {
     int pgprocno;
     uint64 verdict; // the number of the wait that is to end with an error
     char detail[detail_size];
+    bool expects_missed_rows, has_missed_row;
 };
 
 static Row *table = nullptr;
@@ -54,6 +55,7 @@ static void take_row()
     own->waits.database = MyDatabaseId;
     own->pgprocno = MyProc->pgprocno;
     own->verdict = 0; // wait numbers begin at 1
+    own->expects_missed_rows = own->has_missed_row = false;
     SpinLockRelease(&own->mutex);
     on_shmem_exit(free_row, 0);
 }
@@ -104,6 +106,40 @@ void end_wait()
     SpinLockAcquire(&own->mutex);
     own->waits.waits = false;
     SpinLockRelease(&own->mutex);
+}
+
+void expect_missed_rows(bool expected)
+{
+    if (own == nullptr)
+        take_row();
+    SpinLockAcquire(&own->mutex);
+    own->expects_missed_rows = expected;
+    own->has_missed_row = false;
+    SpinLockRelease(&own->mutex);
+}
+
+static bool works_on(const BackendWaits *waits, RemoteSession session)
+{
+    for (int i = 0; i < waits->nsessions; i++)
+        if (waits->sessions[i].server == session.server && waits->sessions[i].pid == session.pid)
+            return true;
+    return false;
+}
+
+void note_missed_row(RemoteSession session)
+{
+    for (int i = 0; i < MaxBackends; i++) {
+        Row *row = &table[i];
+        SpinLockAcquire(&row->mutex);
+        if (row->expects_missed_rows && works_on(&row->waits, session))
+            row->has_missed_row = true;
+        SpinLockRelease(&row->mutex);
+    }
+}
+
+bool has_missed_row()
+{
+    return own != nullptr && own->has_missed_row;
 }
 
 List *list_backend_waits(Oid database)
