@@ -674,6 +674,15 @@ COMMENT ON FUNCTION shardwise.cursor_place(text, oid) IS 'ctid there of the row 
 COMMENT ON FUNCTION shardwise.cursor_partition(text, oid) IS
     'Oid there of the partition with the row that a cursor is on';
 
+-- And this: a row's place over all shards as one value, where ctids of several are compared.
+CREATE FUNCTION shardwise.pack_place(shard cid, place tid) RETURNS tid
+    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_pack_place';
+CREATE FUNCTION shardwise.unpack_place(place tid) RETURNS tid
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardwise_unpack_place';
+COMMENT ON FUNCTION shardwise.pack_place(cid, tid) IS
+    'place of a row over all shards: its ctid with the number of its shard in the offset';
+COMMENT ON FUNCTION shardwise.unpack_place(tid) IS 'ctid of such a place on its shard';
+
 -- Merge the states of PostgreSQL's floating-point statistics, of which each shard sends one.
 CREATE AGGREGATE shardwise.merge_variance(state float8[]) (
     SFUNC = float8_combine, STYPE = float8[], COMBINEFUNC = float8_combine,

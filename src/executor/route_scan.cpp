@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "catalog/write_locks.hpp"
 #include "executor/key_source.hpp"
+#include "executor/row_places.hpp"
 #include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
@@ -502,9 +503,11 @@ void resolve_shards(RouteScanState *state)
             state->shards = split_keys(keys, &state->key_parts);
         } else {
             state->shards = choose_shards(keys, route->keyspace_id);
+            if (state->keys != (Datum)0 && route->keys_are_places)
+                state->shards = divide_places(state->shards, state->keys, &state->key_parts);
         }
         const Keyspace *keyspace = find_keyspace(route->keyspace_id);
-        if (!route->writes && !route->is_only_scan)
+        if (route->compares_places || (!route->writes && !route->is_only_scan))
             check_map_age(keyspace, state->css.ss.ps.state->es_snapshot);
         state->moved_by = keyspace->moved_by;
     } else

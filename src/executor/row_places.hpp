@@ -30,4 +30,9 @@ RowPlaces *make_row_places(MemoryContext context);
 bool add_place(RowPlaces *places, RowPlace place);
 bool has_place(const RowPlaces *places, RowPlace place);
 
+// Divides packed places (a tid[], core/packed_place.hpp) among the shards whose rows have them, of
+// those listed: returns these (one in any case), and in *parts, in their order, arrays of the ctids
+// there.
+List *divide_places(const List *shards, Datum packed, Datum **parts);
+
 } // namespace shardwise

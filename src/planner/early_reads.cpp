@@ -254,11 +254,16 @@ void note_write(EarlyReads *reads, const Query *write)
 bool run_early(Query *query, EarlyReads *reads)
 {
     Outside outside = {query, 0};
-    if (query->commandType != CMD_SELECT || query->rowMarks != NIL || query->hasModifyingCTE ||
+    if (query->commandType != CMD_SELECT || query->hasModifyingCTE ||
         depends_on_outside((Node *)query, &outside))
         return false;
     keep(query, reads);
     return true;
+}
+
+bool reads_unwritten(Query *query, const EarlyReads *reads)
+{
+    return !reads_written((Node *)query, (void *)reads);
 }
 
 Refusal read_early(Query *query, EarlyReads *reads)
@@ -272,7 +277,8 @@ Refusal read_early(Query *query, EarlyReads *reads)
                 return refusal;
         }
     }
-    if (!reads_written((Node *)query, reads) || run_early(query, reads))
+    // What it would lock may have been changed by then, which PostgreSQL passes over.
+    if (!reads_written((Node *)query, reads) || (query->rowMarks == NIL && run_early(query, reads)))
         return nullptr;
     Refusal refusal = read_level(query, reads);
     return refusal != nullptr ? refusal : read_subqueries_early(query, reads);

@@ -39,4 +39,7 @@ Refusal read_checks_early(List *checks, EarlyReads *reads);
 // Makes the whole of a query run early, if it depends on nothing around it; false if it does.
 bool run_early(Query *query, EarlyReads *reads);
 
+// True if nothing that a query reads has been written so far.
+bool reads_unwritten(Query *query, const EarlyReads *reads);
+
 } // namespace shardwise

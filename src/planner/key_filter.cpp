@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/types.hpp"
+#include "planner/packed_place.hpp"
 #include "planner/table_scan.hpp"
 
 extern "C" {
@@ -102,6 +103,9 @@ KeyFilter *make_filter(const ReducedJoin *join, const RestrictInfo *info, bool r
     filter->key = (Expr *)(column_is_left ? lsecond(clause->args) : linitial(clause->args));
     filter->collation = clause->inputcollid;
     filter->source = -1;
+    filter->by_place = is_packed_place((Node *)filter->column);
+    if (filter->by_place)
+        filter->column = (Expr *)ctid_of_place((Node *)filter->column);
     if (!OidIsValid(op) || !choose_comparison(filter, op) || !filter_ships(join->root, filter))
         return nullptr;
     return filter;
@@ -218,6 +222,9 @@ void reduce_side(const ReducedJoin *join, bool reduces_outer)
     }
     if (best == nullptr)
         return;
+    // Without the filter it would lock all rows, and wait for others who have locked any.
+    if (best_filter->by_place && locks_compared_rows(join->root, table))
+        best->path.startup_cost = best->path.total_cost = 0;
     Path *source = &make_source_path(small, best_filter)->path;
     if (reduces_outer)
         add_hash_path(join, &best->path, source);

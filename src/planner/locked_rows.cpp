@@ -4,6 +4,7 @@
 #include "pg/names.hpp"
 #include "pg/query_tree.hpp"
 #include "planner/nullable_locks.hpp"
+#include "planner/packed_place.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -28,10 +29,17 @@ namespace
 constexpr char lock_mark = 'l';
 constexpr char target_mark = 't';
 constexpr char place_mark = 'p';
+constexpr char compared = 'c'; // behind others
+
+bool is_compared(const RangeTblEntry *rte)
+{
+    return is_marked(rte) && rte->enrname[3] == compared;
+}
 
 void mark(RangeTblEntry *rte, char kind, LockClauseStrength strength, LockWaitPolicy policy)
 {
-    rte->enrname = psprintf("%c%c%c", kind, '0' + (int)strength, '0' + (int)policy);
+    rte->enrname = psprintf("%c%c%c%s", kind, '0' + (int)strength, '0' + (int)policy,
+                            is_compared(rte) ? "c" : "");
 }
 
 bool is_marked_target(const RangeTblEntry *rte)
@@ -183,6 +191,7 @@ bool apply_walker(Node *node, void *context)
         if (!is_marked(rte))
             continue;
         int varno = foreach_current_index(cell) + 1;
+        marks->rows.compares |= is_compared(rte);
         if (is_marked_target(rte) && rte->functions != NIL)
             marks->rows.shard = add_cursor_row(query, varno, marks->shipping);
         if (rte->enrname[0] == place_mark) {
@@ -203,7 +212,7 @@ bool apply_walker(Node *node, void *context)
 
 bool uses_places_walker(Node *node, void *context)
 {
-    if (node == nullptr)
+    if (node == nullptr || is_packed_place(node))
         return false;
     if (IsA(node, Var) && ((Var *)node)->varno == *(int *)context &&
         (((Var *)node)->varattno == shard_attribute ||
@@ -308,6 +317,19 @@ void mark_placed(RangeTblEntry *table)
     mark(table, place_mark, LCS_NONE, LockWaitBlock);
 }
 
+void mark_compared(RangeTblEntry *table)
+{
+    if (!is_marked(table))
+        mark_placed(table);
+    if (!is_compared(table))
+        table->enrname = psprintf("%s%c", table->enrname, compared);
+}
+
+bool locks_compared(const RangeTblEntry *table)
+{
+    return is_compared(table) && table->enrname[1] - '0' != LCS_NONE;
+}
+
 bool uses_places(Node *node, int varno)
 {
     return uses_places_walker(node, &varno);
@@ -366,6 +388,7 @@ void use_marks(Route *route, const MarkedRows &marked, List **values)
 {
     route->writes = route->only_locks = marked.locks;
     route->keeps_places = marked.places && !marked.locks;
+    route->compares_places = marked.compares;
     if (marked.shard == nullptr)
         return;
     *values = lappend(*values, marked.shard);

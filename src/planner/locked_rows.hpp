@@ -51,6 +51,13 @@ void place_locked(RangeTblEntry *table, bool keeps_lock);
 // Marks a table whose rows tell their places, but are not locked for that.
 void mark_placed(RangeTblEntry *table);
 
+// The same, if it has no mark yet, for a statement that compares them with places of other rows: a
+// mark that follows keeps this.
+void mark_compared(RangeTblEntry *table);
+
+// True if rows of such a table are to be locked.
+bool locks_compared(const RangeTblEntry *table);
+
 // Takes WHERE CURRENT OF out of a write's conditions: its target is restricted to the cursor's row.
 void take_cursor(Query *write);
 
@@ -64,8 +71,9 @@ void mark_locking_clauses(Query *query);
 // What the marks of a statement ask for.
 struct MarkedRows {
     bool locks;
-    bool places; // without locks: rows tell where they are
-    Expr *shard; // the one shard (int4) whose row is meant, computed by the router; nullptr: any
+    bool places;   // without locks: rows tell where they are
+    bool compares; // their places are compared with those of other rows
+    Expr *shard;   // the one shard (int4) whose row is meant, computed by the router; nullptr: any
 };
 
 // Adds the locking clauses of marked entries to a statement for the shards, and says in its columns

@@ -4,6 +4,7 @@
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
+#include "planner/compared_ctids.hpp"
 #include "planner/conflict_planner.hpp"
 #include "planner/cursor_plan.hpp"
 #include "planner/kept_target.hpp"
@@ -111,7 +112,11 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     if (tracks_queries())
         identify_query(call.query, call.text);
     bool changes = changes_shards(call.query);
-    if (call.query->hasModifyingCTE && (changes || changes_inside((Node *)call.query, nullptr))) {
+    bool changes_any = changes || changes_inside((Node *)call.query, nullptr);
+    Refusal mixed = compare_places(call.query, changes_any);
+    if (mixed != nullptr && changes_any)
+        refuse(GetCommandTagName(CreateCommandTag((Node *)call.query)), mixed);
+    if (call.query->hasModifyingCTE && changes_any) {
         PlannedStmt *plan = plan_with(call, plan_query, &refusal);
         if (plan == nullptr)
             refuse("WITH", refusal);

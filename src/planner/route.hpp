@@ -59,19 +59,21 @@ struct Route {
     int lookup_column;       // then, in custom_exprs: the column
     Oid lookup_op;           // value = column
     Oid lookup_collation;
-    int max_lookups;   // how often the shards are asked before all rows are kept
-    int first_value;   // in the plan's custom_exprs, where there are two routes
-    int shard_param;   // number (from 1) of the parameter that tells a shard its number; 0: none
-    int limit_param;   // number of the parameter that a scan which locks rows sets; 0: none
-    int places_param;  // likewise, the places (tid[]) of the rows that a shard is to lock
-    int mark_param;    // likewise, the mark of rows that earlier batches have written
-    int place_shard;   // number (from 1) of the value that is the only shard to ask; 0: none
-    bool first_copy;   // of a reference table: it asks for places, which are those of one copy
-    bool keeps_places; // the rows tell where they are, and will be looked for there
-    bool counts_rows;  // the command tag counts the rows that the shard changed
-    bool writes_rows;  // then, and nothing else: a shard that changed no row has written nothing
-    List *checks;      // WithCheckOption, by the number that a violation names (row_checks.hpp)
-    List *functions;   // Oid: functions that the shard calls and the user must be allowed to
+    int max_lookups;      // how often the shards are asked before all rows are kept
+    int first_value;      // in the plan's custom_exprs, where there are two routes
+    int shard_param;      // number (from 1) of the parameter that tells a shard its number; 0: none
+    int limit_param;      // number of the parameter that a scan which locks rows sets; 0: none
+    int places_param;     // likewise, the places (tid[]) of the rows that a shard is to lock
+    int mark_param;       // likewise, the mark of rows that earlier batches have written
+    int place_shard;      // number (from 1) of the value that is the only shard to ask; 0: none
+    bool first_copy;      // of a reference table: it asks for places, which are those of one copy
+    bool keeps_places;    // the rows tell where they are, and will be looked for there
+    bool compares_places; // with those that other scans of the statement have read
+    bool keys_are_places; // packed ones (packed_place.hpp), of which each shard gets its rows'
+    bool counts_rows;     // the command tag counts the rows that the shard changed
+    bool writes_rows;     // then, and nothing else: a shard that changed no row has written nothing
+    List *checks;         // WithCheckOption, by the number that a violation names (row_checks.hpp)
+    List *functions;      // Oid: functions that the shard calls and the user must be allowed to
 };
 
 // True if the statement may go to several shards at once.

@@ -4,6 +4,7 @@
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
 #include "planner/locked_rows.hpp"
+#include "planner/packed_place.hpp"
 #include "planner/tableoid.hpp"
 
 extern "C" {
@@ -389,6 +390,8 @@ Node *ship_mutator(Node *node, void *context)
         ship_level(query, shipper);
         return (Node *)query;
     }
+    if (Node *place = translate_place(node))
+        return ship_mutator(place, context);
     if (names_partition(node, shipper->queries))
         refuse(shipper, pstrdup("The router alone knows the name of a row's partition."));
     if (assigns_part(node) && !part_has_sql((Query *)linitial(shipper->queries), node))

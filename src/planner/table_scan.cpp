@@ -3,6 +3,7 @@
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
 #include "planner/locked_rows.hpp"
+#include "planner/packed_place.hpp"
 #include "planner/projection.hpp"
 #include "planner/pull.hpp"
 #include "planner/route_planner.hpp"
@@ -140,6 +141,17 @@ OpExpr *make_lookup_clause(const TableScan *scan)
     return clause;
 }
 
+// The conditions of the statement that looks rows up.
+List *make_lookup_clauses(const TableScan *scan)
+{
+    OpExpr *clause = make_lookup_clause(scan);
+    Node *column = (Node *)list_nth(clause->args, scan->column_is_left ? 0 : 1);
+    Node *value = (Node *)list_nth(clause->args, scan->column_is_left ? 1 : 0);
+    if (!is_packed_place(column))
+        return list_make1(clause);
+    return list_make2(is_at_own_part(ctid_of_place(column), (Expr *)value), clause);
+}
+
 bool has_subplan(Node *node, void *)
 {
     if (node == nullptr)
@@ -241,6 +253,7 @@ void filter_route(PlannerInfo *root, CustomScan *scan, Route *filtered, List *va
     if (filter->source < 0)
         filter->source = assign_special_exec_param(root);
     filtered->key_source = filter->source;
+    filtered->keys_are_places = filter->by_place;
     filtered->statement_id = 0; // the shard plans it by the keys that come
     Route *whole = (Route *)linitial(scan->custom_private);
     whole->first_value = list_length(values);
@@ -300,8 +313,8 @@ extern "C" Plan *plan_table_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath 
         filter_route(root, scan, route, values, table->filter);
     } else if (table->lookup != nullptr) {
         List *values = NIL;
-        List *single = list_make1(make_lookup_clause(table));
-        route = make_scan_route(root, table, rel->rows, columns, single, &values);
+        route =
+            make_scan_route(root, table, rel->rows, columns, make_lookup_clauses(table), &values);
         add_lookup_route(table, scan, route, values);
         note_route(route); // it reads more than once
     }
@@ -399,6 +412,12 @@ CustomPath *find_table_path(const RelOptInfo *rel)
     return path != nullptr && IsA(path, CustomPath) && path->methods == &table_scan_methods
                ? path
                : nullptr;
+}
+
+bool locks_compared_rows(PlannerInfo *root, const CustomPath *path)
+{
+    const TableScan *scan = (const TableScan *)linitial(path->custom_private);
+    return scan->source->varno > 0 && locks_compared(planner_rt_fetch(scan->source->varno, root));
 }
 
 const RemoteSource *find_source(const RelOptInfo *rel)

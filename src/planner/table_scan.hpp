@@ -38,7 +38,8 @@ struct KeyFilter {
     List *rounds;  // int: the executor's parameters that change when the keys do
     Oid key_equal; // functions that tell the other relation's keys apart
     Oid key_hash;
-    int source; // executor's parameter that leads to the node which collects; -1: not given yet
+    bool by_place; // the condition is one of packed places, and the column the ctid in them
+    int source;    // executor's parameter that leads to the node which collects; -1: not given yet
 };
 
 // Makes a path of a relation whose plan is made by `methods`; `details` become its custom_private.
@@ -59,6 +60,9 @@ void add_join_scan(PlannerInfo *root, RelOptInfo *joinrel, const RelOptInfo *lef
 // The path that scans a relation on the shards: of a table, or of a join that has one besides
 // others; nullptr if there is none.
 CustomPath *find_table_path(const RelOptInfo *rel);
+
+// True if the path's rows are locked, and found by comparing their places with others'.
+bool locks_compared_rows(PlannerInfo *root, const CustomPath *path);
 
 // What the shards read for such a relation, if that is all of it: no condition is left to the
 // router.

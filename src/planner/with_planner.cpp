@@ -21,6 +21,46 @@ bool is_write(const CommonTableExpr *cte)
     return ((Query *)cte->ctequery)->commandType != CMD_SELECT;
 }
 
+struct CteName {
+    const char *name;
+    int depth; // queries entered
+};
+
+bool reads_cte(Node *node, void *context)
+{
+    CteName *cte = (CteName *)context;
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        const RangeTblEntry *rte = (const RangeTblEntry *)node;
+        return rte->rtekind == RTE_CTE && (int)rte->ctelevelsup == cte->depth &&
+               strcmp(rte->ctename, cte->name) == 0;
+    }
+    if (!IsA(node, Query))
+        return expression_tree_walker(node, (bool (*)())reads_cte, context);
+    cte->depth++;
+    bool found =
+        query_tree_walker((Query *)node, (bool (*)())reads_cte, context, QTW_EXAMINE_RTES_BEFORE);
+    cte->depth--;
+    return found;
+}
+
+// SELECTs that lock rows for a write, before anything of them has been written.
+List *find_locks_for(Query *write, List *ctes, const EarlyReads *reads)
+{
+    List *found = NIL;
+    ListCell *cell;
+    foreach (cell, ctes) {
+        CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
+        CteName name = {cte->ctename, 0};
+        Query *query = (Query *)cte->ctequery;
+        if (!is_write(cte) && query->rowMarks != NIL && reads_unwritten(query, reads) &&
+            reads_cte((Node *)write, &name))
+            found = lappend(found, cte);
+    }
+    return found;
+}
+
 // All parts see the rows as they were before: what is read after it has been written is read early.
 // A SELECT in WITH runs when its rows are needed, several times if parts of the statement read
 // them.
@@ -28,6 +68,7 @@ Refusal read_before_writing(Query *query, EarlyReads *reads)
 {
     Refusal refusal = nullptr;
     List *ctes = query->cteList;
+    List *locks = NIL;
     ListCell *cell;
     foreach (cell, ctes) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
@@ -36,6 +77,7 @@ Refusal read_before_writing(Query *query, EarlyReads *reads)
         Query *write = (Query *)cte->ctequery;
         if ((refusal = read_early(write, reads)) != nullptr)
             return refusal;
+        locks = list_concat_unique_ptr(locks, find_locks_for(write, ctes, reads));
         note_write(reads, write);
         if (must_check_late(write) &&
             (refusal = read_checks_early(write->withCheckOptions, reads)) != nullptr)
@@ -43,9 +85,9 @@ Refusal read_before_writing(Query *query, EarlyReads *reads)
     }
     foreach (cell, ctes) {
         CommonTableExpr *cte = (CommonTableExpr *)lfirst(cell);
-        if (is_write(cte))
+        if (is_write(cte) || cte->cterefcount == 0) // such a SELECT does not run
             continue;
-        if (cte->cterefcount > 0 && contain_volatile_functions(cte->ctequery) &&
+        if ((list_member_ptr(locks, cte) || contain_volatile_functions(cte->ctequery)) &&
             run_early((Query *)cte->ctequery, reads))
             continue;
         if ((refusal = read_early((Query *)cte->ctequery, reads)) != nullptr)

@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "planner/packed_place.hpp"
 #include "planner/scatter.hpp"
 #include "routing/colocation.hpp"
 
@@ -115,7 +116,7 @@ bool reads_outer_cte(Node *node, void *context)
 
 static bool is_ctid_of(Node *node, void *varno)
 {
-    if (node == nullptr || IsA(node, Query))
+    if (node == nullptr || IsA(node, Query) || is_packed_place(node))
         return false;
     if (IsA(node, Var))
         return ((Var *)node)->varno == *(int *)varno && ((Var *)node)->varlevelsup == 0 &&

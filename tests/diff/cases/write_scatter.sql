@@ -80,12 +80,6 @@ ROLLBACK;
 
 -- Places of rows, which each shard has of its own.
 -- expect-refused: Rows of several shards may have the same ctid
-DELETE FROM orders WHERE ctid IN (SELECT ctid FROM orders WHERE amount > 80 LIMIT 3);
--- expect-refused: Rows of several shards may have the same ctid
-DELETE FROM orders WHERE ctid = ANY (ARRAY(SELECT ctid FROM orders WHERE amount > 80 LIMIT 3));
--- expect-refused: Rows of several shards may have the same ctid
 UPDATE orders SET amount = 0 WHERE ctid = '(0,1)' AND amount < 0;
--- expect-refused: Rows of several shards may have the same ctid
-DELETE FROM orders a USING orders b WHERE a.order_id = b.order_id AND a.ctid < b.ctid;
 DELETE FROM orders a USING orders b WHERE a.customer_id = b.customer_id AND a.order_id = b.order_id AND a.ctid < b.ctid;
 DELETE FROM orders WHERE customer_id = 7 AND ctid = (SELECT min(ctid) FROM orders WHERE customer_id = 7 AND order_id = 6) RETURNING order_id;
