@@ -151,7 +151,7 @@ SELECT calls, query FROM shardwise.stat_queries ORDER BY query;
 SELECT sum(statements) FROM shardwise.stat_shards;
 SELECT workers_of('SELECT label FROM item ORDER BY price');
 SET compute_query_id = off;
-EXPLAIN (VERBOSE, COSTS off) DECLARE one SCROLL CURSOR FOR SELECT label FROM item WHERE id = 1;
+EXPLAIN (COSTS off) DECLARE one SCROLL CURSOR FOR SELECT label FROM item WHERE id = 1;
 RESET compute_query_id;
 BEGIN;
 DECLARE one SCROLL CURSOR FOR SELECT label FROM item WHERE id = 1;
