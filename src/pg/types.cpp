@@ -68,6 +68,8 @@ bool is_portable_in_binary(Oid type)
     bool is_builtin = type < FirstNormalObjectId;
     if (is_registry_type(type))
         return false;
+    if (type == TSQUERYOID) // tsqueryrecv refuses what tsquerysend writes of an empty query
+        return false;
     if (kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE)
         return is_builtin;
     if (kind != TYPTYPE_BASE)

@@ -15,7 +15,7 @@ bool convert_integer(Oid from, Oid to, Datum *value);
 // regclass and its like: values are Oids, which another server has given to something else.
 bool is_registry_type(Oid type);
 
-// True if the type's binary form means the same on every server.
+// True if every value can be sent in binary, and means the same on another server.
 bool is_portable_in_binary(Oid type);
 
 // True for types whose binary form is their value in network byte order: cheap to write and read.

@@ -13,6 +13,7 @@ SELECT e > 'ok', e::text, enum_range(e), dom + 1, upper(r4), lower(rf), mr * '{[
 SELECT pg_typeof(dom), pg_typeof(e), pg_typeof(comp), pg_typeof(num2), rc FROM everything WHERE id = 1;
 SELECT t, vc, bp, c, n, length(bp), octet_length(bin), t || bp FROM everything WHERE id = 1;
 SELECT NULL::mood, NULL::address, NULL::int[], 'x'::unknown FROM everything WHERE id = 1;
+SELECT id, tq, ARRAY[tq] FROM everything;
 -- params: 1, 'happy', '{1,NULL,3}', '(a,1,ok)'
 SELECT e = $2, ints = $3, comp = $4 FROM everything WHERE id = $1;
 -- params: 1, 'happy'::mood, '{1,NULL,3}'::int[], '("High ""St""",3,ok)'::address
