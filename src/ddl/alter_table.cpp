@@ -390,8 +390,10 @@ bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
 {
     Oid object = RangeVarGetRelid(statement->relation, NoLock, true);
     Oid relid = shipped_relation(object);
-    if (!OidIsValid(relid) || get_rel_relkind(object) == RELKIND_COMPOSITE_TYPE)
+    if (!OidIsValid(relid) || get_rel_relkind(object) == RELKIND_COMPOSITE_TYPE) {
+        check_relatives_are_local(object, statement);
         return false;
+    }
     check_ddl_allowed(relid, "ALTER TABLE");
     const AlterTableCmd *first = linitial_node(AlterTableCmd, statement->cmds);
     if (is_partition_command(first)) {

@@ -109,6 +109,7 @@ bool forward_ddl(const UtilityCall &call)
     case T_AlterObjectSchemaStmt:
         return forward_set_schema(call, (AlterObjectSchemaStmt *)statement);
     case T_CreateStmt:
+    case T_CreateForeignTableStmt:
         return forward_create_partition(call, (CreateStmt *)statement);
     case T_CreateTrigStmt:
         return forward_create_trigger(call, (CreateTrigStmt *)statement);

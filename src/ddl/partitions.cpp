@@ -53,6 +53,45 @@ static void check_same_placement(const Table *parent, const Table *partition)
                      "it distributes it again.")));
 }
 
+[[noreturn]] static void refuse_inheritance(Oid parent)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot inherit from distributed table \"%s\"", get_rel_name(parent)),
+                    errdetail("Its rows are on the shards, which the new table would not reach."),
+                    errhint("Use native partitioning (PARTITION BY), or LIKE.")));
+}
+
+static void refuse_to_attach(Oid parent, const PartitionCmd *command)
+{
+    Oid partition = named_shipped_relation(command->name);
+    if (!OidIsValid(partition) ||
+        get_rel_relispartition(partition)) // PostgreSQL refuses the latter
+        return;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot attach distributed table \"%s\" to \"%s\"",
+                           get_rel_name(partition), get_rel_name(parent)),
+                    errdetail("\"%s\" is a local table, and does not reach the rows on the shards.",
+                              get_rel_name(parent)),
+                    errhint("Bring the table home with shardwise.undistribute_table() first.")));
+}
+
+void check_relatives_are_local(Oid relid, const AlterTableStmt *statement)
+{
+    if (!OidIsValid(relid)) // PostgreSQL's error
+        return;
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        const AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        if (part->subtype == AT_AddInherit) {
+            Oid parent = named_shipped_relation(castNode(RangeVar, part->def));
+            if (OidIsValid(parent))
+                refuse_inheritance(parent);
+        } else if (part->subtype == AT_AttachPartition && statement->objtype == OBJECT_TABLE) {
+            refuse_to_attach(relid, castNode(PartitionCmd, part->def));
+        }
+    }
+}
+
 static char *bound_sql(Oid relid)
 {
     SqlRows rows = query_router(
@@ -186,11 +225,13 @@ bool forward_create_partition(const UtilityCall &call, CreateStmt *statement)
     if (!OidIsValid(parent))
         return false;
     if (statement->partbound == nullptr)
+        refuse_inheritance(parent);
+    if (IsA(statement, CreateForeignTableStmt))
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot inherit from distributed table \"%s\"", get_rel_name(parent)),
-                 errdetail("Its rows are on the shards, which the new table would not reach."),
-                 errhint("Use native partitioning (PARTITION BY), or LIKE.")));
+                 errmsg("cannot create foreign partition of distributed table \"%s\"",
+                        get_rel_name(parent)),
+                 errdetail("Its partitions are on the shards, which would not reach the table.")));
     check_ddl_allowed(parent, "CREATE TABLE");
     RangeVar *name = copy_node(statement->relation);
     if (OidIsValid(RangeVarGetRelid(name, NoLock, true))) {

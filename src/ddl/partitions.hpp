@@ -13,7 +13,11 @@ bool is_partition_command(const AlterTableCmd *command);
 // shards with its rows; a partition that is detached becomes a distributed table of its own.
 void forward_partition_command(const UtilityCall &call, AlterTableStmt *statement, Oid relid);
 
-// CREATE TABLE ... PARTITION OF; false where no parent is on the shards. Refuses INHERITS.
+// Refuses ALTER of a local table that would make it the parent or child of a table on the shards.
+void check_relatives_are_local(Oid relid, const AlterTableStmt *statement);
+
+// CREATE TABLE ... PARTITION OF; false where no parent is on the shards. Refuses INHERITS, and
+// foreign tables.
 bool forward_create_partition(const UtilityCall &call, CreateStmt *statement);
 
 // Gives a table the placement of another one.

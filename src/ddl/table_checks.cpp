@@ -304,7 +304,7 @@ static void check_index(Relation rel, Relation index, const KeyColumns *key)
 void check_constraints_contain_key(Relation rel, const KeyColumns *key)
 {
     ListCell *cell;
-    foreach (cell, table_tree(RelationGetRelid(rel), NoLock)) {
+    foreach (cell, table_tree(RelationGetRelid(rel), AccessShareLock)) {
         Relation member = table_open(lfirst_oid(cell), NoLock);
         ListCell *index_cell;
         foreach (index_cell, RelationGetIndexList(member)) {

@@ -143,6 +143,34 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON documents TO diff_reader;
 GRANT SELECT ON totals TO diff_reader;
 -- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ: %', (SELECT string_agg(concat_ws(' ', shard, difference, object, router_definition, shard_definition), E'\n') FROM shardwise.check_schema()); END IF; END $$
 
+-- Local tables cannot be relatives of distributed ones.
+CREATE TABLE s_single (id int PRIMARY KEY, note text);
+-- shardwise: SELECT shardwise.distribute_table('s_single', 'id')
+CREATE TABLE s_local (id int NOT NULL, note text);
+CREATE TABLE s_parts (id int NOT NULL, note text) PARTITION BY LIST (note);
+-- expect-refused: inherit
+ALTER TABLE s_local INHERIT s_single;
+-- expect-refused: attach
+ALTER TABLE s_parts ATTACH PARTITION s_single DEFAULT;
+ALTER TABLE s_parts ATTACH PARTITION s_local DEFAULT;
+ALTER TABLE s_parts ATTACH PARTITION s_nowhere FOR VALUES IN ('a');
+CREATE FOREIGN DATA WRAPPER s_wrapper;
+CREATE SERVER s_server FOREIGN DATA WRAPPER s_wrapper;
+-- expect-refused: inherit
+CREATE FOREIGN TABLE s_foreign () INHERITS (s_single) SERVER s_server;
+DROP FOREIGN DATA WRAPPER s_wrapper CASCADE;
+DROP TABLE s_single, s_parts;
+-- An index of the partitioned table alone.
+CREATE TABLE s_parts (id int NOT NULL) PARTITION BY LIST (id);
+-- shardwise: SELECT shardwise.distribute_table('s_parts', 'id')
+CREATE TABLE s_part PARTITION OF s_parts FOR VALUES IN (1);
+ALTER TABLE ONLY s_parts ADD CONSTRAINT s_parts_key PRIMARY KEY (id);
+ALTER TABLE ONLY s_part ADD CONSTRAINT s_part_key PRIMARY KEY (id);
+ALTER INDEX s_parts_key ATTACH PARTITION s_part_key;
+INSERT INTO s_parts VALUES (1), (1);
+-- shardwise: DO $$ BEGIN IF EXISTS (SELECT FROM shardwise.check_schema()) THEN RAISE 'schemas differ'; END IF; END $$
+DROP TABLE s_parts;
+
 -- teardown
 DROP EVENT TRIGGER s_event;
 DROP TABLE s_root, s_ref, s_log CASCADE;
