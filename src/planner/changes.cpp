@@ -4,6 +4,7 @@
 #include "pg/query_tree.hpp"
 
 extern "C" {
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
@@ -224,6 +225,63 @@ int replace_insert_source(Query *insert, Query *select)
     }
     insert->jointree = makeFromExpr(list_make1(make_reference(varno)), nullptr);
     return varno;
+}
+
+// True if something but the rows' values looks at what feeds the INSERT.
+static bool uses_source_elsewhere(const Query *insert)
+{
+    Bitmapset *others = pull_varnos(nullptr, (Node *)insert->returningList);
+    others = bms_join(others, pull_varnos(nullptr, (Node *)insert->withCheckOptions));
+    others = bms_join(others, pull_varnos(nullptr, (Node *)insert->onConflict));
+    others = bms_del_member(others, insert->resultRelation);
+    if (insert->onConflict != nullptr)
+        others = bms_del_member(others, insert->onConflict->exclRelIndex);
+    return !bms_is_empty(others) ||
+           (insert->cteList != NIL && (checkExprHasSubLink((Node *)insert->returningList) ||
+                                       checkExprHasSubLink((Node *)insert->onConflict)));
+}
+
+static RangeTblEntry *make_nothing()
+{
+    RangeTblEntry *nothing = makeNode(RangeTblEntry);
+    nothing->rtekind = RTE_RESULT;
+    nothing->eref = makeAlias("*RESULT*", NIL);
+    return nothing;
+}
+
+void gather_insert_source(Query *insert)
+{
+    const List *from = insert->jointree->fromlist;
+    int source = find_insert_source(insert);
+    bool is_single = from == NIL || (list_length(from) == 1 && IsA(linitial(from), RangeTblRef) &&
+                                     linitial_node(RangeTblRef, from)->rtindex == source);
+    if ((is_single && insert->jointree->quals == nullptr) || insert->hasModifyingCTE ||
+        uses_source_elsewhere(insert))
+        return;
+    int excluded = insert->onConflict != nullptr ? insert->onConflict->exclRelIndex : 0;
+    Query *select = copy_node(insert);
+    select->commandType = CMD_SELECT;
+    select->resultRelation = 0;
+    select->returningList = select->withCheckOptions = NIL;
+    select->onConflict = nullptr;
+    select->override = OVERRIDING_NOT_SET;
+    ListCell *cell;
+    foreach (cell, select->targetList)
+        lfirst_node(TargetEntry, cell)->resno = foreach_current_index(cell) + 1;
+    foreach (cell, select->rtable) { // the numbers of the others stay
+        RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+        int varno = foreach_current_index(cell) + 1;
+        if (varno == insert->resultRelation || varno == excluded)
+            rte->requiredPerms = 0;
+        else
+            lfirst(list_nth_cell(insert->rtable, varno - 1)) = make_nothing();
+        if (rte->alias == nullptr && rte->rtekind == RTE_SUBQUERY)
+            rte->alias = makeAlias(rte->eref->aliasname, NIL); // SQL wants one
+        rte->inFromCl = true;
+    }
+    insert->cteList = NIL;
+    insert->hasRecursive = false;
+    point_targets_at(insert, replace_insert_source(insert, select));
 }
 
 List *generated_columns(Relation relation, RangeTblEntry *target, List *row)

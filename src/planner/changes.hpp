@@ -15,6 +15,10 @@ void prepare_changes(Query *query);
 // number of its entry in the range table.
 int replace_insert_source(Query *insert, Query *select);
 
+// Rules make INSERTs whose rows come from several entries, or under a condition. Puts a SELECT of
+// these in their place, so that an INSERT has one source, as users write it.
+void gather_insert_source(Query *insert);
+
 // Makes the columns of an entry, in their order, the values of an INSERT.
 void point_targets_at(Query *insert, int source);
 

@@ -4,6 +4,7 @@
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
 #include "pg/restoring.hpp"
+#include "planner/changes.hpp"
 #include "planner/compared_ctids.hpp"
 #include "planner/conflict_planner.hpp"
 #include "planner/cursor_plan.hpp"
@@ -179,6 +180,8 @@ PlannedStmt *plan_query(const PlannerCall &call)
 {
     if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
         return run_next_planner(call);
+    if (call.query->commandType == CMD_INSERT)
+        gather_insert_source(call.query);
     List *placed_tables = add_place_columns(call);
     PlannedStmt *plan = plan_for_shards(call);
     if (placed_tables != NIL)

@@ -60,7 +60,29 @@ DROP RULE log_change ON amounts;
 CREATE RULE shadow AS ON INSERT TO first_amounts DO ALSO INSERT INTO amounts SELECT * FROM (SELECT id + 100, amount FROM amounts WHERE id = NEW.id) t;
 INSERT INTO first_amounts VALUES (7, 70);
 SELECT * FROM amounts ORDER BY id, amount;
+DROP RULE shadow ON first_amounts;
+-- Rules whose new rows come from several entries of FROM, and from rules of rules.
+CREATE TABLE rule_trace (id int NOT NULL, note text, number serial);
+-- shardwise: SELECT shardwise.distribute_table('rule_trace', 'id')
+CREATE RULE trace AS ON INSERT TO amounts DO ALSO INSERT INTO rule_trace VALUES (0, 'row', DEFAULT), (new.id, new.amount::text, DEFAULT);
+INSERT INTO amounts VALUES (200, 2), (201, DEFAULT);
+INSERT INTO amounts VALUES (202, 4);
+INSERT INTO amounts SELECT customer_id + 300, order_id FROM orders WHERE order_id < 5;
+SELECT id, note FROM rule_trace ORDER BY 1, 2;
+SELECT count(DISTINCT number) FROM rule_trace;
+UPDATE rule_trace SET number = id;
+DROP RULE trace ON amounts;
+CREATE VIEW all_amounts AS SELECT * FROM amounts;
+CREATE RULE change AS ON UPDATE TO all_amounts DO INSTEAD UPDATE amounts SET amount = new.amount WHERE id = old.id;
+CREATE RULE log_new AS ON UPDATE TO amounts WHERE new.amount <> old.amount DO INSERT INTO rule_log VALUES (new.id, 'is ' || new.amount);
+CREATE RULE add AS ON INSERT TO rule_trace DO INSTEAD UPDATE all_amounts SET amount = amount + new.number WHERE id = new.id;
+INSERT INTO rule_trace VALUES (200, '', 1000);
+INSERT INTO rule_trace SELECT id, '', 2000 FROM amounts WHERE id > 200;
+WITH given AS (SELECT 3000 AS n) INSERT INTO rule_trace SELECT id, '', n FROM amounts, given WHERE id IN (200, 201);
+SELECT * FROM amounts ORDER BY id, amount;
+SELECT * FROM rule_log ORDER BY id, was;
 -- teardown
-DROP VIEW first_amounts, large_amounts, ruled_rows;
+DROP TABLE rule_trace;
+DROP VIEW first_amounts, large_amounts, ruled_rows, all_amounts;
 DROP TABLE ruled, rule_log, amounts;
 DROP FUNCTION write_amount();
