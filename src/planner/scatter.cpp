@@ -12,7 +12,6 @@
 #include "planner/split_query.hpp"
 #include "planner/stands_alone.hpp"
 #include "planner/statement_ids.hpp"
-#include "planner/statement_ids.hpp"
 #include "planner/subquery_order.hpp"
 #include "planner/subquery_outputs.hpp"
 #include "planner/table_size.hpp"
@@ -151,6 +150,7 @@ void read_from(Query *query, RangeTblEntry *rows)
     query->constraintDeps = NIL;
     query->hasSubLinks =
         checkExprHasSubLink((Node *)query->targetList) || checkExprHasSubLink(query->havingQual) ||
+        checkExprHasSubLink((Node *)query->windowClause) ||
         checkExprHasSubLink(query->limitCount) || checkExprHasSubLink(query->limitOffset);
 }
 
@@ -408,7 +408,7 @@ bool scatter_as(Query *query, const Colocation *colocation)
     bool aggregates = query->hasAggs || query->groupClause != NIL || query->havingQual != nullptr;
     // array_agg() over an ordered subquery wants its rows in order: then the subquery is cut alone.
     bool ordered = reads_ordered_source(query);
-    if (ordered && !aggregates)
+    if (ordered && !aggregates && query->sortClause == NIL)
         return false;
     if (upper_part_is_local(colocation, query) && scatter_whole(query))
         return true;

@@ -81,8 +81,9 @@ TargetEntry *find_or_add_output(Query *query, int rtindex, const TargetEntry *in
 
 bool reads_ordered_source(const Query *query)
 {
-    if (query->sortClause != NIL)
-        return false; // it has an order of its own
+    // Its own order comes after aggregates and windows, which see rows as they arrive.
+    if (query->sortClause != NIL && !query->hasAggs && !query->hasWindowFuncs)
+        return false;
     const Query *source = source_query(query);
     return source != nullptr &&
            (source->sortClause != NIL || (is_plain(source) && reads_ordered_source(source)));
