@@ -100,6 +100,12 @@ SELECT order_id, avg(amount) OVER (PARTITION BY item_id ORDER BY order_id GROUPS
 SELECT DISTINCT count(*) OVER (PARTITION BY status) FROM orders ORDER BY 1;
 SELECT DISTINCT customer_id, count(*) OVER (PARTITION BY customer_id) FROM orders ORDER BY 1 LIMIT 4;
 SELECT order_id FROM orders ORDER BY row_number() OVER (ORDER BY amount, order_id DESC) LIMIT 5;
+SELECT order_id, sum(order_id) OVER (ORDER BY order_id ROWS (SELECT min(item_id) FROM orders) PRECEDING) FROM orders ORDER BY 1 LIMIT 20;
+SELECT order_id, sum(order_id) OVER (ORDER BY order_id ROWS BETWEEN CURRENT ROW AND (SELECT count(*) FROM local_notes) FOLLOWING) FROM orders ORDER BY 1 LIMIT 20;
+-- Rows whose columns have the names of a join.
+SELECT row_to_json(x.*) FROM customers JOIN orders USING (customer_id) AS x WHERE order_id < 9 ORDER BY order_id;
+SELECT row_to_json(x)::text, count(*), max(to_jsonb(x)) FROM customers JOIN orders USING (customer_id) AS x WHERE customer_id = 7 GROUP BY 1;
+SELECT count(*) FROM customers JOIN orders USING (customer_id) AS x WHERE row_to_json(x) ->> 'customer_id' < '3';
 SELECT order_id, count(*) FILTER (WHERE amount > 40) OVER (PARTITION BY customer_id ORDER BY order_id) FROM orders ORDER BY 1 LIMIT 20;
 SELECT day, device, reading - lag(reading) OVER (PARTITION BY device ORDER BY day) FROM by_date ORDER BY device, day;
 
