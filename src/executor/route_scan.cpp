@@ -394,8 +394,16 @@ extern "C" void rescan(CustomScanState *node)
         ExecScanReScan(&node->ss);
         return;
     }
-    // Parameters of the executor do not reach a statement, so every scan yields the same rows. What
-    // is scanned a second time may well be scanned a thousand times: keep the rows.
+    if (state->route->values_change) {
+        drop_queries(state);
+        forget_shards(state);
+        state->is_done = false;
+        state->checks_keys = state->route->key_param > 0;
+        ExecScanReScan(&node->ss);
+        return;
+    }
+    // No other parameter of the executor reaches a statement, so every scan yields the same rows.
+    // What is scanned a second time may well be scanned a thousand times: keep the rows.
     if (state->keeps_rows && state->is_done) {
         state->kept_is_complete = true;
         tuplestore_rescan(state->kept);

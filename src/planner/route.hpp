@@ -59,6 +59,7 @@ struct Route {
     int lookup_column;       // then, in custom_exprs: the column
     Oid lookup_op;           // value = column
     Oid lookup_collation;
+    bool values_change;   // with each run: its rows are not those of the run before
     int max_lookups;      // how often the shards are asked before all rows are kept
     int first_value;      // in the plan's custom_exprs, where there are two routes
     int shard_param;      // number (from 1) of the parameter that tells a shard its number; 0: none

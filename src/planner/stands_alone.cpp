@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
+#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise
@@ -12,15 +13,18 @@ namespace shardwise
 namespace
 {
 
-bool has_local_table(Node *node, void *)
+bool needs_router(Node *node, void *)
 {
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return expression_tree_walker(node, (bool (*)())has_local_table, nullptr);
+        return expression_tree_walker(node, (bool (*)())needs_router, nullptr);
     ListCell *cell;
     foreach (cell, ((Query *)node)->rtable) {
         RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
+        // Which rows are a sample, all shards must agree on.
+        if (rte->tablesample != nullptr && checkExprHasSubLink((Node *)rte->tablesample))
+            return true;
         // A view's own entry is there for privileges only.
         if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW &&
             find_table(rte->relid) == nullptr)
@@ -28,7 +32,7 @@ bool has_local_table(Node *node, void *)
         if (rte->rtekind == RTE_NAMEDTUPLESTORE)
             return true;
     }
-    return query_tree_walker((Query *)node, (bool (*)())has_local_table, nullptr, 0);
+    return query_tree_walker((Query *)node, (bool (*)())needs_router, nullptr, 0);
 }
 
 // True if something in the query refers to a query around it. `depth` counts the queries entered.
@@ -60,7 +64,7 @@ bool stands_alone(Query *query)
     int depth = 0;
     return query->commandType == CMD_SELECT && query->rowMarks == NIL && !query->hasModifyingCTE &&
            !query->hasRecursive && query->setOperations == nullptr && query->jointree != nullptr &&
-           !refers_outside((Node *)query, &depth) && !has_local_table((Node *)query, nullptr) &&
+           !refers_outside((Node *)query, &depth) && !needs_router((Node *)query, nullptr) &&
            !has_volatile_subquery(query);
 }
 

@@ -202,6 +202,8 @@ bool can_look_up(PlannerInfo *root, RelOptInfo *rel, const RestrictInfo *info, T
 void find_lookup(PlannerInfo *root, RelOptInfo *rel, TableScan *scan)
 {
     ListCell *cell;
+    if (planner_rt_fetch(rel->relid, root)->tablesample != nullptr)
+        return; // each run may take another sample
     foreach (cell, rel->baserestrictinfo) {
         TableScan found = *scan;
         if (can_look_up(root, rel, (RestrictInfo *)lfirst(cell), &found)) {
@@ -222,6 +224,40 @@ int choose_max_lookups(const TableScan *scan)
 
 // ---- the plan node -----------------------------------------------------------------------------
 
+void take_changing_values(List *arguments, List **values)
+{
+    ListCell *cell;
+    foreach (cell, arguments) {
+        Node *argument = (Node *)lfirst(cell);
+        if (argument == nullptr ||
+            (!contain_var_clause(argument) && !has_executor_param(argument, nullptr)))
+            continue;
+        lfirst(cell) = make_parameter(router_param_base + list_length(*values), exprType(argument),
+                                      exprCollation(argument));
+        *values = lappend(*values, argument);
+    }
+}
+
+// What a TABLESAMPLE takes from rows above the scan (LATERAL) or from other parts of the plan is
+// the router's to compute, for each run.
+bool take_sample_values(Node *node, void *values)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return query_tree_walker((Query *)node, (bool (*)())take_sample_values, values,
+                                 QTW_EXAMINE_RTES_BEFORE);
+    if (!IsA(node, RangeTblEntry))
+        return expression_tree_walker(node, (bool (*)())take_sample_values, values);
+    if (TableSampleClause *sample = ((RangeTblEntry *)node)->tablesample) {
+        List *seed = list_make1(sample->repeatable);
+        take_changing_values(sample->args, (List **)values);
+        take_changing_values(seed, (List **)values);
+        sample->repeatable = (Expr *)linitial(seed);
+    }
+    return false;
+}
+
 // Makes the statement that reads the columns of the rows that satisfy these clauses, too. *values
 // receives the expressions of the plan node's custom_exprs.
 Route *make_scan_route(PlannerInfo *root, const TableScan *scan, double rows, List *columns,
@@ -229,6 +265,8 @@ Route *make_scan_route(PlannerInfo *root, const TableScan *scan, double rows, Li
 {
     Query *query = make_source_query(root, scan->source, columns, clauses);
     Shipping shipping = {};
+    take_sample_values((Node *)query, &shipping.router_values);
+    bool values_change = shipping.router_values != NIL;
     ship_query(query, &shipping);
     if (shipping.refusal != nullptr)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -238,6 +276,7 @@ Route *make_scan_route(PlannerInfo *root, const TableScan *scan, double rows, Li
     KeyAnalysis analysis = analyze_keys(query);
     Route *route = compile_route(query, shipping, analysis, values);
     route->tier = Tier::Pull;
+    route->values_change = values_change;
     use_marks(route, marked, values);
     route->is_selective = is_selective_lookup(query);
     route->binary_results = columns_travel_in_binary(make_scan_tlist(columns));
