@@ -3,6 +3,7 @@
 extern "C" {
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 }
 
 namespace shardwise
@@ -14,6 +15,12 @@ void give_way_like_autovacuum()
     MyProc->statusFlags |= PROC_IS_AUTOVACUUM;
     ProcGlobal->statusFlags[MyProc->pgxactoff] = MyProc->statusFlags;
     LWLockRelease(ProcArrayLock);
+}
+
+bool gives_way_like_autovacuum(int pid)
+{
+    const PGPROC *process = BackendPidGetProc(pid);
+    return process != nullptr && (process->statusFlags & PROC_IS_AUTOVACUUM) != 0;
 }
 
 } // namespace shardwise

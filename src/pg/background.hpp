@@ -10,4 +10,7 @@ namespace shardwise
 // does (SIGINT, after deadlock_timeout), and DROP DATABASE ends it. Until the process ends.
 void give_way_like_autovacuum();
 
+// True for a process of the server that does.
+bool gives_way_like_autovacuum(int pid);
+
 } // namespace shardwise

@@ -5,6 +5,7 @@
 #include "transaction/deadlock.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/background.hpp"
 #include "remote/remote_transaction.hpp"
 #include "remote/session.hpp"
 #include "transaction/shared.hpp"
@@ -205,7 +206,7 @@ List *find_circle(const Graph *graph, const BackendWaits *backend)
     return find_way(graph, node, node, &visited, &way) ? way : NIL;
 }
 
-// The youngest of those who wait for shards: it has the least to lose.
+// Who gives way, or else the youngest of those who wait for shards: it has the least to lose.
 const BackendWaits *choose(const Graph *graph, const List *circle)
 {
     const BackendWaits *youngest = nullptr;
@@ -213,8 +214,11 @@ const BackendWaits *choose(const Graph *graph, const List *circle)
     foreach (cell, circle) {
         const BackendWaits *backend =
             find_backend(graph, static_cast<const Edge *>(lfirst(cell))->from);
-        if (backend != nullptr && backend->waits &&
-            (youngest == nullptr || backend->start > youngest->start))
+        if (backend == nullptr || !backend->waits)
+            continue;
+        if (gives_way_like_autovacuum(backend->pid))
+            return backend;
+        if (youngest == nullptr || backend->start > youngest->start)
             youngest = backend;
     }
     return youngest;
