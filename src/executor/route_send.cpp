@@ -144,7 +144,10 @@ void send_to_all(RouteScanState *state)
     }
     MemoryContext saved = MemoryContextSwitchTo(state->run_context);
     int n = list_length(state->shards);
-    open_shards(state->shards);
+    if (state->route->writes && !state->route->only_locks)
+        open_shards_for_write(state->shards);
+    else
+        open_shards(state->shards);
     RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
     foreach (cell, state->shards)

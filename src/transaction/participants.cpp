@@ -114,6 +114,15 @@ void open_shards(const List *shards)
     list_free(servers);
 }
 
+void open_shards_for_write(const List *shards)
+{
+    open_shards(shards);
+    ListCell *cell;
+    foreach (cell, shards)
+        if (list_length(shards) > 1)
+            (void)max_prepared_transactions(connect_to_shard(lfirst_int(cell)));
+}
+
 List *open_reachable_shards(const List *shards)
 {
     List *failed = open_reachable(servers_of(shards), GetUserId());

@@ -39,6 +39,10 @@ void take_back_write(int32 shard_id);
 // one after the other. Errors: 08xxx.
 void open_shards(const List *shards);
 
+// The same for shards that will write: learns ahead what joining the second one asks of the first,
+// which could not answer before its statement has ended.
+void open_shards_for_write(const List *shards);
+
 // Makes a shard take part in a router-driven change of many shards (distribute_table and the
 // like). Its part commits by two-phase commit even where no other shard takes part, so that it
 // never commits without the router. Errors: 55000 where the shard has no prepared transactions.

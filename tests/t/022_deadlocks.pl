@@ -64,6 +64,18 @@ $holder->query_safe(lock_sql($keys[0]));
 my $waiting = "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'shardwise' AND wait_event_type = 'Lock'";
 my $shard = $cluster->shard((sort keys %key)[0]);
 
+# A session's first statement on all shards does not keep one waiting for the other.
+my $first = $router->background_psql('postgres', on_error_stop => 0);
+$first->query_until(qr/^started$/m, "\\echo started\nUPDATE customers SET balance = balance;\n");
+$shard->poll_query_until('postgres', $waiting) or die 'does not wait';
+ok($cluster->shard($_)->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'shardwise' AND state = 'idle in transaction' AND query ~ 'SET balance = balance'"),
+	"$_ has written while another shard waits") for (sort keys %key)[1, 2];
+$cluster->sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'UPDATE customers SET balance = balance;'");
+$first->query('SELECT 1');
+$first->{stderr} = '';
+$first->quit;
+
 # Runs a transaction that writes on the second shard, then waits for the first; returns the SQLSTATE.
 sub blocked
 {
