@@ -312,12 +312,19 @@ SubLink *as_membership(const ScalarArrayOpExpr *any)
     return in;
 }
 
-// A place that comes from a subquery, where it is shown.
+// Aggregates look at places, also where their results are shown; of an array its elements are.
+bool aggregates_places(Node *node)
+{
+    return (IsA(node, Aggref) || IsA(node, WindowFunc)) && exprType(node) != TIDARRAYOID;
+}
+
+// A place that comes from a subquery or an aggregate, where it is shown.
 bool is_shown_place(Node *node, const Scope &scope)
 {
     bool is_column = IsA(node, Var) && !is_ctid_of_shard(node, scope.queries);
     bool is_subquery = IsA(node, SubLink) && ((SubLink *)node)->subLinkType == EXPR_SUBLINK;
-    return (is_column || is_subquery) && exprType(node) == TIDOID && origin(node, scope) == of_rows;
+    return (is_column || is_subquery || aggregates_places(node)) && exprType(node) == TIDOID &&
+           origin(node, scope) == of_rows;
 }
 
 Node *replace(Node *node, void *context)
@@ -348,6 +355,8 @@ Node *replace(Node *node, void *context)
     } else if (comparison.found != 0) {
         inner.shows = true; // with what comes from outside
     }
+    if (aggregates_places(node))
+        inner.shows = false;
     if (IsA(node, SubLink)) {
         inner.shows = false;
         inner.scope.subquery = (Query *)((SubLink *)node)->subselect;

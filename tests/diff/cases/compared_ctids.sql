@@ -65,6 +65,14 @@ DELETE FROM jobs WHERE ctid IN (SELECT ctid FROM (SELECT ctid, row_number() OVER
 SELECT id, kind FROM jobs ORDER BY id;
 DELETE FROM jobs a WHERE EXISTS (SELECT FROM jobs b WHERE b.kind = a.kind AND b.ctid > a.ctid);
 SELECT kind, count(*) FROM jobs GROUP BY kind ORDER BY kind;
+ROLLBACK;
+BEGIN;
+DELETE FROM jobs USING (SELECT min(ctid) AS c, state FROM jobs GROUP BY state HAVING count(*) > 1) x WHERE jobs.state = x.state AND jobs.ctid <> x.c;
+SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state;
+ROLLBACK;
+BEGIN;
+DELETE FROM jobs WHERE ctid IN (SELECT unnest((array_agg(ctid ORDER BY id))[2:]) FROM jobs GROUP BY kind);
+SELECT id FROM jobs ORDER BY id;
 DELETE FROM jobs WHERE ctid <> (SELECT max(ctid) FROM jobs);
 SELECT count(*) FROM jobs;
 ROLLBACK;
@@ -90,6 +98,8 @@ SELECT a.id, a.ctid = b.c, a.ctid IN (SELECT ctid FROM jobs WHERE id = 60), (SEL
 SELECT a.id FROM jobs a JOIN finished b ON a.ctid = b.ctid AND a.id = b.id;
 WITH RECURSIVE r AS (SELECT ctid AS c, id FROM jobs WHERE id = 61 UNION ALL SELECT j.ctid, j.id FROM r JOIN jobs j ON j.id = r.id + 1 AND j.ctid <> r.c AND j.id < 66) SELECT id FROM r ORDER BY id;
 SELECT id FROM jobs WHERE ctid IN (SELECT ctid FROM jobs WHERE id < 90 INTERSECT SELECT ctid FROM jobs WHERE id > 80) ORDER BY id;
+SELECT count(DISTINCT c), min(c) <= max(c), bool_or(c IS NULL) FROM (SELECT ctid AS c FROM jobs WHERE ctid IN (SELECT ctid FROM jobs)) x;
+SELECT count(DISTINCT a.ctid), min(a.ctid) = (SELECT min(ctid) FROM jobs), count(*) FROM jobs a WHERE a.ctid IN (SELECT ctid FROM jobs);
 -- those of the shards are shown
 SELECT count(*) FROM jobs WHERE ctid IN (SELECT ctid FROM jobs WHERE ctid < '(1000,0)' AND id < 1000) AND id < 1000;
 SELECT x.id, x.c < '(100,0)', x.c::text LIKE '(%,___)' OR x.c::text LIKE '(%,__)' OR x.c::text LIKE '(%,_)' FROM (SELECT id, ctid AS c FROM jobs WHERE id < 80) x WHERE id > 70 ORDER BY id;
