@@ -185,9 +185,9 @@ static int compare_assignments(const ListCell *a, const ListCell *b)
 
 // The rewriter orders assignments by column; the deparser takes those of SET (a, b) = (SELECT ...)
 // in the order of the SELECT.
-static void restore_assignment_order(Query *query)
+static void restore_assignment_order(List *assignments)
 {
-    list_sort(query->targetList, compare_assignments);
+    list_sort(assignments, compare_assignments);
 }
 
 void point_targets_at(Query *insert, int source)
@@ -319,12 +319,14 @@ void prepare_changes(Query *query)
         prepare_changes((Query *)((CommonTableExpr *)lfirst(cell))->ctequery);
     if (query->commandType == CMD_INSERT) {
         expand_insert(query);
+        if (query->onConflict != nullptr)
+            restore_assignment_order(query->onConflict->onConflictSet);
     } else if (query->resultRelation > 0) {
         // The table under an updatable view still looks like a part of FROM.
         rt_fetch(query->resultRelation, query->rtable)->inFromCl = false;
         if (query->commandType == CMD_UPDATE) {
             set_something(query);
-            restore_assignment_order(query);
+            restore_assignment_order(query->targetList);
         }
     }
 }

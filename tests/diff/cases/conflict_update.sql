@@ -317,6 +317,22 @@ INSERT INTO c_rows VALUES (24, 1) ON CONFLICT (id) DO UPDATE SET id = 8023;
 ROLLBACK TO s;
 INSERT INTO c_rows VALUES (8023, 1) ON CONFLICT (id) DO UPDATE SET id = 23 RETURNING *;
 COMMIT;
+-- SET (b, a) = (SELECT ...), in another order than the table's columns.
+CREATE TABLE c_pairs (id int PRIMARY KEY, b int, c int, d text);
+-- shardwise: SELECT shardwise.distribute_table('c_pairs', 'id')
+CREATE TABLE c_pairs_copied (id int PRIMARY KEY, b int, c int, d text);
+-- shardwise: SELECT shardwise.create_reference_table('c_pairs_copied')
+INSERT INTO c_pairs VALUES (1, 10, 100, 'x'), (2, 20, 200, 'y');
+INSERT INTO c_pairs_copied VALUES (1, 10, 100, 'x'), (2, 20, 200, 'y');
+INSERT INTO c_pairs VALUES (1, 11, 111, 'z'), (3, 33, 333, 'w') ON CONFLICT (id) DO UPDATE SET (c, b) = (SELECT excluded.b, excluded.c) RETURNING *;
+INSERT INTO c_pairs_copied VALUES (1, 11, 111, 'z'), (3, 33, 333, 'w') ON CONFLICT (id) DO UPDATE SET (c, b) = (SELECT excluded.b, excluded.c) RETURNING *;
+INSERT INTO c_pairs VALUES (1, 11, 111, 'z') ON CONFLICT (id) DO UPDATE SET (d, c, b) = (SELECT 'n', excluded.b, i.c FROM c_pairs i WHERE i.id = c_pairs.id);
+INSERT INTO c_pairs VALUES (1, 11, 111, 'z'), (2, 2, 2, '') ON CONFLICT (id) DO UPDATE SET (d, c) = (SELECT 'n', i.b FROM c_pairs_copied i WHERE i.id = c_pairs.id), b = 5;
+INSERT INTO c_pairs VALUES (1, 11, 111, 'z'), (2, 2, 2, '') ON CONFLICT (id) DO UPDATE SET (c, b) = (SELECT count(*), 7 FROM c_pairs);
+WITH given AS (SELECT 1 AS x, 2 AS y) INSERT INTO c_pairs_copied VALUES (2, 0, 0, '') ON CONFLICT (id) DO UPDATE SET (c, b) = (SELECT x, y FROM given);
+SELECT * FROM c_pairs ORDER BY id;
+SELECT * FROM c_pairs_copied ORDER BY id;
+DROP TABLE c_pairs, c_pairs_copied;
 -- teardown
 DROP VIEW c_view;
 DROP TABLE c_rows, c_many, c_keys, c_parts, c_reference, c_secured, c_watched, c_filled, c_stamped, c_stamped_changes, c_parts_stamped, c_copies, c_logged, c_log, c_parts_watched, c_hashed, c_keys_stamped, c_guarded, c_children, c_parents, c_chain;
