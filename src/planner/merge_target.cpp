@@ -8,6 +8,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "nodes/makefuncs.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 }
 
 namespace shardwise
@@ -185,6 +186,7 @@ Query *select_target_rows(Maker *maker, RangeTblEntry *target, List *quals)
     RangeTblEntry *inner = copy_node(target);
     inner->inFromCl = true;
     inner->alias = nullptr;
+    ChangeVarNodes((Node *)inner->securityQuals, maker->write.target, 1, 0);
     if (maker->strength != LCS_NONE)
         mark_target(inner, maker->strength);
     Query *select = make_select_from(inner, make_conjunction(quals));

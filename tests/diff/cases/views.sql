@@ -36,3 +36,15 @@ DROP TABLE kept;
 -- once
 SELECT customer_id, name INTO TEMP kept FROM customers WHERE customer_id = 7;
 SELECT * FROM kept;
+
+-- A security barrier over a reference table without a key, and functions that the router calls.
+CREATE TABLE seen_people (person text, visibility text);
+INSERT INTO seen_people VALUES ('Tom', 'public'), ('Dick', 'private'), ('Harry', 'public');
+-- shardwise: SELECT shardwise.create_reference_table('seen_people')
+CREATE VIEW public_people WITH (security_barrier) AS SELECT person FROM seen_people WHERE visibility = 'public';
+CREATE FUNCTION may_see(text) RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS $$ BEGIN IF $1 = 'Dick' THEN RAISE '% is not to be seen', $1; END IF; RETURN $1 <> 'Harry'; END $$;
+UPDATE public_people SET person = person || '!' WHERE may_see(person) RETURNING person;
+DELETE FROM public_people WHERE NOT may_see(person);
+SELECT * FROM seen_people ORDER BY 1;
+DROP TABLE seen_people CASCADE;
+DROP FUNCTION may_see(text);
