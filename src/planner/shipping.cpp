@@ -559,6 +559,11 @@ void ship_level(Query *query, Shipper *parent)
     query->havingQual = ship(&shipper, query->havingQual);
     query->limitOffset = ship(&shipper, query->limitOffset);
     query->limitCount = ship(&shipper, query->limitCount);
+    foreach (cell, query->windowClause) {
+        WindowClause *window = lfirst_node(WindowClause, cell);
+        window->startOffset = ship(&shipper, window->startOffset);
+        window->endOffset = ship(&shipper, window->endOffset);
+    }
     if (query->onConflict != nullptr) {
         OnConflictExpr *conflict = query->onConflict;
         conflict->onConflictSet = (List *)ship(&shipper, (Node *)conflict->onConflictSet);

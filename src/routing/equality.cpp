@@ -427,6 +427,7 @@ void collect_expression_subqueries(Collector *c)
         collect_sublinks(query->havingQual, &context);
         collect_sublinks(query->limitCount, &context);
         collect_sublinks(query->limitOffset, &context);
+        collect_sublinks((Node *)query->windowClause, &context);
         foreach (cell, query->withCheckOptions)
             collect_sublinks(((WithCheckOption *)lfirst(cell))->qual, &context);
     }
@@ -438,6 +439,7 @@ void collect_expression_subqueries(Collector *c)
             collect_sublinks((Node *)rte->values_lists, &context);
             collect_sublinks((Node *)rte->tablefunc, &context);
         }
+        collect_sublinks((Node *)rte->tablesample, &context);
         collect_sublinks((Node *)rte->securityQuals, &context);
     }
 }

@@ -102,6 +102,13 @@ SELECT DISTINCT customer_id, count(*) OVER (PARTITION BY customer_id) FROM order
 SELECT order_id FROM orders ORDER BY row_number() OVER (ORDER BY amount, order_id DESC) LIMIT 5;
 SELECT order_id, sum(order_id) OVER (ORDER BY order_id ROWS (SELECT min(item_id) FROM orders) PRECEDING) FROM orders ORDER BY 1 LIMIT 20;
 SELECT order_id, sum(order_id) OVER (ORDER BY order_id ROWS BETWEEN CURRENT ROW AND (SELECT count(*) FROM local_notes) FOLLOWING) FROM orders ORDER BY 1 LIMIT 20;
+SELECT order_id, sum(order_id) OVER (PARTITION BY customer_id ORDER BY order_id ROWS (SELECT min(order_id) FROM orders) PRECEDING) FROM orders ORDER BY 1 LIMIT 20;
+SELECT order_id, sum(order_id) OVER (PARTITION BY customer_id ORDER BY order_id ROWS (SELECT min(order_id) FROM orders) PRECEDING) FROM orders WHERE customer_id = 7 ORDER BY 1;
+CREATE FUNCTION frame_start(int) RETURNS int STABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$;
+SELECT order_id, sum(order_id) OVER (PARTITION BY customer_id ORDER BY order_id ROWS frame_start(1) PRECEDING) FROM orders ORDER BY 1 LIMIT 20;
+SELECT item_id, sum(item_id) OVER (ORDER BY item_id ROWS BETWEEN frame_start(1) PRECEDING AND frame_start(2) FOLLOWING) FROM items ORDER BY 1;
+SELECT customer_id, sum(region) OVER (ORDER BY customer_id ROWS frame_start(1) PRECEDING) FROM customers WHERE customer_id = 7;
+DROP FUNCTION frame_start(int);
 -- Rows whose columns have the names of a join.
 SELECT row_to_json(x.*) FROM customers JOIN orders USING (customer_id) AS x WHERE order_id < 9 ORDER BY order_id;
 SELECT row_to_json(x)::text, count(*), max(to_jsonb(x)) FROM customers JOIN orders USING (customer_id) AS x WHERE customer_id = 7 GROUP BY 1;
