@@ -154,11 +154,13 @@ bool reads_shards(const WithCheckOption *check)
 
 bool can_check_early(const Query *write, const WithCheckOption *check)
 {
-    Oid relid = rt_fetch(write->resultRelation, write->rtable)->relid;
-    int16 event = write->commandType == CMD_INSERT ? TRIGGER_TYPE_INSERT : TRIGGER_TYPE_UPDATE;
+    const RangeTblEntry *target = rt_fetch(write->resultRelation, write->rtable);
+    int16 events = write->commandType == CMD_INSERT ? TRIGGER_TYPE_INSERT : TRIGGER_TYPE_UPDATE;
+    if (target->relkind == RELKIND_PARTITIONED_TABLE) // other partitions insert rows that move
+        events |= TRIGGER_TYPE_INSERT;
     return is_movable(write, check) && find_kept_target(write) == nullptr && !sets_several(write) &&
            !uses_system_columns(check, write->resultRelation) &&
-           !has_before_row_trigger(relid, event);
+           !has_before_row_trigger(target->relid, events);
 }
 
 List *without_conditions(Oid relid, List *checks)

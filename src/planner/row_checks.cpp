@@ -225,7 +225,8 @@ bool check_before_update(Placer *placer, List *checks)
     RangeTblEntry *entry = rt_fetch(target, query->rtable);
     bool known;
     Node *updated = update_condition(query, &known);
-    if (!known || has_before_row_trigger(entry->relid, TRIGGER_TYPE_UPDATE))
+    bool may_be_inserted = placer->is_partitioned && placer->has_before_insert; // elsewhere
+    if (!known || may_be_inserted || has_before_row_trigger(entry->relid, TRIGGER_TYPE_UPDATE))
         return false;
     Relation relation = table_open(entry->relid, AccessShareLock);
     List *columns = columns_of_updated_row(query, relation);

@@ -482,6 +482,46 @@ WITH added AS (INSERT INTO open_notes VALUES (2, 702, 'postgres', NULL, 'open') 
 WITH changed AS (UPDATE open_notes SET state = 'closed' WHERE tenant = 2 AND id = 702) SELECT 1 AS one;
 INSERT INTO open_notes VALUES (2, 703, 'postgres', 'unwanted', 'closed');
 
+-- A BEFORE INSERT trigger of the partition that an updated row goes to changes the row that is checked.
+CREATE FUNCTION raise_level() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.level := NEW.level + 1; RETURN NEW; END $$;
+CREATE TABLE shelves (id int NOT NULL, shelf text NOT NULL, level int) PARTITION BY LIST (shelf);
+CREATE TABLE shelves_a PARTITION OF shelves FOR VALUES IN ('a');
+CREATE TABLE shelves_b PARTITION OF shelves FOR VALUES IN ('b');
+CREATE TRIGGER raise_level BEFORE INSERT ON shelves_b FOR EACH ROW EXECUTE FUNCTION raise_level();
+INSERT INTO shelves VALUES (1, 'a', 2), (2, 'a', 4), (3, 'b', 5);
+CREATE TABLE shelves_copied (LIKE shelves) PARTITION BY LIST (shelf);
+CREATE TABLE shelves_copied_a PARTITION OF shelves_copied FOR VALUES IN ('a');
+CREATE TABLE shelves_copied_b PARTITION OF shelves_copied FOR VALUES IN ('b');
+CREATE TRIGGER raise_level BEFORE INSERT ON shelves_copied_b FOR EACH ROW EXECUTE FUNCTION raise_level();
+INSERT INTO shelves_copied SELECT * FROM shelves;
+-- shardwise: SELECT shardwise.distribute_table('shelves', 'id')
+-- shardwise: SELECT shardwise.create_reference_table('shelves_copied')
+GRANT ALL ON shelves, shelves_copied TO diff_writer;
+ALTER TABLE shelves ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shelves_copied ENABLE ROW LEVEL SECURITY;
+CREATE POLICY even ON shelves TO diff_writer USING (true) WITH CHECK (level % 2 = 0);
+CREATE POLICY even ON shelves_copied TO diff_writer USING (true) WITH CHECK (level % 2 = 0);
+SET ROLE diff_writer;
+UPDATE shelves SET shelf = 'b', level = 6 WHERE id = 1;
+UPDATE shelves SET shelf = 'b', level = 7 WHERE id = 1 RETURNING *;
+UPDATE shelves SET shelf = 'b', level = 8;
+UPDATE shelves SET shelf = 'b', level = 9 WHERE shelf = 'a';
+UPDATE shelves_copied SET shelf = 'b', level = 6 WHERE id = 1;
+UPDATE shelves_copied SET shelf = 'b', level = 7 WHERE id = 1 RETURNING *;
+RESET ROLE;
+ALTER POLICY even ON shelves USING (true) WITH CHECK (level % 2 = (SELECT min(order_id) - 1 FROM orders));
+GRANT SELECT ON orders TO diff_writer;
+SET ROLE diff_writer;
+UPDATE shelves SET shelf = 'a', level = 10 WHERE id = 2;
+UPDATE shelves SET shelf = 'b', level = 10 WHERE id = 2;
+UPDATE shelves SET shelf = 'b', level = 11 WHERE id = 2;
+RESET ROLE;
+SELECT * FROM shelves ORDER BY id;
+SELECT * FROM shelves_copied ORDER BY id;
+REVOKE ALL ON orders FROM diff_writer;
+DROP TABLE shelves, shelves_copied;
+DROP FUNCTION raise_level();
+
 -- teardown
 DROP VIEW open_notes;
 DROP TABLE sorted, sorted_stamped, notes, stamped, parted, rooms, members;
