@@ -309,6 +309,18 @@ int find_insert_source(const Query *insert)
     return 0;
 }
 
+bool has_column_names(const Node *node)
+{
+    const RowExpr *row = (const RowExpr *)node;
+    ListCell *cell;
+    if (!IsA(node, RowExpr) || row->row_typeid != RECORDOID)
+        return false;
+    foreach (cell, row->colnames)
+        if (strcmp(strVal(lfirst(cell)), psprintf("f%d", foreach_current_index(cell) + 1)) != 0)
+            return true;
+    return false;
+}
+
 bool is_the_same_for_all_rows(Node *expr)
 {
     return !contain_var_clause(expr) && !contain_volatile_functions(expr) &&

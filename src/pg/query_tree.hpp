@@ -80,6 +80,10 @@ void add_output(Query *select, Expr *expr, const char *name);
 // The number of the one entry that feeds the INSERT; 0 for a single row or DEFAULT VALUES.
 int find_insert_source(const Query *insert);
 
+// True for a row whose columns have names that ROW() cannot give, as those of JOIN ... USING (...)
+// AS.
+bool has_column_names(const Node *node);
+
 // True if an expression needs no row and is not volatile: the router may compute it.
 bool is_the_same_for_all_rows(Node *expr);
 

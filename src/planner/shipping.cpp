@@ -150,19 +150,6 @@ bool names_routers_text_search(const Node *node)
     }
 }
 
-// ROW() has no way to name its columns as those of JOIN ... USING (...) AS are.
-bool has_column_names(const Node *node)
-{
-    const RowExpr *row = (const RowExpr *)node;
-    ListCell *cell;
-    if (!IsA(node, RowExpr) || row->row_typeid != RECORDOID)
-        return false;
-    foreach (cell, row->colnames)
-        if (strcmp(strVal(lfirst(cell)), psprintf("f%d", foreach_current_index(cell) + 1)) != 0)
-            return true;
-    return false;
-}
-
 // Names what an expression names and the router alone has; nullptr if the shards have it all.
 char *find_routers_object(const Node *node)
 {
