@@ -78,6 +78,20 @@ is($router->safe_psql('beside', 'SELECT count(*) FROM pg_constraint WHERE contyp
 program('createdb', 'createdb', 'parallel');
 program('parallel restore', 'pg_restore', '-e', '-j', '3', '-d', 'parallel', "$dir/custom");
 is(settled('parallel'), settled_as('dropped'), "the dump's rows are dropped");
+
+# A dump has no statistics of the shards: whoever finishes the restore asks for them.
+$cluster->on_shard($_, 'ANALYZE') for $cluster->shard_names;
+$router->append_conf('postgresql.conf', 'shardwise.statistics_interval = 1');
+$router->reload;
+program('createdb', 'createdb', 'followed');
+program('restore', 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'followed', '-f', "$dir/plain.sql");
+my $followed = 'SELECT count(*) FROM shardwise.table_statistics';
+sleep 2;
+is($router->safe_psql('followed', $followed), 0, 'nobody looks at a database that is being restored');
+settled('followed');
+ok($router->poll_query_until('followed', $followed, 6), 'the statistics follow');
+$router->append_conf('postgresql.conf', 'shardwise.statistics_interval = 0');
+$router->reload;
 is(rows('parallel'), $rows, 'nothing is there twice');
 $router->safe_psql($_, 'DROP EXTENSION shardwise CASCADE') for qw(beside parallel postgres);
 
