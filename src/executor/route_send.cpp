@@ -100,6 +100,17 @@ RemoteQuery *send(RouteScanState *state, int32 shard)
     return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
 
+// Rows of given keys are locked and changed on one shard after the other. Statements on the same
+// keys then wait for each other, as where one server comes to the rows in one order, and do not
+// meet in a deadlock.
+bool goes_in_order(const Route *route)
+{
+    bool by_keys = route->npins > 0;
+    for (int i = 0; i < route->npins; i++)
+        by_keys &= !route->pins[i].is_range;
+    return by_keys && route->writes && !OidIsValid(route->reference);
+}
+
 } // namespace
 
 void set_value(RouteScanState *state, int number, Datum value)
@@ -150,8 +161,15 @@ void send_to_all(RouteScanState *state)
         open_shards(state->shards);
     RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
-    foreach (cell, state->shards)
-        queries[foreach_current_index(cell)] = send(state, lfirst_int(cell));
+    bool in_order = goes_in_order(state->route) && state->key_parts == nullptr;
+    if (in_order)
+        list_sort(state->shards, list_int_cmp);
+    foreach (cell, state->shards) {
+        RemoteQuery *query = send(state, lfirst_int(cell));
+        queries[foreach_current_index(cell)] = query;
+        if (in_order)
+            await_query(query);
+    }
     state->gather =
         make_gather(state->route, queries, n, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
     MemoryContextSwitchTo(saved);

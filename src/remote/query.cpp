@@ -341,6 +341,12 @@ void store_remaining_rows(RemoteQuery *q)
     } while (!finish_query(q));
 }
 
+void await_query(RemoteQuery *q)
+{
+    if (!q->finished && q->connection->query == q)
+        store_remaining_rows(q);
+}
+
 static void set_result(RemoteQuery *q, PGresult *result)
 {
     PQclear(q->result);
