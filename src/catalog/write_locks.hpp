@@ -3,6 +3,11 @@
 
 #include "pg/pg.hpp"
 
+extern "C" {
+#include "storage/lockdefs.h"
+#include "utils/resowner.h"
+}
+
 namespace shardwise
 {
 
@@ -14,5 +19,21 @@ void lock_reference_writes(Oid relid);
 // and may be about to write them: writers wait for him here, and not on a shard while they hold
 // this.
 void try_lock_reference_writes(Oid relid);
+
+// Statements that lock or change rows of a table on several shards take turns. All at once on all
+// shards, two of them would each get some of the rows that both want, and wait for the other's;
+// one server comes to them in one order. Those that go from shard to shard in one order share
+// their turn.
+struct WriteTurn {
+    Oid relid; // InvalidOid: nobody's turn
+    LOCKMODE mode;
+    ResourceOwner owner;
+};
+
+// Waits for its end, but no longer than deadlock_timeout: who has the turn may wait for rows for
+// long, which others do not want. A turn that is taken already is kept.
+void take_write_turn(WriteTurn *turn, Oid relid, bool shared);
+// Ends it, where it was taken. An error ends it as well.
+void end_write_turn(WriteTurn *turn);
 
 } // namespace shardwise

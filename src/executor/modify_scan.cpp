@@ -38,6 +38,7 @@ struct ModifyState {
     bool *nulls;
     BatchRunner **runners; // one a statement
     RowStream *stream;     // in place of them
+    WriteTurn turn;        // among statements on several shards
     BatchOutcome outcome;
     TupleTableSlot *kept_slot; // reads its rows
     RowTriggers *triggers;     // of rows that move
@@ -115,6 +116,8 @@ void start(ModifyState *state)
     TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
     if (plan->is_reference)
         lock_reference_writes(plan->relid);
+    else if (updates_on_conflict(plan))
+        take_write_turn(&state->turn, plan->relid, false);
     state->outcome.slot = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsVirtual);
     if (plan->returns_rows) {
         state->outcome.rows = tuplestore_begin_heap(false, false, work_mem);
@@ -504,6 +507,7 @@ void write_all(ModifyState *state)
         state->outcome.changed = close_row_stream(state->stream);
     else
         finish_statements(state);
+    end_write_turn(&state->turn);
     if (state->triggers != nullptr && state->plan->move.is_referred_to)
         finish_references(state);
     if (state->triggers != nullptr)

@@ -110,6 +110,7 @@ void finish(RouteScanState *state)
     if (state->route->writes_rows && state->gather != nullptr)
         take_back_empty_writes(state->gather, state->shards);
     state->is_done = true;
+    end_write_turn(&state->turn);
     if (state->is_finding) {
         state->is_finding = false;
         end_finding();
@@ -148,6 +149,8 @@ void start(RouteScanState *state)
     if (!only_reads(state)) {
         bool finds = state->route->writes && list_length(state->shards) > 1 &&
                      !OidIsValid(state->route->reference);
+        if (finds)
+            take_write_turn(&state->turn, state->route->in_turns, goes_in_order(state));
         if (finds && !state->is_finding)
             begin_finding();
         state->is_finding |= finds;
@@ -363,6 +366,7 @@ extern "C" void end_scan(CustomScanState *node)
     RouteScanState *state = (RouteScanState *)node;
     ended_execution = state->execution;
     drop_queries(state);
+    end_write_turn(&state->turn);
     if (state->is_finding)
         give_up_finding();
     if (state->kept != nullptr)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "catalog/write_locks.hpp"
 #include "executor/gather.hpp"
 #include "executor/lookup.hpp"
 #include "executor/rows.hpp"
@@ -49,6 +50,7 @@ struct RouteScanState {
     RemoteQuery *query; // on one shard; nullptr: not sent yet, or over
     Gather *gather;     // on several
     bool is_done;
+    WriteTurn turn;        // among statements on several shards
     bool is_finding;       // rows of several shards, to lock or change them
     bool has_claimed;      // the reference tables whose rows are locked
     Tuplestorestate *kept; // rows for another scan
@@ -112,6 +114,9 @@ void end_statement(RouteScanState *state);
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
 
 // ---- route_send.cpp ----
+
+// True if rows are locked and changed on one shard after the other.
+bool goes_in_order(const RouteScanState *state);
 
 // Sends the statement to the chosen shards; all get it before any is waited for.
 void send_to_all(RouteScanState *state);

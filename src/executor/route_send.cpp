@@ -100,18 +100,18 @@ RemoteQuery *send(RouteScanState *state, int32 shard)
     return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
 
-// Rows of given keys are locked and changed on one shard after the other. Statements on the same
-// keys then wait for each other, as where one server comes to the rows in one order, and do not
-// meet in a deadlock.
-bool goes_in_order(const Route *route)
+} // namespace
+
+// Statements on the same keys then wait for each other, as where one server comes to the rows in
+// one order, and do not meet in a deadlock.
+bool goes_in_order(const RouteScanState *state)
 {
+    const Route *route = state->route;
     bool by_keys = route->npins > 0;
     for (int i = 0; i < route->npins; i++)
         by_keys &= !route->pins[i].is_range;
-    return by_keys && route->writes && !OidIsValid(route->reference);
+    return by_keys && route->writes && !OidIsValid(route->reference) && state->key_parts == nullptr;
 }
-
-} // namespace
 
 void set_value(RouteScanState *state, int number, Datum value)
 {
@@ -161,7 +161,7 @@ void send_to_all(RouteScanState *state)
         open_shards(state->shards);
     RemoteQuery **queries = (RemoteQuery **)palloc(sizeof(RemoteQuery *) * n);
     ListCell *cell;
-    bool in_order = goes_in_order(state->route) && state->key_parts == nullptr;
+    bool in_order = goes_in_order(state);
     if (in_order)
         list_sort(state->shards, list_int_cmp);
     foreach (cell, state->shards) {

@@ -75,4 +75,15 @@ void init_modify_plan()
     RegisterExtensibleNodeMethods(&methods);
 }
 
+bool updates_on_conflict(const ModifyPlan *plan)
+{
+    for (int i = 0; i < plan->nactions; i++) {
+        const ModifyAction *action = &plan->actions[i];
+        if (action->command == CMD_INSERT && action->statement >= 0 &&
+            OidIsValid(plan->statements[action->statement].route->in_turns))
+            return true;
+    }
+    return false;
+}
+
 } // namespace shardwise

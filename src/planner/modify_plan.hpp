@@ -100,6 +100,9 @@ inline const ModifyPlan *get_modify_plan(const CustomScan *scan)
 
 ModifyPlan *make_modify_plan();
 
+// True if rows that are there may be changed: ON CONFLICT DO UPDATE.
+bool updates_on_conflict(const ModifyPlan *plan);
+
 // Registers the node type. From init_planner().
 void init_modify_plan();
 

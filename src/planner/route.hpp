@@ -51,6 +51,7 @@ struct Route {
     bool only_locks;    // then, changes none
     bool is_only_scan;  // nothing else of the plan goes to shards
     bool may_fail_late; // the router works on the result, and could still raise an error
+    Oid in_turns;       // the table whose rows it may lock on several shards; InvalidOid: none
     Oid reference;      // the reference table that is written: every shard does it, one answers
     List *locked_references; // Oid: those whose rows it locks as writers do
     int key_param;           // number (from 1) of the parameter that is an array of keys; 0: none

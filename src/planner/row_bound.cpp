@@ -1,5 +1,7 @@
 #include "planner/row_bound.hpp"
 
+#include "planner/table_size.hpp"
+
 extern "C" {
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
@@ -139,6 +141,30 @@ bool yields_handful_of_rows(const Query *query)
 {
     return query->commandType == CMD_SELECT && query->setOperations == nullptr &&
            !query->hasModifyingCTE && (is_one_group(query) || has_small_limit(query));
+}
+
+static Oid find_locked_table(const Query *query)
+{
+    bool inserts_only =
+        query->commandType == CMD_INSERT &&
+        (query->onConflict == nullptr || query->onConflict->action != ONCONFLICT_UPDATE);
+    if (query->resultRelation > 0)
+        return inserts_only ? InvalidOid : rt_fetch(query->resultRelation, query->rtable)->relid;
+    ListCell *cell;
+    foreach (cell, query->rowMarks) {
+        Oid relid = rt_fetch(((RowMarkClause *)lfirst(cell))->rti, query->rtable)->relid;
+        if (OidIsValid(relid))
+            return relid;
+    }
+    return InvalidOid;
+}
+
+Oid find_contended_table(const Query *query)
+{
+    Oid relid = find_locked_table(query);
+    return OidIsValid(relid) && !is_unique_lookup(query) && !is_rare_value_lookup(query)
+               ? relid
+               : InvalidOid;
 }
 
 } // namespace shardwise

@@ -70,9 +70,8 @@ static double rows_of_value(Oid relid, AttrNumber column)
     return values > 0 ? rows / values : rows;
 }
 
-bool is_selective_lookup(const Query *query)
+static bool is_lookup_of_few(const Query *query, double few)
 {
-    constexpr double few = 100;
     ListCell *cell;
     foreach (cell, conditions_on_table(query)) {
         const RangeTblEntry *rte = (const RangeTblEntry *)linitial(query->rtable);
@@ -84,6 +83,16 @@ bool is_selective_lookup(const Query *query)
             return true;
     }
     return false;
+}
+
+bool is_selective_lookup(const Query *query)
+{
+    return is_lookup_of_few(query, 100);
+}
+
+bool is_rare_value_lookup(const Query *query)
+{
+    return is_lookup_of_few(query, 1.5);
 }
 
 bool yields_few_rows(const Query *query)

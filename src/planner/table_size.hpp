@@ -27,6 +27,9 @@ double expected_rows(const Query *query);
 // True for a query of one table by a column whose values few rows share, as ANALYZE found.
 bool is_selective_lookup(const Query *query);
 
+// The same, where hardly two rows share a value.
+bool is_rare_value_lookup(const Query *query);
+
 // Whether a query yields but a few rows: LIMIT, aggregates of all rows, a selective lookup.
 bool yields_few_rows(const Query *query);
 

@@ -92,7 +92,8 @@ bool next_row(RemoteQuery *, const PGresult **result, int *row);
 // Without `wait`, *fields is nullptr where the row has not arrived yet.
 bool next_fields(RemoteQuery *, bool wait, char **fields, int *length);
 
-// Waits until the shard is through with a query; its rows are stored for next_row(). Errors as there.
+// Waits until the shard is through with a query; its rows are stored for next_row(). Errors as
+// there.
 void await_query(RemoteQuery *);
 
 // Rows that the command reported (INSERT, UPDATE, ...), once next_row() returned false.

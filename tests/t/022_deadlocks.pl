@@ -108,6 +108,28 @@ is($shard->safe_psql('postgres', $waiting =~ s/= 1/= 0/r), 't', 'nobody waits an
 $holder->query_safe('COMMIT');
 is($holder->query_safe('SELECT 2'), 2, 'the holder was not disturbed');
 
+# Statements on the same rows of several shards wait for each other, and do not meet in a deadlock.
+$cluster->sql(<<'SQL');
+CREATE TABLE counters (id int PRIMARY KEY, g int, n int);
+INSERT INTO counters SELECT i, i % 4, 0 FROM generate_series(1, 40) i;
+SELECT shardwise.distribute_table('counters', 'id');
+SQL
+my %contended = (
+	keys => "\\set a random(1, 9)\nUPDATE counters SET n = n + 1 WHERE id IN (:a, :a + 1, :a + 2)",
+	rows => 'UPDATE counters SET n = n + 1 WHERE g = 1',
+	found => 'UPDATE counters SET n = n + 1 WHERE id IN (SELECT id + 1 FROM counters WHERE id < 6)',
+	upsert => 'INSERT INTO counters SELECT i, 0, 0 FROM generate_series(1, 6) i ON CONFLICT (id) DO UPDATE SET n = counters.n + 1',
+	locks => 'SELECT count(*) FROM (SELECT FROM counters WHERE g < 3 FOR UPDATE) c');
+for my $name (sort keys %contended)
+{
+	append_to_file($router->basedir . "/$name.sql", "$contended{$name};\n");
+}
+$ENV{PGOPTIONS} = '-c deadlock_timeout=60s'; # a slow machine's turns may take long
+$router->command_checks_all(
+	[ 'pgbench', '-n', '-c', 6, '-T', 3, (map { ('-f', $router->basedir . "/$_.sql") } sort keys %contended), 'postgres' ],
+	0, [qr/processed: [1-9]/], [qr/^(?!.*ERROR)/s], 'writes of the same rows');
+delete $ENV{PGOPTIONS};
+
 my $idle = $router->background_psql('postgres', on_error_stop => 0);
 $idle->query("SET idle_in_transaction_session_timeout = '300ms'");
 $idle->query("BEGIN; @{[lock_sql($keys[0])]}; @{[lock_sql($keys[1])]};");
