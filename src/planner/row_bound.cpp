@@ -152,8 +152,9 @@ static Oid find_locked_table(const Query *query)
         return inserts_only ? InvalidOid : rt_fetch(query->resultRelation, query->rtable)->relid;
     ListCell *cell;
     foreach (cell, query->rowMarks) {
-        Oid relid = rt_fetch(((RowMarkClause *)lfirst(cell))->rti, query->rtable)->relid;
-        if (OidIsValid(relid))
+        const RowMarkClause *clause = (const RowMarkClause *)lfirst(cell);
+        Oid relid = rt_fetch(clause->rti, query->rtable)->relid;
+        if (OidIsValid(relid) && clause->waitPolicy == LockWaitBlock)
             return relid;
     }
     return InvalidOid;

@@ -23,7 +23,8 @@ bool is_unique_lookup(const Query *query);
 // row.
 bool yields_handful_of_rows(const Query *query);
 
-// The distributed table of which a query locks or changes rows, more than one; InvalidOid: none.
+// The table of which a query locks or changes rows, more than one, and waits for them; InvalidOid:
+// none.
 Oid find_contended_table(const Query *query);
 
 } // namespace shardwise
