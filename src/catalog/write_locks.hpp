@@ -30,8 +30,9 @@ struct WriteTurn {
     ResourceOwner owner;
 };
 
-// Waits for its end, but no longer than deadlock_timeout: who has the turn may wait for rows for
-// long, which others do not want. A turn that is taken already is kept.
+// Waits until nobody else has the table's turn, but no longer than deadlock_timeout, and goes
+// without it then: who has it may wait for rows for long, which others do not want. A turn that is
+// taken already is kept.
 void take_write_turn(WriteTurn *turn, Oid relid, bool shared);
 // Ends it, where it was taken. An error ends it as well.
 void end_write_turn(WriteTurn *turn);

@@ -117,10 +117,11 @@ void open_shards(const List *shards)
 void open_shards_for_write(const List *shards)
 {
     open_shards(shards);
+    if (list_length(shards) == 1)
+        return;
     ListCell *cell;
     foreach (cell, shards)
-        if (list_length(shards) > 1)
-            (void)max_prepared_transactions(connect_to_shard(lfirst_int(cell)));
+        (void)max_prepared_transactions(connect_to_shard(lfirst_int(cell)));
 }
 
 List *open_reachable_shards(const List *shards)

@@ -212,10 +212,10 @@ void check_has_snapshot(int32 shard_id)
                         errhint("Retry the transaction.")));
 }
 
-// Each statement has a snapshot of its own.
-static bool snapshots_are_of_statements()
+// Each statement has a snapshot of its own, and this one leaves nothing else behind.
+static bool ends_with_statement(const Read &read)
 {
-    return !IsolationUsesXactSnapshot();
+    return read.is_pure && !IsolationUsesXactSnapshot();
 }
 
 // True where the scan's shards take no snapshot together: there is just one, or they have what they
@@ -224,7 +224,7 @@ static bool needs_no_snapshots(const List *shards, const Read &read)
 {
     if (participant_count > 0 || snapshots_taken || (read.only_scan && list_length(shards) == 1))
         return true;
-    if (read.is_pure && snapshots_are_of_statements())
+    if (ends_with_statement(read))
         return false;
     return lone_count > 0 || !reads_as_one_statement();
 }
@@ -232,8 +232,8 @@ static bool needs_no_snapshots(const List *shards, const Read &read)
 static bool may_be_sent_alone(const List *shards, const Read &read)
 {
     return read.only_scan && read.sending != Sending::InTransaction &&
-           list_length(shards) <= max_lone_connections && snapshots_are_of_statements() &&
-           (read.is_pure || is_whole_transaction());
+           list_length(shards) <= max_lone_connections &&
+           (ends_with_statement(read) || is_whole_transaction());
 }
 
 static void take_snapshots_for(const List *shards, const Read &read)
@@ -242,7 +242,7 @@ static void take_snapshots_for(const List *shards, const Read &read)
         take_snapshots(shards, true);
     else
         take_snapshots(all_shards(), false);
-    if (read.is_pure && snapshots_are_of_statements())
+    if (ends_with_statement(read))
         parts_of = read.execution;
 }
 
