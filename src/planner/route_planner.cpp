@@ -355,7 +355,8 @@ Route *compile_route(Query *sent, const Shipping &shipping, const KeyAnalysis &a
     route->sql = deparse_query(sent);
     route->query = sent;
     route->functions = shipping.functions;
-    route->in_turns = find_contended_table(sent);
+    bool one_shard = analysis.keys != NIL && analysis.unpinned == nullptr && has_one_key(&analysis);
+    route->in_turns = one_shard ? InvalidOid : find_contended_table(sent);
     (void)find_locked_references((Node *)sent, &route->locked_references);
     return route;
 }
