@@ -91,6 +91,7 @@ void prepare_writers()
         else if (transaction_was_sent(p->connection) && !outlives_router(p))
             finish_commit(p->connection);
     }
+    stop_point("before_waiters");
     for (int i = 0; i < participant_count; i++)
         if (participants[i].prepare_sent)
             tell_who_waits_for_leaving_rows(

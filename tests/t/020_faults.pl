@@ -21,9 +21,16 @@ CREATE TABLE ledger (id bigint, transfer bigint, amount bigint NOT NULL, PRIMARY
 CREATE TABLE journal (transfer bigint PRIMARY KEY);
 SELECT shardwise.distribute_table('accounts', 'id');
 SELECT shardwise.distribute_table('ledger', 'id', colocate_with => 'accounts');
+CREATE TABLE tokens (id bigint, token int, transfer bigint NOT NULL, PRIMARY KEY (id, token));
+SELECT shardwise.distribute_table('tokens', 'id', colocate_with => 'accounts');
 SQL
 my %keys = map { $_ => [ split /\n/, $cluster->on_shard($_, 'SELECT id FROM accounts') ] }
   $cluster->shard_names;
+
+# Tokens go from one shard to the other and back, between two keys.
+my ($here, $there) = map { $keys{$_}[0] } $cluster->shard_names;
+my $tokens = 8;
+$cluster->sql("INSERT INTO tokens SELECT $here, i, 0 FROM generate_series(0, $tokens - 1) i");
 
 my %outcome; # by transfer: committed, failed, unknown
 my $transfers = 0;
@@ -36,6 +43,7 @@ sub transfer_sql
 	($from, $to) = ($to, $from) if rand() < 0.5;
 	my $set = $stop ? "SET shardwise.stop_point = '$stop';" : '';
 	my $async = $number % 3 ? '' : 'SET synchronous_commit = off;';
+	my $token = $number % $tokens;
 	return <<"SQL";
 $set $async
 BEGIN;
@@ -44,6 +52,7 @@ UPDATE accounts SET balance = balance + 1 WHERE id = $to;
 INSERT INTO ledger VALUES ($from, $number, -1);
 INSERT INTO ledger VALUES ($to, $number, 1);
 INSERT INTO journal VALUES ($number);
+UPDATE tokens SET id = $here + $there - id, transfer = $number WHERE token = $token;
 COMMIT;
 \\echo committed
 SQL
@@ -99,13 +108,22 @@ sub differences
 		  || $parts == 0 && $outcome{$number} eq 'committed'
 		  || $parts == 3 && $outcome{$number} eq 'failed';
 	}
+	my %holder;
+	for (split /\n/, $cluster->sql('SELECT token, transfer FROM tokens'))
+	{
+		my ($token, $number) = split /\|/;
+		push @wrong, "token $token is there twice" if exists $holder{$token};
+		$holder{$token} = $number;
+		push @wrong, "token $token moved by transfer $number, which failed" if $number && !$journal{$number};
+	}
+	push @wrong, 'tokens are missing' if keys %holder != $tokens;
 	my $prepared = $cluster->sum_on_shards('SELECT count(*) FROM pg_prepared_xacts');
 	push @wrong, "$prepared transactions are still prepared" if $prepared != 0;
 	return join('; ', @wrong);
 }
 
 my %expected = (
-	before_prepare => 0, between_prepares => 0, after_prepare => 0, before_decision => 0,
+	before_prepare => 0, between_prepares => 0, before_waiters => 0, after_prepare => 0, before_decision => 0,
 	after_decision => 1, between_commits => 1, after_commits => 1);
 
 # The router dies.
@@ -156,6 +174,27 @@ for my $call (qw(pg_cancel_backend pg_terminate_backend))
 		is($outcome, $expected{$point} ? 'committed' : 'failed', "$call, $point: and the client knows")
 		  if $call eq 'pg_cancel_backend';
 	}
+}
+
+# Somebody waits for the row that goes while the session that moves it ends, or moves it.
+for my $call (qw(pg_cancel_backend pg_terminate_backend reload))
+{
+	my $run = start_transfer(++$transfers, 'before_waiters:wait');
+	$router->poll_query_until('postgres', $waiting) or die "does not wait: $run->{err}";
+	my $token = $transfers % $tokens;
+	my %waiter = (out => '', err => '');
+	$waiter{handle} = IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-d', $router->connstr('postgres'),
+		'-c', "UPDATE tokens SET token = token WHERE token = $token RETURNING token" ],
+		'<', \undef, '>', \$waiter{out}, '2>', \$waiter{err}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	$router->poll_query_until('postgres', "SELECT sum(result::int) = 1 FROM shardwise.run_on_shards(
+		\$\$SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'\$\$)") or die 'nobody waits';
+	$cluster->sql("SELECT $call(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND wait_event = 'PgSleep'") if $call ne 'reload';
+	$router->reload;
+	end_transfer($run);
+	$waiter{handle}->finish;
+	like($waiter{err}, $call eq 'reload' ? qr/^ERROR: +40001: row to be locked was already moved/ : qr/^$/, "$call: who waits for a row that goes");
+	is($waiter{out}, $call eq 'reload' ? '' : "$token\n", "$call: and gets it if it stays");
+	is(differences(), '', "$call: whole or gone");
 }
 
 # A transaction that recovery must leave alone, since its session is alive.
