@@ -3,6 +3,7 @@
 #include "catalog/cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
+#include "catalog/held_maps.hpp"
 
 extern "C" {
 #include "catalog/pg_inherits.h"
@@ -13,12 +14,18 @@ namespace shardwise
 {
 
 static uint64 generation;
+static uint64 map_changes;
 static MemoryContext live_objects;
 static MemoryContext retired_objects;
 
 uint64 cache_generation()
 {
     return generation;
+}
+
+uint64 count_map_changes()
+{
+    return map_changes;
 }
 
 MemoryContext cache_context()
@@ -58,6 +65,7 @@ static void drop_what_depends_on(CatalogTable table)
     case CatalogTable::Pin:
     case CatalogTable::GhostRange:
     case CatalogTable::Gate:
+        map_changes++;
         drop_tables_with_keyspace();
         drop_keyspaces();
         break;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
 
 namespace shardwise
 {
@@ -19,6 +20,10 @@ MemoryContext cache_context();
 
 // Sets an object of a cache aside; it is freed at the end of the transaction.
 void retire(const void *object);
+
+// Reads a keyspace's row, map and pins under one snapshot, so that a change of the map is seen
+// whole or not at all; nullptr where there is none. For the cache, and for maps of the past.
+const Keyspace *load_keyspace(int32 id, MemoryContext context, Snapshot snapshot);
 
 // Each cache empties itself.
 void drop_table(Oid relid);

@@ -176,9 +176,9 @@ List *list_owners(const Keyspace *keyspace);
 bool has_ghosts(const Keyspace *keyspace, int32 shard_id);
 
 // Builds the condition, over the table's bare column names, that hides such rows from a statement
-// which goes to several shards; nullptr where there are none. Good under any settings and
-// search_path.
-char *ghost_filter_sql(const Table *table, int32 shard_id);
+// which goes to several shards by the map of `keyspace`; nullptr where there are none. Good under
+// any settings and search_path.
+char *ghost_filter_sql(const Table *table, const Keyspace *keyspace, int32 shard_id);
 
 // Announce changes. Effective at commit, as all invalidation; own backend at the next
 // CommandCounterIncrement.

@@ -1,10 +1,10 @@
 #include "pg/pg.hpp"
 
 #include "catalog/gate.hpp"
+#include "catalog/held_maps.hpp"
 #include "catalog/key_set.hpp"
 
 extern "C" {
-#include "access/transam.h"
 #include "pgstat.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -68,8 +68,11 @@ int32 find_owner_for_write(int32 keyspace_id, const Datum *values)
         for (int i = 0; i < keyspace->ngates && !waited; i++)
             if (key_set_contains(keyspace, keyspace->gates[i].keys, values))
                 waited = enter(keyspace->gates[i].move_id);
-        if (!waited)
-            return find_owner(keyspace, values);
+        if (waited)
+            continue;
+        int32 owner = find_owner(keyspace, values);
+        check_owner_for_write(keyspace, values, owner);
+        return owner;
     }
 }
 
@@ -81,28 +84,7 @@ void enter_all_gates(int32 keyspace_id)
         for (int i = 0; i < keyspace->ngates && !waited; i++)
             waited = enter(keyspace->gates[i].move_id);
     }
-}
-
-void check_map_age(const Keyspace *keyspace, Snapshot snapshot)
-{
-    if (likely(keyspace->moved_by == 0))
-        return;
-    // Numbers are used again; what is so old is older than any snapshot.
-    constexpr uint64 memory = 1000 * 1000 * 1000;
-    uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
-    if (next - keyspace->moved_by > memory ||
-        !XidInMVCCSnapshot(static_cast<TransactionId>(keyspace->moved_by), snapshot))
-        return;
-    ereport(ERROR,
-            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-             errmsg("could not serialize access due to a concurrent move of rows between shards"),
-             errhint("The transaction might succeed if retried.")));
-}
-
-void check_map_age(const Keyspace *keyspace)
-{
-    if (IsolationUsesXactSnapshot() && FirstSnapshotSet)
-        check_map_age(keyspace, GetTransactionSnapshot());
+    check_owner_for_write(find_keyspace(keyspace_id), nullptr, 0);
 }
 
 bool wait_for_older_statements(const List *relations, bool writers_only, TimestampTz deadline)

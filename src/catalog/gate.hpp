@@ -15,19 +15,13 @@ namespace shardwise
 
 // Finds the owner of a key that the transaction is about to write or lock, 0 where there is none.
 // Waits while a move swaps the key, and looks the owner up after that. The statement's lock on the
-// router's table (at least ROW SHARE) must last to the end of the transaction.
+// router's table (at least ROW SHARE) must last to the end of the transaction. Errors: 40001 where
+// the transaction's snapshots say otherwise (check_owner_for_write()).
 int32 find_owner_for_write(int32 keyspace_id, const Datum *values);
 
 // The same for a statement that writes keys it does not name (several shards, COPY, TRUNCATE): call
-// it before the shards are chosen.
+// it before the shards are chosen. The same errors.
 void enter_all_gates(int32 keyspace_id);
-
-// Raises ERRCODE_T_R_SERIALIZATION_FAILURE in a transaction whose snapshot is older than the
-// keyspace's map (REPEATABLE READ and above): rows may be on another shard than its snapshots say.
-void check_map_age(const Keyspace *keyspace);
-
-// The same for a statement of several parts, whose snapshots on shards are as old as `snapshot`.
-void check_map_age(const Keyspace *keyspace, Snapshot snapshot);
 
 // The move's side. Waits for transactions that hold a lock on a table of the keyspace taken before
 // the last change of the catalog was committed: all locks, or those of writers alone. False when

@@ -21,9 +21,9 @@ struct KeySql {
     const char *columns[max_key_columns];
 };
 
-KeySql name_columns(const Table *table)
+KeySql name_columns(const Table *table, const Keyspace *keyspace)
 {
-    KeySql key = {table->keyspace, {}};
+    KeySql key = {keyspace, {}};
     quote_key_columns(table, key.columns);
     return key;
 }
@@ -229,12 +229,12 @@ bool has_ghosts(const Keyspace *keyspace, int32 shard_id)
     return false;
 }
 
-char *ghost_filter_sql(const Table *table, int32 shard_id)
+char *ghost_filter_sql(const Table *table, const Keyspace *keyspace, int32 shard_id)
 {
-    if (table->is_reference || !has_ghosts(table->keyspace, shard_id))
+    if (table->is_reference || !has_ghosts(keyspace, shard_id))
         return nullptr;
-    KeySql key = name_columns(table);
-    const GhostRanges *ghosts = &table->keyspace->map->ghosts;
+    KeySql key = name_columns(table, keyspace);
+    const GhostRanges *ghosts = &keyspace->map->ghosts;
     int nest_level = use_text_settings();
     char *ranges = outside_ranges(&key, ghosts, shard_id);
     char *pins = ranges != nullptr ? owned_pins(&key, shard_id) : nullptr;

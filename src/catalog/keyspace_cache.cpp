@@ -347,21 +347,26 @@ static void load_gates(Keyspace *keyspace, Snapshot snapshot, MemoryContext cont
                                                load_key_set(keyspace, lfirst_int(cell), context)};
 }
 
-// Row, map and pins under one snapshot: a map change is seen whole or not at all.
-static Keyspace *load_keyspace(int32 id, MemoryContext context)
+const Keyspace *load_keyspace(int32 id, MemoryContext context, Snapshot snapshot)
 {
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "shardwise shard map rows",
                                                   ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(scratch);
-    Snapshot snapshot = take_catalog_snapshot();
     Keyspace *keyspace = read_keyspace(id, snapshot, context);
     if (keyspace) {
         load_map(keyspace, snapshot, context);
         load_gates(keyspace, snapshot, context);
     }
-    release_catalog_snapshot(snapshot);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(scratch);
+    return keyspace;
+}
+
+static const Keyspace *load_current_keyspace(int32 id, MemoryContext context)
+{
+    Snapshot snapshot = take_catalog_snapshot();
+    const Keyspace *keyspace = load_keyspace(id, context, snapshot);
+    release_catalog_snapshot(snapshot);
     return keyspace;
 }
 
@@ -387,7 +392,8 @@ const Keyspace *find_keyspace(int32 keyspace_id)
 
     bool current;
     const Keyspace *keyspace = build_cache_object(
-        [&](MemoryContext context) { return load_keyspace(keyspace_id, context); }, &current);
+        [&](MemoryContext context) { return load_current_keyspace(keyspace_id, context); },
+        &current);
     if (!keyspace)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("keyspace %d does not exist", keyspace_id)));

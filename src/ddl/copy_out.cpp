@@ -5,6 +5,7 @@
 #include "executor/row_format.hpp"
 #include "pg/names.hpp"
 #include "routing/shard_choice.hpp"
+#include "transaction/snapshot.hpp"
 
 extern "C" {
 #include "parser/parser.h"
@@ -46,7 +47,11 @@ List *source_shards(Oid relid)
 // What a shard copies: the table, or the rows of it that the shard owns.
 char *source_on_shard(Oid relid, int32 shard, const char *columns)
 {
-    const char *filter = ghost_filter_sql(find_table(relid), shard);
+    const Table *table = find_table(relid);
+    const char *filter =
+        table->is_reference
+            ? nullptr
+            : ghost_filter_sql(table, find_keyspace_for(table->keyspace->id, {}), shard);
     if (filter == nullptr)
         return psprintf("%s (%s)", qualified_table_name(relid), columns);
     return psprintf("(SELECT %s FROM ONLY %s WHERE %s)", columns, qualified_table_name(relid),
@@ -77,6 +82,7 @@ List *names_of(Oid relid, const List *columns)
 CopyStmt *copy_table_out(const CopyStmt *statement, Oid relid, QueryCompletion *completion)
 {
     CopyDestination destination = prepare_destination(statement);
+    begin_block_snapshots();
     Relation relation = table_open(relid, AccessShareLock);
     List *columns = CopyGetAttnums(RelationGetDescr(relation), relation, statement->attlist);
     check_privileges(relid, columns);

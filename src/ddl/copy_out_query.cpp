@@ -7,6 +7,7 @@
 #include "pg/types.hpp"
 #include "planner/ghost_filter.hpp"
 #include "planner/route.hpp"
+#include "transaction/snapshot.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -140,7 +141,7 @@ List *make_sources(const CustomScan *scan, const List *names)
     Literals literals = {};
     literals.all_found = true;
     evaluate(scan, &literals);
-    RoutedKeys keys = {route->npins, route->pins, literals.values, literals.nulls, false};
+    RoutedKeys keys = {route->npins, route->pins, literals.values, literals.nulls, {}};
     List *shards = goes_to_many(route)
                        ? choose_shards(keys, route->keyspace_id)
                        : list_make1_int(choose_shard(keys, route->keyspace_id, false));
@@ -149,7 +150,7 @@ List *make_sources(const CustomScan *scan, const List *names)
     foreach (cell, shards) {
         Query *query = copy_node(route->query);
         if (goes_to_many(route))
-            (void)hide_ghosts(query, lfirst_int(cell));
+            (void)hide_ghosts(query, lfirst_int(cell), {});
         query = (Query *)write_literals((Node *)query, &literals);
         CopySource *source = static_cast<CopySource *>(palloc(sizeof(CopySource)));
         *source = {lfirst_int(cell), shard_source(query, names)};
@@ -191,6 +192,7 @@ bool copy_query_out(const CopyStmt *statement, const char *text, QueryEnvironmen
         return false;
     ExecCheckRTPerms(planned->rtable, true);
     check_functions(get_route(scan));
+    begin_block_snapshots();
     List *names = result_names(planned->planTree);
     List *sources = make_sources(scan, names);
     if (sources == NIL)

@@ -29,14 +29,13 @@ struct CursorPlace {
     bool is_known;      // false for the empty side of an outer join
     int32 shard;
     ItemPointerData place;
-    Oid partition;   // on the shard
-    uint64 moved_by; // of the table's keyspace, before the first row was read
+    Oid partition;      // on the shard
+    uint64 map_version; // before the rows were asked for
 };
 
 struct CursorState {
     CustomScanState css;
     PlanState *source;
-    bool has_started;
     int n;
     CursorPlace *places;
 };
@@ -48,10 +47,12 @@ uint32 number_in(TupleTableSlot *row, int column)
     return column > 0 ? DatumGetCommandId(slot_getattr(row, column, &isnull)) : 0;
 }
 
-uint64 map_version(Oid relid)
+uint64 map_version(Oid relid, MapUse use)
 {
     const Table *table = find_table(relid);
-    return table == nullptr || table->is_reference ? 0 : table->keyspace->moved_by;
+    return table == nullptr || table->is_reference
+               ? 0
+               : find_keyspace_for(table->keyspace->id, use)->moved_by;
 }
 
 extern "C" Node *create_cursor_state(CustomScan *scan)
@@ -81,6 +82,8 @@ extern "C" void begin_cursor(CustomScanState *node, EState *estate, int eflags)
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
     state->source = ExecInitNode((Plan *)linitial(scan->custom_plans), estate, eflags);
     node->custom_ps = list_make1(state->source);
+    for (int i = 0; i < state->n; i++)
+        state->places[i].map_version = map_version(state->places[i].relid, {});
 }
 
 void note_place(CursorPlace *place, TupleTableSlot *row)
@@ -95,18 +98,9 @@ void note_place(CursorPlace *place, TupleTableSlot *row)
     place->partition = number_in(row, place->columns[2]);
 }
 
-// Rows are about to be read.
-void note_start(CursorState *state)
-{
-    for (int i = 0; !state->has_started && i < state->n; i++)
-        state->places[i].moved_by = map_version(state->places[i].relid);
-    state->has_started = true;
-}
-
 extern "C" TupleTableSlot *exec_cursor(CustomScanState *node)
 {
     CursorState *state = (CursorState *)node;
-    note_start(state);
     TupleTableSlot *row = ExecProcNode(state->source);
     for (int i = 0; !TupIsNull(row) && i < state->n; i++)
         note_place(&state->places[i], row);
@@ -142,8 +136,6 @@ bool start_scans(PlanState *node, void *recursion)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, CustomScanState) && ((CustomScanState *)node)->methods == &exec_methods)
-        note_start((CursorState *)node);
     if (RouteScanState *scan = as_route_scan(node))
         start_early(scan, recursion == nullptr); // each round has keys of its own
     if (IsA(node, RecursiveUnionState))
@@ -252,7 +244,7 @@ const CursorPlace *find_place(const char *cursor, Oid relid)
     if (portal->atStart || portal->atEnd)
         ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
                         errmsg("cursor \"%s\" is not positioned on a row", cursor)));
-    if (place->moved_by != map_version(relid))
+    if (place->map_version != map_version(relid, {true, 0}))
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("rows of table \"%s\" have moved to another shard since cursor "
                                "\"%s\" was opened",

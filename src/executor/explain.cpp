@@ -118,7 +118,7 @@ char *fetch_plan(RouteScanState *state, int32 shard, const PlanOptions &options)
     const PGresult *result;
     int row;
 
-    const char *sql = statement_for_shard(state->route, shard).sql;
+    const char *sql = statement_for_shard(state->route, shard, map_use(state)).sql;
     RemoteQuery *query = send_to_shard(state, shard, explain_command(sql, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))

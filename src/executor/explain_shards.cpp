@@ -79,12 +79,17 @@ List *merge_keys(const RouteScanState *state)
 
 // ---- SQL ---------------------------------------------------------------------------------------
 
-List *shards_with_text(List *shards, const Route *route, const char *sql)
+const char *text_for_shard(const RouteScanState *state, int32 shard)
+{
+    return statement_for_shard(state->route, shard, map_use(state)).sql;
+}
+
+List *shards_with_text(const RouteScanState *state, const char *sql)
 {
     List *found = NIL;
     ListCell *cell;
-    foreach (cell, shards)
-        if (strcmp(statement_for_shard(route, lfirst_int(cell)).sql, sql) == 0)
+    foreach (cell, state->shards)
+        if (strcmp(text_for_shard(state, lfirst_int(cell)), sql) == 0)
             found = lappend_int(found, lfirst_int(cell));
     return found;
 }
@@ -100,10 +105,10 @@ void show_sql(const RouteScanState *state, ExplainState *es)
         return;
     }
     foreach (cell, state->shards) {
-        const char *sql = statement_for_shard(route, lfirst_int(cell)).sql;
+        const char *sql = text_for_shard(state, lfirst_int(cell));
         if (list_member_int(seen, lfirst_int(cell)))
             continue;
-        List *alike = shards_with_text(state->shards, route, sql);
+        List *alike = shards_with_text(state, sql);
         bool all = list_length(alike) == list_length(state->shards);
         ExplainPropertyText(all ? "Remote SQL" : psprintf("Remote SQL on %s", shard_names(alike)),
                             sql, es);
@@ -162,7 +167,7 @@ void show_measures(const RouteScanState *state, ExplainState *es)
 
 List *pruned_shards(const RouteScanState *state)
 {
-    RoutedKeys none = {0, nullptr, nullptr, nullptr, false};
+    RoutedKeys none = {0, nullptr, nullptr, nullptr, map_use(state)};
     List *all = choose_shards(none, state->route->keyspace_id);
     return list_difference_int(all, state->shards);
 }

@@ -152,7 +152,7 @@ Oid partition_of(const MovePlan *move, const TupleTableSlot *row)
 // The shard that a new row belongs to; one that refuses the row if its key is NULL.
 int32 find_destination(const KeyPin *key, TupleTableSlot *row)
 {
-    RoutedKeys keys = {1, key, row->tts_values, row->tts_isnull, true};
+    RoutedKeys keys = {1, key, row->tts_values, row->tts_isnull, {true, 0}};
     List *owners = find_owners(keys, true);
     return owners != NIL ? linitial_int(owners) : any_owner(find_keyspace(key->keyspace_id));
 }

@@ -1,9 +1,7 @@
 #include "executor/route_scan.hpp"
 
-#include "catalog/gate.hpp"
 #include "catalog/write_locks.hpp"
 #include "executor/key_source.hpp"
-#include "executor/row_places.hpp"
 #include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
@@ -90,16 +88,6 @@ extern "C" void begin_scan(CustomScanState *node, EState *estate, int eflags)
         check_functions(state->route);
 }
 
-// The values live as long as the query, since EXPLAIN may need them again.
-void evaluate_values(RouteScanState *state)
-{
-    ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
-    int lookup = get_route((CustomScan *)state->css.ss.ps.plan)->lookup_param - 1;
-    for (int i = 0; i < state->nvalues; i++)
-        if (state->value_states[i] != nullptr && i != lookup)
-            state->values[i] = ExecEvalExpr(state->value_states[i], econtext, &state->nulls[i]);
-}
-
 void finish(RouteScanState *state)
 {
     EState *estate = state->css.ss.ps.state;
@@ -117,33 +105,6 @@ void finish(RouteScanState *state)
     }
 }
 
-// True if rows changed their shard between the choice of the shards and the snapshots there. A
-// writer to the new owner may then be seen on the other shards, but not there. Its commit came
-// after the change's, which this sees.
-bool map_has_moved(const RouteScanState *state)
-{
-    if (!goes_to_many(state->route) || OidIsValid(state->route->reference))
-        return false;
-    AcceptInvalidationMessages();
-    return find_keyspace(state->route->keyspace_id)->moved_by != state->moved_by;
-}
-
-void forget_shards(RouteScanState *state)
-{
-    for (int i = 0; state->key_parts != nullptr && i < list_length(state->shards); i++)
-        pfree(DatumGetPointer(state->key_parts[i]));
-    state->key_parts = nullptr;
-    list_free(state->shards);
-    state->shards = NIL;
-}
-
-bool only_reads(const RouteScanState *state)
-{
-    const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
-    return plan->commandType == CMD_SELECT && !plan->hasModifyingCTE && plan->rowMarks == NIL &&
-           !state->route->writes;
-}
-
 void start(RouteScanState *state)
 {
     if (!only_reads(state)) {
@@ -155,6 +116,8 @@ void start(RouteScanState *state)
             begin_finding();
         state->is_finding |= finds;
         send_to_all(state);
+        if (!state->route->writes && has_held_maps(state->execution) && map_has_moved(state))
+            raise_rows_have_moved(); // just before a block took its snapshots
         return;
     }
     const Route *route = state->route;
@@ -169,6 +132,7 @@ void start(RouteScanState *state)
             return;
         drop_queries(state);
         if (valid) { // what was sent reads rows where they were
+            give_up_read();
             forget_shards(state);
             resolve_shards(state);
         }
@@ -475,6 +439,13 @@ void start_early(RouteScanState *state, bool keys_are_there)
     MemoryContextSwitchTo(saved);
 }
 
+bool only_reads(const RouteScanState *state)
+{
+    const PlannedStmt *plan = state->css.ss.ps.state->es_plannedstmt;
+    return plan->commandType == CMD_SELECT && !plan->hasModifyingCTE && plan->rowMarks == NIL &&
+           !state->route->writes;
+}
+
 bool is_pure_read(const RouteScanState *state)
 {
     return only_reads(state) && !state->route->keeps_places;
@@ -489,49 +460,6 @@ void check_functions(const Route *route)
         if (result != ACLCHECK_OK)
             aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
     }
-}
-
-// True if each shard gets the keys that it owns.
-static bool is_divided(const Route *route)
-{
-    return route->key_param > 0 && is_one_array(route->npins, route->pins) &&
-           route->pins->values[0] == route->key_param - 1;
-}
-
-void resolve_shards(RouteScanState *state)
-{
-    if (state->shards != NIL)
-        return;
-    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
-    evaluate_values(state);
-    const Route *route = state->route;
-    RoutedKeys keys = {route->npins, route->pins, route_values(state), route_nulls(state),
-                       route->writes || route->first_copy};
-    if (OidIsValid(route->reference))
-        state->shards = list_all_shards();
-    else if (goes_to_many(route)) {
-        if (state->keys != (Datum)0 && is_divided(route)) {
-            set_value(state, route->key_param, state->keys);
-            state->shards = split_keys(keys, &state->key_parts);
-        } else {
-            state->shards = choose_shards(keys, route->keyspace_id);
-            if (state->keys != (Datum)0 && route->keys_are_places)
-                state->shards = divide_places(state->shards, state->keys, &state->key_parts);
-        }
-        const Keyspace *keyspace = find_keyspace(route->keyspace_id);
-        if (route->compares_places || (!route->writes && !route->is_only_scan))
-            check_map_age(keyspace, state->css.ss.ps.state->es_snapshot);
-        state->moved_by = keyspace->moved_by;
-    } else
-        state->shards = list_make1_int(choose_shard(keys, route->keyspace_id, state->is_insert));
-    if (route->place_shard > 0) {
-        // The row may have moved until the gates were passed: now the cursor's row can be trusted.
-        evaluate_values(state);
-        if (!route_nulls(state)[route->place_shard - 1])
-            state->shards =
-                list_make1_int(DatumGetInt32(route_values(state)[route->place_shard - 1]));
-    }
-    MemoryContextSwitchTo(saved);
 }
 
 Datum evaluate_lookup(RouteScanState *state, bool *is_null)

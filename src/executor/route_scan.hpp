@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "catalog/held_maps.hpp"
 #include "catalog/write_locks.hpp"
 #include "executor/gather.hpp"
 #include "executor/lookup.hpp"
@@ -31,7 +32,7 @@ struct RouteScanState {
     Datum *values;
     bool *nulls;
     List *shards;              // numbers; NIL: not chosen yet
-    uint64 moved_by;           // of the keyspace, when they were chosen
+    uint64 map_version;        // by which they were chosen
     uint64 key_generation;     // of the keys that the last statement was reduced to; 0: of none
     Datum keys;                // those, an array
     Datum *key_parts;          // what each of `shards` gets of them; nullptr: all of them
@@ -91,10 +92,16 @@ inline bool *route_nulls(const RouteScanState *state)
     return state->nulls + state->route->first_value;
 }
 
-// Evaluates the route's values and chooses the shards; once per execution.
-void resolve_shards(RouteScanState *state);
+// Which map says where the rows are.
+inline MapUse map_use(const RouteScanState *state)
+{
+    return {state->route->writes || state->route->first_copy, state->execution};
+}
 
-// True for a scan of a statement that reads, and leaves nothing behind on the shards.
+// True for a scan of a statement that reads.
+bool only_reads(const RouteScanState *state);
+
+// The same for one that leaves nothing behind on the shards, either.
 bool is_pure_read(const RouteScanState *state);
 
 // ---- for lookups ----
@@ -112,6 +119,19 @@ void end_statement(RouteScanState *state);
 
 // Adds the route's lines to EXPLAIN.
 void explain_route(CustomScanState *node, List *ancestors, struct ExplainState *es);
+
+// ---- route_shards.cpp ----
+
+// Evaluates the route's values and chooses the shards, if they are not chosen yet.
+void resolve_shards(RouteScanState *state);
+
+// They are to be chosen anew.
+void forget_shards(RouteScanState *state);
+
+// True if rows changed their shard between the choice of the shards and the snapshots there. A
+// writer to the new owner may then be seen on the other shards, but not there. Its commit came
+// after the change's, which this sees.
+bool map_has_moved(const RouteScanState *state);
 
 // ---- route_send.cpp ----
 

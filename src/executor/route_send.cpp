@@ -87,8 +87,9 @@ RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
     statement.is_bulk = true;
     statement.may_end_early = may_end_early(state);
     statement.workers = workers_for(state);
-    statement.sql = bulk_statement_for_shard(state->route, shard, parameter_types(state),
-                                             route_values(state), route_nulls(state));
+    statement.sql =
+        bulk_statement_for_shard(state->route, shard, map_use(state), parameter_types(state),
+                                 route_values(state), route_nulls(state));
     return start_query(join(state, shard), &statement, nullptr, context);
 }
 
@@ -96,7 +97,7 @@ RemoteQuery *send(RouteScanState *state, int32 shard)
 {
     if (state->route->is_bulk)
         return send_bulk_read(state, shard);
-    ShardStatement statement = statement_for_shard(state->route, shard);
+    ShardStatement statement = statement_for_shard(state->route, shard, map_use(state));
     return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
 

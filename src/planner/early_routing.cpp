@@ -46,7 +46,7 @@ static const Node *fold(const Node *expr)
                : eval_const_expressions(nullptr, copy_node((Node *)expr));
 }
 
-bool leads_to_one_shard(const PlannedStmt *plan, ParamListInfo params)
+bool leads_to_one_shard(PlannedStmt *plan, ParamListInfo params)
 {
     const CustomScan *scan = (const CustomScan *)plan->planTree;
     const Route *route = get_route(scan);
@@ -67,8 +67,11 @@ bool leads_to_one_shard(const PlannedStmt *plan, ParamListInfo params)
         if (is_key && !known_value(fold((const Node *)lfirst(cell)), params, &values[i], &nulls[i]))
             return false;
     }
-    RoutedKeys keys = {route->npins, route->pins, values, nulls};
-    return list_length(find_owners(keys, false)) <= 1;
+    RoutedKeys keys = {route->npins, route->pins, values, nulls, {}};
+    if (list_length(find_owners(keys, false)) > 1)
+        return false;
+    plan->relationOids = lappend_oid(list_copy(plan->relationOids), catalog_table_oid("keyspace"));
+    return true;
 }
 
 } // namespace shardwise

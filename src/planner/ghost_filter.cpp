@@ -20,6 +20,7 @@ namespace
 
 struct Hiding {
     int32 shard;
+    MapUse use;
     bool found;
 };
 
@@ -45,12 +46,13 @@ Node *parse_condition(Relation relation, const char *sql, int varno)
 }
 
 // The condition for one entry of a range table; nullptr where nothing is to be hidden.
-Node *ghost_condition(const RangeTblEntry *rte, int varno, int32 shard_id)
+Node *ghost_condition(const RangeTblEntry *rte, int varno, const Hiding *hiding)
 {
-    if (rte->rtekind != RTE_RELATION)
+    const Table *table = rte->rtekind == RTE_RELATION ? find_table(rte->relid) : nullptr;
+    if (table == nullptr || table->is_reference)
         return nullptr;
-    const Table *table = find_table(rte->relid);
-    char *sql = table != nullptr ? ghost_filter_sql(table, shard_id) : nullptr;
+    const Keyspace *keyspace = find_keyspace_for(table->keyspace->id, hiding->use);
+    char *sql = ghost_filter_sql(table, keyspace, hiding->shard);
     if (sql == nullptr)
         return nullptr;
     Relation relation = table_open(rte->relid, NoLock);
@@ -179,7 +181,7 @@ void hide_in_level(Query *query, Hiding *hiding)
         bool is_target = varno == query->resultRelation;
         if (is_target && query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE)
             continue;
-        Node *condition = ghost_condition(rt_fetch(varno, query->rtable), varno, hiding->shard);
+        Node *condition = ghost_condition(rt_fetch(varno, query->rtable), varno, hiding);
         if (condition == nullptr)
             continue;
         hiding->found = true;
@@ -204,9 +206,9 @@ bool hide_walker(Node *node, void *context)
 
 } // namespace
 
-bool hide_ghosts(Query *query, int32 shard_id)
+bool hide_ghosts(Query *query, int32 shard_id, MapUse use)
 {
-    Hiding hiding = {shard_id, false};
+    Hiding hiding = {shard_id, use, false};
     hide_in_level(query, &hiding);
     return hiding.found;
 }

@@ -47,36 +47,36 @@ Node *bind_mutator(Node *node, void *context)
 }
 
 // Decided when the statement runs: then the owners and the ghosts are of one version of the map.
-bool hides_rows(const Route *route, int32 shard_id)
+bool hides_rows(const Route *route, int32 shard_id, MapUse use)
 {
     return goes_to_many(route) && route->keyspace_id != 0 &&
-           has_ghosts(find_keyspace(route->keyspace_id), shard_id);
+           has_ghosts(find_keyspace_for(route->keyspace_id, use), shard_id);
 }
 
 } // namespace
 
-ShardStatement statement_for_shard(const Route *route, int32 shard_id)
+ShardStatement statement_for_shard(const Route *route, int32 shard_id, MapUse use)
 {
-    if (hides_rows(route, shard_id)) {
+    if (hides_rows(route, shard_id, use)) {
         Query *query = copy_node(route->query);
-        if (hide_ghosts(query, shard_id))
+        if (hide_ghosts(query, shard_id, use))
             return {deparse_query(query), 0};
     }
     return {route->sql, route->statement_id};
 }
 
-const char *bulk_statement_for_shard(const Route *route, int32 shard_id, const Oid *types,
-                                     const Datum *values, const bool *nulls)
+const char *bulk_statement_for_shard(const Route *route, int32 shard_id, MapUse use,
+                                     const Oid *types, const Datum *values, const bool *nulls)
 {
     const char *sql = route->sql;
-    bool hides = hides_rows(route, shard_id);
+    bool hides = hides_rows(route, shard_id, use);
     if (hides || route->nparams > 0) {
         Query *query = copy_node(route->query);
         Binding binding = {types, values, nulls};
         if (route->nparams > 0)
             query = (Query *)bind_mutator((Node *)query, &binding);
         if (hides)
-            (void)hide_ghosts(query, shard_id);
+            (void)hide_ghosts(query, shard_id, use);
         sql = deparse_query(query);
     }
     return psprintf("COPY (%s) TO STDOUT (FORMAT binary)", sql);

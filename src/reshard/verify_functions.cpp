@@ -55,7 +55,7 @@ char *count_sql(const Table *table, const char *name, int32 shard_id)
 {
     const char *columns[max_key_columns];
     quote_key_columns(table, columns);
-    char *ghosts = ghost_filter_sql(table, shard_id);
+    char *ghosts = ghost_filter_sql(table, table->keyspace, shard_id);
     char *owned = key_set_sql(table->keyspace, owned_key_set(table->keyspace, shard_id), columns);
     return format_sql("SELECT count(*), count(*) FILTER (WHERE NOT %s) FROM %s%s%s", owned, name,
                       ghosts != nullptr ? " WHERE " : "", ghosts != nullptr ? ghosts : "");

@@ -19,14 +19,6 @@ struct Choice {
     List *shards;
 };
 
-[[noreturn]] void refuse_two_shards(int32 a, int32 b)
-{
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("statement cannot be routed to a single shard"),
-                    errdetail("Its keys are on shards \"%s\" and \"%s\".",
-                              NameStr(find_shard(a)->name), NameStr(find_shard(b)->name))));
-}
-
 [[noreturn]] void refuse_unowned_key()
 {
     ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("no shard owns the key of this row"),
@@ -94,8 +86,8 @@ void visit_array(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, in
 void visit_keys(Choice *choice, const Keyspace *keyspace, const KeyPin *pin, int column, Datum *key)
 {
     if (column == pin->nkeys) {
-        note_owner(choice, choice->keys->for_write ? find_owner_for_write(keyspace->id, key)
-                                                   : find_owner(keyspace, key));
+        note_owner(choice, choice->keys->use.writes ? find_owner_for_write(keyspace->id, key)
+                                                    : find_owner(keyspace, key));
         return;
     }
     int number = pin->values[column];
@@ -193,10 +185,9 @@ List *find_owners(const RoutedKeys &keys, bool must_have_owner)
     Datum key[max_key_columns];
     for (int i = 0; i < keys.npins; i++) {
         const KeyPin *pin = &keys.pins[i];
-        if (pin->is_range && keys.for_write)
+        if (pin->is_range && keys.use.writes)
             enter_all_gates(pin->keyspace_id);
-        const Keyspace *keyspace = find_keyspace(pin->keyspace_id);
-        check_map_age(keyspace);
+        const Keyspace *keyspace = find_keyspace_for(pin->keyspace_id, keys.use);
         if (pin->is_range)
             visit_range(&choice, keyspace, pin);
         else
@@ -209,10 +200,10 @@ int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert)
 {
     List *owners = find_owners(keys, is_insert);
     if (list_length(owners) > 1)
-        refuse_two_shards(linitial_int(owners), lsecond_int(owners));
+        raise_rows_have_moved();
     if (owners != NIL)
         return linitial_int(owners);
-    return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard(keys.for_write);
+    return keyspace_id != 0 ? any_owner(find_keyspace(keyspace_id)) : any_shard(keys.use.writes);
 }
 
 List *list_all_shards()
@@ -230,11 +221,9 @@ List *list_all_shards()
 List *choose_shards(const RoutedKeys &keys, int32 keyspace_id)
 {
     if (keys.npins == 0) {
-        if (keys.for_write)
+        if (keys.use.writes)
             enter_all_gates(keyspace_id);
-        const Keyspace *keyspace = find_keyspace(keyspace_id);
-        check_map_age(keyspace);
-        return list_owners(keyspace);
+        return list_owners(find_keyspace_for(keyspace_id, keys.use));
     }
     List *owners = find_owners(keys, false);
     return owners != NIL ? owners : list_make1_int(any_owner(find_keyspace(keyspace_id)));
@@ -266,8 +255,7 @@ static Datum collect_owned(const ArrayElements *elements, Oid type, const int32 
 List *split_keys(const RoutedKeys &keys, Datum **parts)
 {
     const KeyPin *pin = keys.pins;
-    const Keyspace *keyspace = find_keyspace(pin->keyspace_id);
-    check_map_age(keyspace);
+    const Keyspace *keyspace = find_keyspace_for(pin->keyspace_id, keys.use);
     Datum array = keys.values[pin->values[0]];
     ArrayElements elements = read_elements(array);
     Oid key_type = keyspace->key_types[0];
@@ -278,7 +266,7 @@ List *split_keys(const RoutedKeys &keys, Datum **parts)
         if (elements.nulls[i] || !convert_to_key(pin->value_types[0], key_type, &key))
             continue;
         owners[i] =
-            keys.for_write ? find_owner_for_write(keyspace->id, &key) : find_owner(keyspace, &key);
+            keys.use.writes ? find_owner_for_write(keyspace->id, &key) : find_owner(keyspace, &key);
         note_owner(&choice, owners[i]);
     }
     if (choice.shards == NIL)

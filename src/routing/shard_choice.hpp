@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
-#include "catalog/catalog.hpp"
+#include "catalog/held_maps.hpp"
 
 namespace shardwise
 {
@@ -33,20 +33,20 @@ struct RoutedKeys {
     const KeyPin *pins;
     const Datum *values;
     const bool *nulls;
-    bool for_write; // the statement writes or locks rows: it passes the gates of moves
+    MapUse use; // a statement that writes or locks rows passes the gates of moves
 };
 
-// Owners are looked up in the map of this moment; with `for_write` they stay owners until the end
-// of the transaction. All of these raise 40001 where the map is younger than the transaction's
-// snapshot.
+// Owners are looked up in the map of this moment; those for a write stay owners until the end of
+// the transaction. Reads by snapshots that the shards have taken keep the map of that time
+// (catalog/held_maps.hpp, whose errors all of these raise).
 
 // Lists the shards (int) that own the keys; NIL where no row can match (NULLs, no owner). With
 // `must_have_owner` (INSERT) a key without owner is an error, 23514.
 List *find_owners(const RoutedKeys &keys, bool must_have_owner);
 
 // Chooses the one shard that owns all keys. Without a key that any row could have, any shard of the
-// keyspace gives the right answer; without a keyspace (0), any shard at all. Errors: 0A000 when the
-// keys are on several shards.
+// keyspace gives the right answer; without a keyspace (0), any shard at all. Errors: 40001 where
+// the keys are on several shards, as they were not when the statement was planned.
 int32 choose_shard(const RoutedKeys &keys, int32 keyspace_id, bool is_insert);
 
 // Lists the shards on which rows of the keys can be; all of the keyspace's shards for a statement

@@ -1,8 +1,9 @@
 // Joining shards to the current transaction.
 #include "transaction/participants_internal.hpp"
 
-#include "catalog/catalog.hpp"
+#include "catalog/held_maps.hpp"
 #include "transaction/recovery.hpp"
+#include "transaction/snapshot.hpp"
 #include "transaction/wait_table.hpp"
 
 extern "C" {
@@ -321,8 +322,11 @@ static Participant *join(int32 shard_id)
         check_session(p);
     Connection *connection = connect_to_shard(shard_id);
     if (p == nullptr) {
-        if (IsolationUsesXactSnapshot())
+        if (IsolationUsesXactSnapshot()) {
             check_has_snapshot(shard_id);
+            if (participant_count == 0)
+                hold_maps(0, false);
+        }
         return join_transaction(shard_id, connection);
     }
     check_same_user(p, connection);

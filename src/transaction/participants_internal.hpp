@@ -56,9 +56,7 @@ List *open_reachable_shards(const List *shards);
 // Makes a shard take part in a transaction that keeps its first snapshot, whatever the router's.
 Connection *join_with_snapshot(int32 shard_id);
 
-// snapshot.cpp: where the isolation level keeps one snapshot for the whole transaction, takes it on
-// all shards ahead of the first statement; a shard that was not reached then cannot join later.
-void begin_block_snapshots();
+// snapshot.cpp. Errors: 08006 where begin_block_snapshots() has not reached the shard.
 void check_has_snapshot(int32 shard_id);
 bool read_is_guarded();    // lone reads take their snapshot ahead of the statement
 bool read_is_being_sent(); // between begin_read() and end_read()

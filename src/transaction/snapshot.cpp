@@ -9,7 +9,7 @@
 //   with it, or when another one needs the shards.
 #include "transaction/snapshot.hpp"
 
-#include "catalog/catalog.hpp"
+#include "catalog/held_maps.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/participants_internal.hpp"
 #include "transaction/recovery.hpp"
@@ -41,7 +41,8 @@ struct {
 } reads;
 
 bool snapshots_taken = false; // of the current transaction, on all shards it may read
-uint64 parts_of = 0; // the execution that they were taken for, where they end with it; 0: none
+uint64 parts_of = 0;    // the execution that they were taken for, where they end with it; 0: none
+bool of_chosen = false; // they were taken on the shards of one scan alone
 
 void raise_disturbed()
 {
@@ -118,10 +119,12 @@ List *connect_reachable(const List *shards)
 }
 
 // Begins the transactions of shards that take their snapshots, and waits until all have. Returns
-// whether that was in time.
+// whether that was in time: no commit has come between, nor has any map changed. (A swap would do
+// no harm; but moves do not wait for us to copy and delete rows of tables that we have not locked.)
 bool take_in_window(const List *shards)
 {
     uint64 commits = count_commits();
+    uint64 changes = count_map_changes();
     ListCell *cell;
     foreach (cell, shards)
         start_snapshot(join_with_snapshot(lfirst_int(cell)));
@@ -138,7 +141,8 @@ bool take_in_window(const List *shards)
     leave_window();
     for (int i = 0; i < participant_count; i++)
         finish_statements(participants[i].connection); // raises what failed
-    return in_time || count_commits() == commits;
+    AcceptInvalidationMessages();
+    return (in_time || count_commits() == commits) && count_map_changes() == changes;
 }
 
 void give_up_participants()
@@ -147,6 +151,7 @@ void give_up_participants()
     for (int i = 0; i < participant_count; i++)
         rollback_quietly(participants[i].connection);
     forget_participants();
+    release_maps();
 }
 
 // The same, leaving nothing behind where it fails.
@@ -168,10 +173,12 @@ bool try_in_window(const List *shards)
     return consistent;
 }
 
-void take_snapshots(const List *shards, bool all_needed)
+void take_snapshots(const List *shards, bool all_needed, uint64 execution)
 {
+    of_chosen = all_needed;
     for (int attempt = 0; attempt < max_attempts && !snapshots_taken; attempt++) {
         List *connected = enter_as_reader(all_needed ? connect_all : connect_reachable, shards);
+        hold_maps(execution, true);
         snapshots_taken = try_in_window(connected);
     }
     if (!snapshots_taken)
@@ -199,7 +206,7 @@ bool is_first_use()
 void begin_block_snapshots()
 {
     if (IsolationUsesXactSnapshot() && is_first_use() && !RecoveryInProgress())
-        take_snapshots(all_shards(), false);
+        take_snapshots(all_shards(), false, 0);
 }
 
 void check_has_snapshot(int32 shard_id)
@@ -238,12 +245,12 @@ static bool may_be_sent_alone(const List *shards, const Read &read)
 
 static void take_snapshots_for(const List *shards, const Read &read)
 {
+    uint64 execution = ends_with_statement(read) ? read.execution : 0;
     if (read.only_scan)
-        take_snapshots(shards, true);
+        take_snapshots(shards, true, execution);
     else
-        take_snapshots(all_shards(), false);
-    if (ends_with_statement(read))
-        parts_of = read.execution;
+        take_snapshots(all_shards(), false, execution);
+    parts_of = execution;
 }
 
 void begin_read(const List *shards, const Read &read)
@@ -338,6 +345,16 @@ void end_statement_parts()
     if (parts_of == 0)
         return;
     end_readers();
+    release_maps();
+    parts_of = 0;
+    snapshots_taken = false;
+}
+
+void give_up_read()
+{
+    if (!snapshots_taken || !of_chosen)
+        return;
+    give_up_participants();
     parts_of = 0;
     snapshots_taken = false;
 }
@@ -358,8 +375,9 @@ void abandon_read()
 void forget_snapshots()
 {
     leave_window();
+    release_maps();
     reads = {};
-    snapshots_taken = false;
+    snapshots_taken = of_chosen = false;
     parts_of = 0;
 }
 

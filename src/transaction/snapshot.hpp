@@ -34,6 +34,15 @@ struct Read {
 void begin_read(const List *shards, const Read &read);
 bool end_read();
 
+// Drops what such a scan has on its shards, before it begins anew on others: rows have moved since
+// the shards were chosen.
+void give_up_read();
+
+// Where the isolation level keeps one snapshot for the whole transaction, takes it on all shards
+// ahead of their first statement; a shard that was not reached then cannot join later. Reads that
+// choose their shards then do it by the map that goes with it. Errors: those of begin_read().
+void begin_block_snapshots();
+
 // To be called when an execution has ended (0: none): the transactions that shards began for it
 // alone end.
 void end_reads(uint64 execution);

@@ -289,23 +289,50 @@ is($states->[0] =~ /^(55006|55P03)$/ ? 1 : 0, 1, 'DDL waits or is refused');
 $writer->query_safe('ROLLBACK');
 ok(wait_for("chunks > 0 FROM shardwise.moves WHERE plan_id = $plan"), 'and goes on after it');
 $cluster->on_shard('s1', "BEGIN; UPDATE items SET value = value + 1 WHERE key = $last; PREPARE TRANSACTION 'stray'");
-$reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-is($reader->query('SELECT count(*), sum(value) FROM items'), $all, 'a reader begins');
+my $sum = 'SELECT count(*), sum(value) FROM items';
+my $unmoved = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.key_hash('items', key) > -4000000000000000000
+	AND shardwise.locate('items', key) = 's1'");
+my $early = $router->background_psql('postgres');
+my $scans = $router->background_psql('postgres');
+$reader->query("PREPARE two AS SELECT sum(value) FROM items WHERE key IN ($unmoved, $last)");
+is($reader->query('EXECUTE two'), 20, 'two keys on one shard');
+for my $session ($reader, $early)
+{
+	$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$session->query('SELECT count(*) FROM events');
+}
+is($reader->query($sum), $all, 'a reader begins');
+$router->safe_psql('postgres', 'CREATE FUNCTION wait_here() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN 0; END $$');
+$writer->query_safe('SELECT pg_advisory_lock(7)');
+$scans->query_until(qr/sent/, "\\echo sent\nWITH one AS MATERIALIZED ($sum), waiting AS MATERIALIZED (SELECT wait_here() FROM one)
+	SELECT one.*, (SELECT count(*) || '|' || sum(value) FROM items WHERE id >= w.wait_here) FROM one, waiting w;\n");
+ok(wait_for("count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"), 'a query is between two scans');
 my $put_off = "EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event = 'swap put off')";
 ok(wait_for("$put_off OR EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event IN ('retry'))"), 'a prepared transaction holds the swap up');
 is($cluster->sql("SET statement_timeout = '20s'; UPDATE items SET value = value WHERE key = $last - 0 AND id = 0; SELECT state IN ('verified', 'swapping', 'verifying') FROM shardwise.moves WHERE plan_id = $plan"),
 	't', 'but no other writer for long');
 $cluster->on_shard('s1', "ROLLBACK PREPARED 'stray'");
 wait_plan_ok($cluster, $plan, 'swapped', 'it swaps when that one has ended');
-$reader->query('SELECT count(*) FROM items');
-like($reader->{stderr} // '', qr/due to a concurrent move of rows/, 'a snapshot from before the swap cannot be used any more');
+my $moved = "key = $last AND id = 100";
+$cluster->sql("UPDATE items SET value = value + 1 WHERE $moved");
+is($reader->query($sum), $all, 'a snapshot from before the swap sees all rows where they were');
+is($reader->query("SELECT value FROM items WHERE $moved"), 10, 'also one of them');
+is($reader->query("UPDATE items SET value = value + 1 WHERE key = $unmoved AND id = 100 RETURNING value"), 11, 'and writes others');
+is($reader->query("SELECT value FROM items WHERE key IN ($unmoved, $last) AND id = 100 ORDER BY value"), "10\n11", 'which it sees');
+$reader->query("UPDATE items SET value = value + 1 WHERE $moved");
+like($reader->{stderr} // '', qr/due to a concurrent move of rows/, 'one that has moved would not be where its snapshot is');
 $reader->{stderr} = '';
 $reader->query('ROLLBACK');
-is($reader->query('SELECT count(*), sum(value) FROM items'), $all, 'the next one can');
-$reader->quit;
-$writer->quit;
+$writer->query_safe('SELECT pg_advisory_unlock(7)');
+is($scans->query("\\echo"), "$all|$all\n", 'the query ends with the map that it began with');
+is($reader->query("SELECT value FROM items WHERE $moved"), 11, 'the next statement has the new one');
+is($reader->query('EXECUTE two'), 21, 'two keys on two shards: another plan');
+$cluster->sql("UPDATE items SET value = value - 1 WHERE $moved");
+$_->quit for $reader, $writer, $scans;
 $cluster->sql("SELECT shardwise.rollback_plan($plan)");
 is_over($plan, 'rolled_back', 'long transactions');
+is($early->query($sum), $all, 'a snapshot from before the copy is good to the end');
+$early->quit;
 
 # ---- two plans at once, told of by notifications ----
 my $other = $cluster->sql("SELECT shardwise.plan_remove_shard('s4')");
