@@ -46,12 +46,12 @@ static bool ask_for_tls(int fd, const struct sockaddr *address, socklen_t length
 
 // PQcancel() connects and waits without limit. A server that has just answered a harmless question
 // at the same address will not keep it waiting.
-static bool server_answers(Connection *c)
+static bool server_answers(PGconn *conn)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof(address);
     struct sockaddr *peer = reinterpret_cast<struct sockaddr *>(&address);
-    if (getpeername(PQsocket(c->pg), peer, &length) != 0)
+    if (getpeername(PQsocket(conn), peer, &length) != 0)
         return false;
     int fd = socket(peer->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -61,11 +61,11 @@ static bool server_answers(Connection *c)
     return answered;
 }
 
-bool request_cancel(Connection *c)
+bool request_cancel(PGconn *conn)
 {
-    if (PQsocket(c->pg) < 0 || !server_answers(c))
+    if (PQsocket(conn) < 0 || !server_answers(conn))
         return false;
-    PGcancel *cancel = PQgetCancel(c->pg);
+    PGcancel *cancel = PQgetCancel(conn);
     if (cancel == nullptr)
         return false;
     char message[256];
@@ -130,7 +130,7 @@ void abandon_exchange(Connection *c)
         return;
     if (c->busy) {
         bool ended = has_ended(c);
-        if (!ended && !c->copying_in && !c->lost && !request_cancel(c))
+        if (!ended && !c->copying_in && !c->lost && !request_cancel(c->pg))
             c->lost = true;
         if (!ended && !c->lost && !drain_quietly(c, seconds_from_now(drain_seconds)))
             c->lost = true;
@@ -163,7 +163,7 @@ void undo_read(Connection *c)
         await_read_savepoint(c); // what is cancelled before fails the transaction
     // A request that does not get through, or is late, leaves all rows to be read.
     if (!ended && c->busy && c->error == nullptr)
-        (void)request_cancel(c);
+        (void)request_cancel(c->pg);
     read_to_end(c);
     if (c->lost)
         raise_exchange_error(c);

@@ -31,13 +31,16 @@ static void add_keyword(Keywords *keywords, const char *name, const char *value)
 // connects.
 static Keywords connection_keywords(const ForeignServer *server, const UserMapping *mapping)
 {
-    int capacity = list_length(server->options) + list_length(mapping->options) + 3;
+    int capacity = list_length(server->options) + list_length(mapping->options) + 3 +
+                   static_cast<int>(lengthof(connection_defaults));
     Keywords keywords;
     keywords.names = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     keywords.values = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     keywords.count = 0;
 
     add_keyword(&keywords, "fallback_application_name", "shardwise");
+    for (const auto &option : connection_defaults)
+        add_keyword(&keywords, option[0], option[1]);
     ListCell *cell;
     foreach (cell, server->options) {
         DefElem *option = lfirst_node(DefElem, cell);
@@ -161,14 +164,16 @@ static void start_opening(Opening *opening, Oid role)
 // when a host does not answer and libpq tries the next.
 static void advance(Opening *openings, int n)
 {
-    WaitEventSet *set = CreateWaitEventSet(CurrentMemoryContext, n + 2);
+    WaitEventSet *set = make_wait_set(CurrentMemoryContext, n + 2);
     AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
     long timeout = -1;
+    NameData *slowest = nullptr;
     for (int i = 0; i < n; i++) {
         Opening *opening = &openings[i];
         if (opening->given_up || opening->status == PGRES_POLLING_OK)
             continue;
+        slowest = &opening->c->shard_name;
         int event =
             opening->status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_CONNECTED;
         AddWaitEventToSet(set, event, PQsocket(opening->c->pg), nullptr, opening);
@@ -188,7 +193,8 @@ static void advance(Opening *openings, int n)
         Opening *opening = static_cast<Opening *>(events[i].user_data);
         opening->status = PQconnectPoll(opening->c->pg);
     }
-    CHECK_FOR_INTERRUPTS();
+    if (InterruptPending)
+        serve_interrupts_of(slowest);
 }
 
 // Why a session cannot come about; nullptr as long as it can.

@@ -121,6 +121,14 @@ struct Connection {
     uint64 *copy_rows; // where the COPY under way counts
 };
 
+// What holds where a server's options say nothing, in seconds: a shard that swallows packets must
+// not keep anybody waiting for ever, and one that has vanished is found out within two minutes. As
+// libpq takes the last value of a keyword, these go first.
+constexpr const char *connection_defaults[][2] = {{"connect_timeout", "10"},
+                                                  {"keepalives_idle", "60"},
+                                                  {"keepalives_interval", "10"},
+                                                  {"keepalives_count", "6"}};
+
 // connect.cpp
 // Opens sessions, all at the same time; ereports 08001, and then none of them is open. `role`
 // decides whether a password is required. `failures_pass`: those that do not answer stay closed,
@@ -141,10 +149,14 @@ bool mapping_requires_password(const UserMapping *);
 bool server_is_pooled(const ForeignServer *);
 
 // wait.cpp
+// A set of events to wait for. Errors: 53000 where the process has no descriptor left.
+WaitEventSet *make_wait_set(MemoryContext, int nevents);
 void create_wait_set(Connection *);
 // Waits until PQgetResult() does not block, serving interrupts and sending what is still unsent.
 // False if the deadline passed before (0: none).
 bool wait_for_result(Connection *, TimestampTz deadline = 0);
+// CHECK_FOR_INTERRUPTS(), where errors say which shard is waited for.
+void serve_interrupts_of(NameData *shard_name);
 // Waits until the socket is readable, as for COPY data.
 void wait_for_input(Connection *);
 // Waits until the socket is readable, or writable, once.
@@ -234,7 +246,7 @@ bool error_ends_session(const PGresult *);
 
 // cancel.cpp
 // Asks the shard to cancel what it runs. Bounded in time; false when the shard does not answer.
-bool request_cancel(Connection *);
+bool request_cancel(PGconn *);
 // Reads an exchange to its end, bounded in time; false when it does not end.
 bool drain_quietly(Connection *, TimestampTz deadline);
 // The savepoint around a read of many rows in a transaction.

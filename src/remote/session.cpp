@@ -122,14 +122,8 @@ static void end_session(void *arg)
     Session *session = static_cast<Session *>(arg);
     if (session->conn == nullptr)
         return;
-    if (PQtransactionStatus(session->conn) == PQTRANS_ACTIVE) {
-        char message[256];
-        PGcancel *cancel = PQgetCancel(session->conn);
-        if (cancel != nullptr) {
-            PQcancel(cancel, message, sizeof(message));
-            PQfreeCancel(cancel);
-        }
-    }
+    if (PQtransactionStatus(session->conn) == PQTRANS_ACTIVE)
+        (void)request_cancel(session->conn);
     libpqsrv_disconnect(session->conn);
     session->conn = nullptr;
 }
@@ -164,10 +158,15 @@ static const char *finish_connecting(PGconn *conn, TimestampTz deadline)
 Session *open_session(const ConnectionOptions &options, MemoryContext context, char **error,
                       bool replication)
 {
-    int capacity = list_length(options.server) + list_length(options.mapping) + 4;
+    int capacity = list_length(options.server) + list_length(options.mapping) + 4 +
+                   static_cast<int>(lengthof(connection_defaults));
     const char **keywords = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     const char **values = static_cast<const char **>(palloc0(capacity * sizeof(char *)));
     int count = 0;
+    for (const auto &option : connection_defaults) {
+        keywords[count] = option[0];
+        values[count++] = option[1];
+    }
     for (const List *list : {options.server, options.mapping}) {
         ListCell *cell;
         foreach (cell, list) {
@@ -237,6 +236,31 @@ bool start_command(Session *session, const char *sql)
     return PQsendQuery(session->conn, sql) && PQsetSingleRowMode(session->conn);
 }
 
+PGresult *await_result(Session *session, bool *late)
+{
+    *late = false;
+    while (PQisBusy(session->conn)) {
+        int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE;
+        long left = -1;
+        if (session->deadline != 0) {
+            left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), session->deadline);
+            events |= WL_TIMEOUT;
+            *late = left <= 0;
+            if (*late)
+                return nullptr;
+        }
+        int happened =
+            WaitLatchOrSocket(MyLatch, events, PQsocket(session->conn), left, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET) {
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(session->conn) == 0)
+            break; // PQgetResult() tells
+    }
+    return PQgetResult(session->conn);
+}
+
 // Reads results to the end; of many rows and many commands the first row of the last command
 // stays. palloc may fail while a PGresult lives: such a leak is bounded by one row.
 SessionResult wait_for_command(Session *session)
@@ -244,8 +268,9 @@ SessionResult wait_for_command(Session *session)
     SessionResult out = {};
     out.ok = true;
     bool in_rows = false;
+    bool late = false;
     PGresult *result;
-    while ((result = libpqsrv_get_result(session->conn, PG_WAIT_EXTENSION)) != nullptr) {
+    while ((result = await_result(session, &late)) != nullptr) {
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_SINGLE_TUPLE) {
             if (!in_rows)
@@ -270,6 +295,11 @@ SessionResult wait_for_command(Session *session)
         } else
             read_error(&out, session->conn, result);
         PQclear(result);
+    }
+    if (late) {
+        end_session(session);
+        out.ok = false;
+        out.error = pstrdup("the server did not answer in time");
     }
     return out;
 }

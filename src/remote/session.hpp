@@ -28,7 +28,8 @@ const char *find_option(const List *options, const char *name);
 
 // A session; ends with `context`, cancelling what still runs.
 struct Session {
-    PGconn *conn;
+    PGconn *conn;         // nullptr: it has ended
+    TimestampTz deadline; // of all answers that are waited for; 0: none
     MemoryContextCallback callback;
 };
 
@@ -52,9 +53,13 @@ struct SessionResult {
 };
 
 // Runs a command, or waits for one that start_command() sent. Commands run outside of any
-// transaction block; errors are returned, not raised.
+// transaction block; errors are returned, not raised. A session that is late has ended.
 SessionResult run_in_session(Session *session, const char *sql);
 bool start_command(Session *session, const char *sql);
 SessionResult wait_for_command(Session *session);
+
+// Waits for the next result, as PQgetResult() returns it, and serves interrupts. nullptr with *late
+// when the session's deadline has passed.
+PGresult *await_result(Session *session, bool *late);
 
 } // namespace shardwise

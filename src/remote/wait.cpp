@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "pgstat.h"
+#include "storage/fd.h"
 #include "storage/proc.h"
 #include "utils/wait_event.h"
 }
@@ -17,9 +18,24 @@ static constexpr int socket_event = 2;
 // How long a shard may take to answer a cancel request before its session is given up.
 static constexpr double cancel_seconds = 10;
 
+// A set is a descriptor of its own. PostgreSQL leaves a third of those that a process may have to
+// sockets and the like, and calls it an internal error when there is none.
+WaitEventSet *make_wait_set(MemoryContext context, int nevents)
+{
+    if (!AcquireExternalFD())
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                        errmsg("too many connections to shards for one process"),
+                        errdetail("Each takes two file descriptors, and a third of "
+                                  "max_files_per_process is available."),
+                        errhint("Raise max_files_per_process and the operating system's limit "
+                                "(ulimit -n) of the router.")));
+    ReleaseExternalFD();
+    return CreateWaitEventSet(context, nevents);
+}
+
 void create_wait_set(Connection *c)
 {
-    c->wait_set = CreateWaitEventSet(c->context, 3);
+    c->wait_set = make_wait_set(c->context, 3);
     AddWaitEventToSet(c->wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     AddWaitEventToSet(c->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
     AddWaitEventToSet(c->wait_set, WL_SOCKET_READABLE, PQsocket(c->pg), nullptr, nullptr);
@@ -39,12 +55,27 @@ static void pass_cancel_on(Connection *c)
     if (!c->cancel_sent) {
         c->cancel_sent = true;
         c->cancel_deadline = seconds_from_now(cancel_seconds);
-        if (!request_cancel(c))
+        if (!request_cancel(c->pg))
             c->cancel_deadline = GetCurrentTimestamp();
     }
     HOLD_CANCEL_INTERRUPTS();
     CHECK_FOR_INTERRUPTS();
     RESUME_CANCEL_INTERRUPTS();
+}
+
+extern "C" {
+static void tell_shard(void *argument)
+{
+    errcontext("waiting for shard \"%s\"", NameStr(*static_cast<NameData *>(argument)));
+}
+}
+
+void serve_interrupts_of(NameData *shard_name)
+{
+    ErrorContextCallback context = {error_context_stack, tell_shard, shard_name};
+    error_context_stack = &context;
+    CHECK_FOR_INTERRUPTS();
+    error_context_stack = context.previous;
 }
 
 static void serve_interrupts(Connection *c)
@@ -54,7 +85,7 @@ static void serve_interrupts(Connection *c)
     if (QueryCancelPending && (c->committing || c->scope == Scope::LoneWrite))
         pass_cancel_on(c);
     else
-        CHECK_FOR_INTERRUPTS();
+        serve_interrupts_of(&c->shard_name);
 }
 
 const WaitHooks *wait_hooks = nullptr;
@@ -159,7 +190,7 @@ static void free_input_wait(void *argument)
 InputWait *make_input_wait(const List *connections)
 {
     InputWait *wait = static_cast<InputWait *>(palloc0(sizeof(InputWait)));
-    wait->set = CreateWaitEventSet(CurrentMemoryContext, list_length(connections) + 2);
+    wait->set = make_wait_set(CurrentMemoryContext, list_length(connections) + 2);
     wait->callback = {free_input_wait, wait, nullptr};
     MemoryContextRegisterResetCallback(CurrentMemoryContext, &wait->callback);
     AddWaitEventToSet(wait->set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);

@@ -74,18 +74,19 @@ void build_fence(const RunningMove *move, ShardSession *s)
 
 void close_fence(const RunningMove *move, ShardSession *s, TimestampTz deadline)
 {
-    // PostgreSQL takes 0 for "no limit".
-    long left = std::max(1L, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline));
+    // Somewhat less than there is: its error, which says why, has to arrive. PostgreSQL takes 0 for
+    // "no limit".
+    long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+    left = std::max(1L, left - left / 8);
     runf(s,
          "SET LOCAL lock_timeout = '%ldms'; SET LOCAL deadlock_timeout = '10s'; "
          "SELECT pg_advisory_lock(%s)",
          left, lock_key(move));
 }
 
-void release_fence(const RunningMove *move, ShardSession *s, bool moved)
+void release_fence(const RunningMove *move, ShardSession *s)
 {
-    if (moved)
-        shut_fence(move, s);
+    shut_fence(move, s);
     runf(s, "SELECT pg_advisory_unlock(%s)", lock_key(move));
 }
 

@@ -17,8 +17,8 @@ void build_fence(const RunningMove *, ShardSession *);
 // swap that dies lets them go on. Raises 55P03 when the deadline has passed.
 void close_fence(const RunningMove *, ShardSession *s, TimestampTz deadline);
 
-// Lets them go on, to be refused with 40001 if `moved`: the keys are another shard's now.
-void release_fence(const RunningMove *, ShardSession *s, bool moved);
+// Lets them go on, to be refused with 40001: the keys are another shard's now.
+void release_fence(const RunningMove *, ShardSession *s);
 
 // Shuts the fence, without anybody waiting.
 void shut_fence(const RunningMove *, ShardSession *s);

@@ -26,7 +26,9 @@ constexpr const char *settings_sql =
     "SET client_min_messages = warning; SET standard_conforming_strings = on; "
     "SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
     "committed'; "
-    "SET synchronous_commit = on; SET vacuum_cost_delay = 0; SET lc_monetary = 'C'";
+    "SET synchronous_commit = on; SET vacuum_cost_delay = 0; SET lc_monetary = 'C'; "
+    // A router that vanishes leaves a fence shut, or a snapshot held, until the shard finds out.
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
 struct ShardOptions {
     NameData name;
@@ -137,8 +139,9 @@ void send(ShardSession *s, const char *sql)
 Rows receive(ShardSession *s)
 {
     PGresult *last = nullptr;
+    bool late = false;
     for (;;) {
-        PGresult *result = libpqsrv_get_result(s->conn, PG_WAIT_EXTENSION);
+        PGresult *result = await_result(s->session, &late);
         if (result == nullptr)
             break;
         // The first error stands; what follows it only says that the connection is gone.
@@ -151,6 +154,11 @@ Rows receive(ShardSession *s)
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
             break;
+    }
+    if (late) {
+        PQclear(last);
+        ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                        errmsg("shard \"%s\" did not answer in time", NameStr(s->shard_name))));
     }
     if (last == nullptr || PQresultStatus(last) == PGRES_FATAL_ERROR ||
         PQresultStatus(last) == PGRES_BAD_RESPONSE)

@@ -55,12 +55,19 @@ void change_catalog(RunningMove *move, const Flow *flow, int32 to_shard, MoveSta
     set_state(move, after);
 }
 
+// No answer of a shard is worth holding writers up for longer.
+void limit_waits(const RunningMove *move, TimestampTz deadline)
+{
+    move->at_source->session->deadline = move->at_target->session->deadline = deadline;
+}
+
 // Runs with the gate's lock: every step counts. False when the marker did not arrive in time.
 bool hand_over(RunningMove *move, const Flow *flow, MoveState after, TimestampTz held_since,
                TimestampTz deadline)
 {
     bool forward = flow->from_shard == move->source;
     const char *lsn = nullptr;
+    limit_waits(move, deadline);
     close_fence(move, flow->from, deadline);
     if (!wait_for_marker(flow, write_marker(flow), deadline))
         return false;
@@ -69,6 +76,7 @@ bool hand_over(RunningMove *move, const Flow *flow, MoveState after, TimestampTz
         Flow back = back_flow(move);
         lsn = advance_slot(&back);
     }
+    limit_waits(move, 0);
     change_catalog(move, flow, forward ? move->target : move->source, after, lsn,
                    milliseconds_since(held_since));
     return true;
@@ -81,14 +89,14 @@ void announce_gate(const RunningMove *move)
              move->keyspace_id, move->id);
 }
 
+// Opens the gate first. The fence opens with the end of its session, which needs no answer; the
+// next attempt begins with new ones.
 void step_back(RunningMove *move, const Flow *flow, MoveState before)
 {
     AbortCurrentTransaction();
     LockTimeout = 0;
     move->state = before;
-    if (flow->from->conn != nullptr && PQstatus(flow->from->conn) == CONNECTION_OK &&
-        PQtransactionStatus(flow->from->conn) == PQTRANS_IDLE)
-        release_fence(move, flow->from, false);
+    close_shard_session(flow->from);
 }
 
 } // namespace
@@ -155,7 +163,7 @@ bool swap_owner(RunningMove *move, const Flow *flow, MoveState after, double *wa
     MemoryContextSwitchTo(caller);
     *waited_ms = milliseconds_since(held_since);
     if (done)
-        release_fence(move, flow->from, true);
+        release_fence(move, flow->from);
     else
         step_back(move, flow, before);
     return done;

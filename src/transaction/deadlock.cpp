@@ -27,7 +27,9 @@ namespace
 {
 
 constexpr long pause_milliseconds = 500;
-constexpr int idle_rounds = 10; // the worker stays for so many after the last wait
+constexpr int answer_milliseconds = 5000;   // a shard may take
+constexpr int attempt_milliseconds = 30000; // from one attempt to reach a shard to the next
+constexpr int idle_rounds = 10;             // the worker stays for so many after the last wait
 
 // server 0: a backend of the router.
 struct Node {
@@ -66,35 +68,53 @@ bool has_edge_from(const Graph *graph, Node node)
     return false;
 }
 
-// Sessions to the shards where somebody waits, kept from round to round.
+// Sessions to the shards where somebody waits, kept from round to round. One that does not answer
+// is left out for a while: deadlocks of others are not to wait for it.
 struct Observer {
     Oid server;
-    Session *session;
+    Session *session; // may be nullptr, or have ended
+    TimestampTz next_attempt;
 };
 List *observers = NIL;
 MemoryContext observers_context = nullptr;
 
-Session *observe(Oid server)
+TimestampTz in_milliseconds(int milliseconds)
+{
+    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+}
+
+Observer *find_observer(Oid server)
 {
     ListCell *cell;
     foreach (cell, observers) {
         Observer *observer = static_cast<Observer *>(lfirst(cell));
         if (observer->server == server)
-            return observer->session;
+            return observer;
     }
-    // Any user sees who waits for whom; the mapping FOR PUBLIC or the server's owner's will do.
-    char *error = nullptr;
-    MemoryContext saved = MemoryContextSwitchTo(observers_context);
-    Observer *observer = static_cast<Observer *>(palloc(sizeof(Observer)));
+    Observer *observer = static_cast<Observer *>(palloc0(sizeof(Observer)));
     observer->server = server;
-    observer->session = open_session(stored_options(server, GetForeignServer(server)->owner),
-                                     CurrentMemoryContext, &error);
-    if (observer->session == nullptr)
-        ereport(LOG, (errmsg("could not look for deadlocks on shard \"%s\": %s",
-                             GetForeignServer(server)->servername, error)));
     observers = lappend(observers, observer);
+    return observer;
+}
+
+Session *observe(Oid server)
+{
+    MemoryContext saved = MemoryContextSwitchTo(observers_context);
+    Observer *observer = find_observer(server);
+    bool open = observer->session != nullptr && observer->session->conn != nullptr;
+    if (!open && GetCurrentTimestamp() >= observer->next_attempt) {
+        // Any user sees who waits for whom; the mapping FOR PUBLIC or the server's owner's will do.
+        char *error = nullptr;
+        observer->session = open_session(stored_options(server, GetForeignServer(server)->owner),
+                                         CurrentMemoryContext, &error);
+        observer->next_attempt = in_milliseconds(attempt_milliseconds);
+        open = observer->session != nullptr;
+        if (!open)
+            ereport(LOG, (errmsg("could not look for deadlocks on shard \"%s\": %s",
+                                 GetForeignServer(server)->servername, error)));
+    }
     MemoryContextSwitchTo(saved);
-    return observer->session;
+    return open ? observer->session : nullptr;
 }
 
 // Adds who waits for whom on a shard.
@@ -103,11 +123,14 @@ void add_shard_edges(Graph *graph, Oid server)
     Session *session = observe(server);
     if (session == nullptr)
         return;
+    session->deadline = in_milliseconds(answer_milliseconds);
     SessionResult result =
         run_in_session(session, "SELECT pg_catalog.string_agg(DISTINCT l.pid || ' ' || b.pid, ',') "
                                 "FROM pg_catalog.pg_locks l, "
                                 "pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid) "
                                 "WHERE NOT l.granted AND b.pid <> 0");
+    if (!result.ok && session->conn != nullptr && PQstatus(session->conn) != CONNECTION_OK)
+        close_session(session);
     char *text = result.ok && result.values != nullptr ? result.values[0] : nullptr;
     int waiter, blocker, length;
     while (text != nullptr && sscanf(text, "%d %d%n", &waiter, &blocker, &length) == 2) {

@@ -180,19 +180,17 @@ List *list_mapped_roles(Oid server)
     return roles;
 }
 
-// One that swallows packets must not keep those behind it from their turn.
+// One that does not answer must not keep those behind it from their turn.
 Session *open_shard(const Shard *shard, Oid role, const char **failure)
 {
-    static char patience[] = "5"; // seconds, where the server's options do not say
+    constexpr int patience_ms = 30000; // for a few commands
     char *error = nullptr;
-    ConnectionOptions options = stored_options(shard->server, role);
-    if (find_option(options.server, "connect_timeout") == nullptr)
-        options.server = lappend(list_copy(options.server),
-                                 makeDefElem(pstrdup("connect_timeout"),
-                                             reinterpret_cast<Node *>(makeString(patience)), -1));
-    Session *session = open_session(options, CurrentMemoryContext, &error);
+    Session *session =
+        open_session(stored_options(shard->server, role), CurrentMemoryContext, &error);
     if (session == nullptr)
         *failure = error;
+    else
+        session->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
     return session;
 }
 

@@ -236,6 +236,17 @@ is(differences(), '', 'whole or gone');
 # A shard that answers nothing at all.
 my $postmaster = slurp_file($cluster->shard('s1')->data_dir . '/postmaster.pid') =~ /^(\d+)/ ? $1 : die;
 $cluster->sql("ALTER SERVER s1 OPTIONS (ADD connect_timeout '2')");
+my $asker = $router->background_psql('postgres', on_error_stop => 0);
+my $asker_pid = $asker->query_safe('SELECT pg_backend_pid()');
+$asker->query_until(qr/^started$/m, "\\echo started\nSELECT ok FROM shardwise.run_on_shards('SELECT pg_sleep(300)', '{s1}');\n");
+$cluster->shard('s1')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)'")
+  or die 'does not run';
+kill 'STOP', $postmaster;
+$cluster->sql("SELECT pg_cancel_backend($asker_pid)");
+is($asker->query("SELECT 'here'"), 'here', 'a canceled function does not wait until the shard hears of it');
+kill 'CONT', $postmaster;
+$asker->{stderr} = '';
+$asker->quit;
 $run = start_transfer(++$transfers, 'after_decision:wait');
 $router->poll_query_until('postgres', $waiting) or die 'does not wait';
 kill 'STOP', $postmaster;

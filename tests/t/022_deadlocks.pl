@@ -57,6 +57,23 @@ is($states, '40P01 ok ok', 'three shards: one of three');
 is($states, '40P01 ok', 'a shard and a local table');
 like($errors, qr/waits on the router for process/, 'the detail says so');
 
+# A shard that hangs while somebody waits for it keeps nobody from finding deadlocks on the others.
+my $hangs = $cluster->shard('s3');
+$cluster->sql("ALTER SERVER s3 OPTIONS (ADD connect_timeout '2')");
+my ($owner, $waiter) = map { $router->background_psql('postgres', on_error_stop => 0) } 1, 2;
+$owner->query('BEGIN; ' . lock_sql($key{s3}));
+$waiter->query_until(qr/^started$/m, "\\echo started\n" . lock_sql($key{s3}) . ";\n");
+$hangs->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") or die 'does not wait';
+my @processes = split /\n/, $cluster->on_shard('s3', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+push @processes, slurp_file($hangs->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+kill 'STOP', @processes;
+($states) = circle($keys[0], $keys[1]);
+kill 'CONT', @processes;
+is($states, '40P01 ok', 'another shard hangs');
+$owner->query('COMMIT');
+is($waiter->query('SELECT 1'), 1, 'who waits for it goes on when it does');
+$_->quit for $owner, $waiter;
+
 # A long wait that is none is left alone.
 my $holder = $router->background_psql('postgres');
 $holder->query_safe('BEGIN');
@@ -77,6 +94,7 @@ $first->{stderr} = '';
 $first->quit;
 
 # Runs a transaction that writes on the second shard, then waits for the first; returns the SQLSTATE.
+my $context; # of its error
 sub blocked
 {
 	my ($setting, $act) = @_;
@@ -92,6 +110,7 @@ sub blocked
 	}
 	eval { $session->query('SELECT 1'); };
 	my ($state) = $session->{stderr} =~ /(?:ERROR|FATAL): +([0-9A-Z]{5}):/;
+	($context) = $session->{stderr} =~ /^CONTEXT: +(.*)/m;
 	# Only the holder's transaction is left on the shards, whatever the session does next.
 	my $left = 'SELECT count(*) = %d FROM pg_stat_activity WHERE application_name = \'shardwise\' AND backend_xid IS NOT NULL';
 	ok($cluster->shard('s2')->poll_query_until('postgres', sprintf($left, 0)), 'no lock is left')
@@ -102,6 +121,7 @@ sub blocked
 
 is(blocked("SET lock_timeout = '300ms'"), '55P03', 'lock_timeout ends a wait on a shard');
 is(blocked("SET statement_timeout = '300ms'"), '57014', 'statement_timeout');
+like($context, qr/^waiting for shard "s\d"$/, 'which says what was waited for');
 is(blocked('SELECT 1', sub { $cluster->sql("SELECT pg_cancel_backend($_[0])") }), '57014', 'cancel');
 blocked('SELECT 1', sub { $cluster->sql("SELECT pg_terminate_backend($_[0], 60000)") }); # termination
 is($shard->safe_psql('postgres', $waiting =~ s/= 1/= 0/r), 't', 'nobody waits any more');

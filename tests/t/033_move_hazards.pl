@@ -334,6 +334,23 @@ is_over($plan, 'rolled_back', 'long transactions');
 is($early->query($sum), $all, 'a snapshot from before the copy is good to the end');
 $early->quit;
 
+# ---- a target that hangs in the middle of a swap: writers are not held up for it ----
+set_router('swap_timeout', 10000);
+my $fence = $cluster->shard('s1')->background_psql('postgres');
+$plan = start_plan($cluster, $range, ", 'none'");
+ok($cluster->shard('s1')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_namespace WHERE nspname ~ '^shardwise_'"), 'a plan begins');
+$fence->query_safe("SELECT pg_advisory_lock_shared(('x' || substr(split_part(nspname, '_', 2), 1, 8))::bit(32)::int, split_part(nspname, '_', 3)::int) FROM pg_namespace WHERE nspname ~ '^shardwise_'");
+ok(wait_for("swap_attempts = 1 FROM shardwise.moves WHERE plan_id = $plan"), 'and is about to swap');
+$cluster->shard('s2')->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+$cluster->shard('s2')->reload;
+$fence->quit;
+ok(wait_for("error LIKE '%s2\" did not answer in time' FROM shardwise.moves WHERE plan_id = $plan"), 'the target hangs: the swap is given up');
+$cluster->sql("SET statement_timeout = '60s'; UPDATE items SET value = value WHERE key = $last");
+$cluster->shard('s2')->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$cluster->shard('s2')->reload;
+ends_well($plan, 'the target goes on');
+set_router('swap_timeout', 1000);
+
 # ---- two plans at once, told of by notifications ----
 my $other = $cluster->sql("SELECT shardwise.plan_remove_shard('s4')");
 set_router(move_rate_limit => '20kB');
