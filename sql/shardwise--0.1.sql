@@ -29,7 +29,8 @@ CREATE TABLE shardwise.keyspace (
     virtual_nodes int,                        -- consistent_hash: ring points of a shard of weight 1
     default_shard int, -- range and list: owner of what no range names
     map_version bigint NOT NULL DEFAULT 1,    -- grows with every change of the shard map
-    moved_by xid8                             -- transaction in which rows last changed their shard
+    moved_by xid8,                            -- transaction in which rows last changed their shard
+    checks_keys boolean NOT NULL DEFAULT false -- a table has had triggers that may change its key
 );
 
 -- The shard map: a sorted, gapless list of ranges. A range reaches up to the next one's lower

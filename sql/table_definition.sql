@@ -99,7 +99,7 @@ CREATE VIEW description AS
       FROM pg_index WHERE indrelid = 'app."Wide Table"'::regclass
     UNION ALL
     SELECT 'trigger', tgname, concat_ws(' ', pg_get_triggerdef(oid), tgenabled, obj_description(oid, 'pg_trigger'))
-      FROM pg_trigger WHERE tgrelid = 'app."Wide Table"'::regclass AND NOT tgisinternal
+      FROM pg_trigger WHERE tgrelid = 'app."Wide Table"'::regclass AND NOT tgisinternal AND tgname !~ '_key_'
     UNION ALL
     SELECT 'policy', polname, concat_ws(' ', polcmd, polpermissive, polroles::regrole[], pg_get_expr(polqual, polrelid),
                                         pg_get_expr(polwithcheck, polrelid))

@@ -30,6 +30,7 @@ void drop_table(Oid relid);
 void drop_tables();
 void drop_tables_with_keyspace();
 void drop_keyspaces();
+void drop_checked_keyspaces();
 void drop_shards();
 void drop_shipped_objects();
 

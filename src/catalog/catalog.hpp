@@ -49,8 +49,10 @@ struct Keyspace {
     int32 virtual_nodes;
     int32 default_shard; // 0: none
     int64 map_version;
-    uint64 moved_by; // transaction of the last swap or end of a move, 0: none
-    int ngates;      // 0 but for the moments in which a move swaps
+    uint64 moved_by;  // transaction of the last swap or end of a move, 0: none
+    bool checks_keys; // tables have, or had, BEFORE triggers for rows: shards check what these do
+    uint64 serial;    // another one each time that this backend reads the keyspace
+    int ngates;       // 0 but for the moments in which a move swaps
     Gate *gates;
     ShardMap *map;
 };

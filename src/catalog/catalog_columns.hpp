@@ -10,7 +10,8 @@ namespace shardwise::column
 constexpr AttrNumber shard_id = 1, shard_name = 2, shard_weight = 3, shard_is_local = 4;
 constexpr AttrNumber keyspace_id = 1, keyspace_strategy = 2, keyspace_key_types = 3,
                      keyspace_key_collations = 4, keyspace_virtual_nodes = 5,
-                     keyspace_default_shard = 6, keyspace_map_version = 7, keyspace_moved_by = 8;
+                     keyspace_default_shard = 6, keyspace_map_version = 7, keyspace_moved_by = 8,
+                     keyspace_checks_keys = 9;
 constexpr AttrNumber entry_keyspace = 1, entry_position = 2, entry_lower_hash = 3,
                      entry_lower_key = 4, entry_shard = 5;
 constexpr int entry_columns = 5;

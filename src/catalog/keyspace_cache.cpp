@@ -23,6 +23,7 @@ struct KeyspaceEntry {
 };
 
 static HTAB *entries;
+static uint64 last_serial = 0;
 
 // What was asked for last, which mostly is asked for again; nullptr: nothing, or it was dropped.
 static const Keyspace *latest = nullptr;
@@ -30,6 +31,7 @@ static const Keyspace *latest = nullptr;
 void drop_keyspaces()
 {
     latest = nullptr;
+    drop_checked_keyspaces();
     if (!entries)
         return;
     HASH_SEQ_STATUS status;
@@ -109,6 +111,8 @@ static Keyspace *read_keyspace(int32 id, Snapshot snapshot, MemoryContext contex
         Datum moved_by = get_column(&scan, row, column::keyspace_moved_by, &isnull);
         keyspace->moved_by =
             isnull ? 0 : U64FromFullTransactionId(DatumGetFullTransactionId(moved_by));
+        keyspace->checks_keys = DatumGetBool(read(column::keyspace_checks_keys));
+        keyspace->serial = ++last_serial;
     }
     end_scan(&scan);
     return keyspace;

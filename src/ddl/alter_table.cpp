@@ -8,6 +8,7 @@
 #include "ddl/partitions.hpp"
 #include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
 
@@ -351,6 +352,28 @@ static List *columns_to_stop(const AlterCommand *command)
     return stopped;
 }
 
+// The shards' triggers that look at the key are in the way of another type of its columns.
+static bool changes_type_of_key(const AlterCommand *command)
+{
+    const Table *table = find_table(command->table);
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, command->statement->cmds) {
+        const AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        found |= part->subtype == AT_AlterColumnType &&
+                 is_key_column(table, get_attnum(command->table, part->name));
+    }
+    return found;
+}
+
+static void run_for_tree(const List *targets, Oid relid, List *(*make_sql)(Oid, Oid))
+{
+    ListCell *table, *cell;
+    foreach (table, table_tree(relid, NoLock))
+        foreach (cell, make_sql(lfirst_oid(table), InvalidOid))
+            run_on_targets(targets, static_cast<char *>(lfirst(cell)));
+}
+
 static void run_on_shards(const AlterCommand *command)
 {
     Management management = begin_ddl();
@@ -371,8 +394,13 @@ static void run_on_shards(const AlterCommand *command)
     bool may_be_numbered = !command->is_reference && command->object == command->table;
     if (may_be_numbered)
         stop_numbering_by_shards(targets, command->table, columns_to_stop(command));
+    bool changes_key = changes_type_of_key(command);
+    if (changes_key)
+        run_for_tree(targets, command->table, drop_key_check_sql);
     if (sql != nullptr)
         run_on_targets(targets, sql);
+    if (changes_key)
+        run_for_tree(targets, command->table, key_check_sql);
     foreach (cell, clauses)
         run_on_targets(targets, static_cast<char *>(lfirst(cell)));
     foreach (cell, command->new_columns)

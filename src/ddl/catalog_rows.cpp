@@ -233,7 +233,8 @@ int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const 
                       Int32GetDatum(virtual_nodes),
                       Int32GetDatum(default_shard),
                       Int64GetDatum(1),
-                      static_cast<Datum>(0)}; // no move yet
+                      static_cast<Datum>(0), // no move yet
+                      BoolGetDatum(false)};
     bool nulls[lengthof(values)] = {};
     nulls[4] = strategy != Strategy::ConsistentHash;
     nulls[5] = default_shard == 0;
@@ -241,6 +242,26 @@ int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const 
     insert_row("keyspace", values, nulls);
     invalidate_shard_maps();
     return id;
+}
+
+void mark_keys_checked(int32 keyspace_id)
+{
+    Relation rel = open_catalog("keyspace");
+    ScanKeyData key;
+    SysScanDesc scan = scan_by_int4(rel, &key, column::keyspace_id, keyspace_id);
+    HeapTuple tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "keyspace %d has no row", keyspace_id);
+    int column = column::keyspace_checks_keys;
+    Datum checks = BoolGetDatum(true);
+    bool isnull = false;
+    HeapTuple changed =
+        heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, &column, &checks, &isnull);
+    CatalogTupleUpdate(rel, &changed->t_self, changed);
+    systable_endscan(scan);
+    table_close(rel, NoLock);
+    invalidate_shard_maps();
+    CommandCounterIncrement();
 }
 
 void insert_hash_entry(int32 keyspace_id, int32 entry, int64 lower_hash, int32 shard_id)

@@ -32,6 +32,9 @@ bool has_ghost_ranges(int32 keyspace_id, int32 shard_id);
 int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const Oid *key_collations,
                       int32 virtual_nodes, int32 default_shard);
 
+// Notes that shards check keys of the keyspace after triggers (catalog/key_check.hpp).
+void mark_keys_checked(int32 keyspace_id);
+
 // Writes the map entry of a hash strategy, or of range and list (lower_key nullptr: MINVALUE).
 void insert_hash_entry(int32 keyspace_id, int32 entry, int64 lower_hash, int32 shard_id);
 void insert_key_entry(int32 keyspace_id, int32 entry, ArrayType *lower_key, int32 shard_id);

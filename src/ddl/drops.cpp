@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
@@ -178,6 +179,16 @@ static void note_domain_constraint(Oid constraint)
     add_drop(TypeRelationId, domain, true, rows.values[0][0]);
 }
 
+static void note_trigger(Oid trigger)
+{
+    note_part(trigger_query, trigger);
+    SqlRows rows = query_router("SELECT tgrelid FROM pg_trigger WHERE oid = $1", 1, &trigger);
+    Oid relid = rows.count > 0 ? atooid(rows.values[0][0]) : InvalidOid;
+    ListCell *cell;
+    foreach (cell, drop_key_check_sql(relid, trigger))
+        add_drop(RelationRelationId, relid, true, static_cast<char *>(lfirst(cell)));
+}
+
 bool note_drop(Oid class_id, Oid object_id, int sub_id)
 {
     if (drop_context == nullptr)
@@ -196,7 +207,7 @@ bool note_drop(Oid class_id, Oid object_id, int sub_id)
             note_part(default_query, object_id);
         break;
     case TriggerRelationId:
-        note_part(trigger_query, object_id);
+        note_trigger(object_id);
         break;
     case PolicyRelationId:
         note_part(policy_query, object_id);

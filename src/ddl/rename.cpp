@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
@@ -14,6 +15,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_statistic_ext.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "utils/inval.h"
@@ -172,6 +174,10 @@ bool forward_rename(const UtilityCall &call, RenameStmt *original)
     RenameStmt *statement = copy_node(original);
     bool is_key = statement->renameType == OBJECT_COLUMN &&
                   is_key_column(find_table(relid), get_attnum(relid, statement->subname));
+    List *statements = NIL;
+    if (statement->renameType == OBJECT_TRIGGER)
+        statements = rename_key_check_sql(relid, get_trigger_oid(relid, statement->subname, true),
+                                          statement->newname);
     run_locally(call);
     if (is_key)
         rename_key_column(relid, statement->subname, statement->newname);
@@ -181,7 +187,7 @@ bool forward_rename(const UtilityCall &call, RenameStmt *original)
     if (statement->renameType == OBJECT_POLICY)
         replace_policy(relid, statement->subname, statement->newname);
     else
-        change_shards(rename_sql(statement, object));
+        change_shards(lappend(statements, rename_sql(statement, object)));
     return true;
 }
 

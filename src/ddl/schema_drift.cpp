@@ -6,6 +6,7 @@
 #include "ddl/check_shard.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/dependencies.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/object_access.hpp"
 #include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
@@ -82,7 +83,7 @@ WITH named AS (
         'pg_trigger'::regclass, t.oid, 0
     FROM named JOIN pg_trigger t ON tgrelid = named.oid AND NOT tgisinternal AND tgparentid = 0
     JOIN pg_proc f ON f.oid = tgfoid JOIN pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname !~ '^shardwise_[0-9a-f]{8}_[0-9]+$'
+    WHERE n.nspname !~ '^shardwise_[0-9a-f]{8}_[0-9]+$' AND tgname !~ '%11$s'
     UNION ALL
     SELECT format('policy %%I on %%s', polname, name), concat_ws(' ', polcmd::text,
         CASE WHEN polpermissive THEN 'permissive' ELSE 'restrictive' END,
@@ -233,7 +234,7 @@ static SchemaQueries build_queries(SchemaReader read, void *argument)
         return psprintf(objects_query, relations, quote_literal_cstr(names[0]),
                         quote_literal_cstr(names[1]), quote_literal_cstr(names[2]), objects,
                         quote_literal_cstr(known), quote_literal_cstr(may_own),
-                        quote_literal_cstr(names[3]), trigger, is_numbered);
+                        quote_literal_cstr(names[3]), trigger, is_numbered, key_check_pattern);
     };
     return {build(shard_trigger_definition(),
                   psprintf("format('%%s.%%I', name, attname) = ANY (%s::text[])",

@@ -2,6 +2,7 @@
 
 #include "ddl/table_definition.hpp"
 #include "ddl/spi.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/trigger_definition.hpp"
 
 extern "C" {
@@ -369,7 +370,11 @@ List *table_foreign_key_sql(Oid relid)
 
 List *table_behaviour_sql(Oid relid)
 {
-    return statements_of(relid, {trigger_query(), table_settings_query, comment_query});
+    List *statements = statements_of(relid, {trigger_query(), table_settings_query, comment_query});
+    ListCell *cell;
+    foreach (cell, table_tree(relid, NoLock))
+        statements = list_concat(statements, key_check_sql(lfirst_oid(cell), InvalidOid));
+    return statements;
 }
 
 List *table_access_sql(Oid relid, Datum roles, Datum owners)

@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/forward.hpp"
+#include "ddl/key_check_triggers.hpp"
 #include "ddl/object_access.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
@@ -30,6 +31,8 @@ bool forward_create_trigger(const UtilityCall &call, CreateTrigStmt *statement)
     check_ddl_allowed(relid, "CREATE TRIGGER");
     char *name = pstrdup(statement->trigname);
     bool replace = statement->replace;
+    Oid replaced = replace ? get_trigger_oid(relid, name, true) : InvalidOid;
+    List *statements = OidIsValid(replaced) ? drop_key_check_sql(relid, replaced) : NIL;
     run_locally(call);
     CommandCounterIncrement();
     Oid trigger = get_trigger_oid(relid, name, false);
@@ -37,8 +40,10 @@ bool forward_create_trigger(const UtilityCall &call, CreateTrigStmt *statement)
         psprintf("SELECT %s FROM pg_trigger t WHERE t.oid = $1", shard_trigger_definition()), 1,
         &trigger);
     const char *sql = rows.values[0][0];
-    change_shards(replace ? psprintf("CREATE OR REPLACE%s", sql + strlen("CREATE")) : pstrdup(sql),
-                  relid);
+    statements =
+        lappend(statements,
+                replace ? psprintf("CREATE OR REPLACE%s", sql + strlen("CREATE")) : pstrdup(sql));
+    change_shards(list_concat(statements, key_check_sql(relid, trigger)), relid);
     return true;
 }
 

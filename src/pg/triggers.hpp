@@ -40,4 +40,8 @@ constexpr const char *trigger_silence_before_insert = "before insert";
 constexpr const char *trigger_silence_statement = "statement";
 constexpr const char *trigger_silence_all = "all";
 
+// Opens the message of the error that a shard raises for a row whose key is another shard's; the
+// table's name follows.
+constexpr const char *key_check_marker = "shardwise key check of ";
+
 } // namespace shardwise

@@ -178,7 +178,7 @@ void undo_read(Connection *c)
 void rollback_to_savepoint(Connection *c, int level)
 {
     if (c->settings_in_transaction)
-        c->settings_known = false;
+        forget_settings(c);
     drop_queue(c, level);
     if (c->pg == nullptr || c->lost || c->savepoint < level)
         return;
@@ -195,7 +195,7 @@ void rollback_to_savepoint(Connection *c, int level)
 void abandon_level(Connection *c, int level)
 {
     if (c->queue != nullptr)
-        c->settings_known = false;
+        forget_settings(c);
     drop_queue(c, level);
     if (c->busy && c->exchange_level >= level)
         abandon_exchange(c);
@@ -204,7 +204,7 @@ void abandon_level(Connection *c, int level)
 void rollback_quietly(Connection *c)
 {
     if (c->settings_in_transaction)
-        c->settings_known = false;
+        forget_settings(c);
     c->settings_in_transaction = false;
     c->wants_snapshot = false;
     drop_queue(c, 0);

@@ -58,7 +58,7 @@ void set_scope(Connection *c, Scope scope)
 {
     c->scope = scope;
     if (c->pooled)
-        c->settings_known = false;
+        forget_settings(c);
     if (scope == Scope::Transaction) {
         c->settings_in_transaction = false;
         c->savepoint = 0;

@@ -325,6 +325,8 @@ void close_connection(Connection *c)
     c->stale_names = NIL;
     c->settings = nullptr;
     c->custom_settings = NIL;
+    c->told_settings = NIL;
+    c->has_unsent_settings = false;
     c->settings_known = c->settings_in_exchange = c->settings_in_transaction = false;
     c->preparing = nullptr;
     c->busy = c->pipelined = c->committing = c->cancel_sent = c->used_password = false;

@@ -72,6 +72,12 @@ struct RemoteValues {
 // Queues a command that returns nothing; sent ahead of the next statement, in order.
 void queue_command(Connection *, const char *sql);
 
+// Tells the session a setting of the extension's own, ahead of the next statement, unless the
+// session has that value. `version` is any number but 0 that changes with the value; is_told() then
+// saves making it.
+bool is_told(const Connection *, const char *name, uint64 version);
+void tell_setting(Connection *, const char *name, uint64 version, const char *value);
+
 // A statement under way. At most one per connection delivers rows from the socket: when another
 // statement needs the connection, what the first has still to deliver is stored (spilling to disk).
 struct RemoteQuery;

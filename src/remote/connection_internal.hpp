@@ -54,6 +54,14 @@ struct SentSetting {
     char *text;
 };
 
+// A setting that tell_setting() was given.
+struct ToldSetting {
+    char *name;
+    char *value;
+    uint64 version; // 0: the session may have lost it
+    bool unsent;
+};
+
 struct Connection {
     Oid server;
     Oid mapping;
@@ -100,7 +108,9 @@ struct Connection {
     List *stale_names; // evicted, not yet deallocated
 
     SentSetting *settings;
-    List *custom_settings; // char *: what was last sent for each, in the order of custom_names
+    List *custom_settings;    // char *: what was last sent for each, in the order of custom_names
+    List *told_settings;      // ToldSetting
+    bool has_unsent_settings; // some of these
     bool settings_known;
     bool settings_in_exchange;
     bool settings_in_transaction;

@@ -1,6 +1,7 @@
 // Errors and notices of a shard, passed on whole.
 #include "remote/error.hpp"
 
+#include "pg/triggers.hpp"
 #include "pg/violation_detail.hpp"
 #include "remote/connection_internal.hpp"
 
@@ -107,9 +108,31 @@ static int set_name(int code, const char *value)
     return value != nullptr ? err_generic_string(code, value) : 0;
 }
 
+// A trigger on the shard has found a key that is another shard's (ddl/key_check_triggers.hpp).
+static void raise_moved_key(const Connection *c, const RemoteError *e)
+{
+    const char *marker = e->message != nullptr ? strstr(e->message, key_check_marker) : nullptr;
+    if (marker == nullptr || e->sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION)
+        return;
+    char *table = pstrdup(marker + strlen(key_check_marker));
+    if (char *quote = strrchr(table, '"'))
+        *quote = '\0';
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("moving row to another shard during a BEFORE FOR EACH ROW trigger is not "
+                    "supported"),
+             errdetail("A trigger of table %s has given a row a shard key that shard \"%s\" does "
+                       "not own.",
+                       table, NameStr(c->shard_name)),
+             errhint("Give the row its shard key in the statement."),
+             e->context != nullptr ? errcontext("%s", e->context) : 0,
+             errcontext("shard \"%s\"", NameStr(c->shard_name))));
+}
+
 // The position refers to the text that the shard got, which is not the user's: it is left out.
 static void raise_remote_error(Connection *c, const RemoteError *e)
 {
+    raise_moved_key(c, e);
     bool has_query = e->internal_query != nullptr;
     const char *detail = detail_of(e);
     ereport(ERROR,

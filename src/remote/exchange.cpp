@@ -168,7 +168,7 @@ static void end_exchange(Connection *c, bool quiet)
         c->lost = true;
     if (c->error != nullptr || c->lost) {
         if (c->settings_in_exchange)
-            c->settings_known = false;
+            forget_settings(c);
     } else if (!quiet && (c->committing || c->scope == Scope::LoneWrite)) {
         hold_cancel();
     }

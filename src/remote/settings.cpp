@@ -231,6 +231,67 @@ static void append_custom_settings(StringInfo sql, Connection *c, bool all)
     }
 }
 
+// ---- settings that the caller makes -------------------------------------------------------------
+
+static ToldSetting *find_told(const Connection *c, const char *name)
+{
+    ListCell *cell;
+    foreach (cell, c->told_settings) {
+        ToldSetting *told = static_cast<ToldSetting *>(lfirst(cell));
+        if (strcmp(told->name, name) == 0)
+            return told;
+    }
+    return nullptr;
+}
+
+bool is_told(const Connection *c, const char *name, uint64 version)
+{
+    const ToldSetting *told = find_told(c, name);
+    return told != nullptr && told->version == version;
+}
+
+void tell_setting(Connection *c, const char *name, uint64 version, const char *value)
+{
+    ToldSetting *told = find_told(c, name);
+    MemoryContext saved = MemoryContextSwitchTo(c->context);
+    if (told == nullptr) {
+        told = static_cast<ToldSetting *>(palloc0(sizeof(ToldSetting)));
+        told->name = pstrdup(name);
+        c->told_settings = lappend(c->told_settings, told);
+    }
+    if (told->version == 0 || strcmp(told->value, value) != 0) {
+        if (told->value != nullptr)
+            pfree(told->value);
+        told->value = pstrdup(value);
+        told->unsent = c->has_unsent_settings = true;
+    }
+    told->version = version;
+    MemoryContextSwitchTo(saved);
+}
+
+static void append_told_settings(StringInfo sql, Connection *c)
+{
+    ListCell *cell;
+    foreach (cell, c->has_unsent_settings ? c->told_settings : NIL) {
+        ToldSetting *told = static_cast<ToldSetting *>(lfirst(cell));
+        if (told->unsent)
+            append_setting(sql, told->name, told->value, c->pooled);
+        told->unsent = false;
+    }
+    c->has_unsent_settings = false;
+}
+
+static void forget_told_settings(Connection *c)
+{
+    ListCell *cell;
+    foreach (cell, c->told_settings) {
+        ToldSetting *told = static_cast<ToldSetting *>(lfirst(cell));
+        told->version = 0;
+        told->unsent = false;
+    }
+    c->has_unsent_settings = false;
+}
+
 // ---- parallel workers ---------------------------------------------------------------------------
 
 bool share_parallel_workers = true;
@@ -285,6 +346,7 @@ static void queue_changes(Connection *c, int sessions)
         for (const auto &setting : fixed_settings)
             append_setting(&sql, setting[0], setting[1], c->pooled);
     append_custom_settings(&sql, c, all);
+    append_told_settings(&sql, c);
     bool other_workers = !workers_are_unchanged(c, sessions);
     if (other_workers)
         c->workers_shared = sessions;
@@ -313,7 +375,7 @@ void sync_settings(Connection *c, Workers workers)
         return;
     int sessions = sessions_that_share(c, workers);
     bool same = custom_settings_are_unchanged(c) && c->settings_known && !role_matters(c) &&
-                workers_are_unchanged(c, sessions);
+                !c->has_unsent_settings && workers_are_unchanged(c, sessions);
     for (int i = 0; same && i < followed_count; i++)
         same = is_unchanged(c, i);
     if (!same)
@@ -323,6 +385,7 @@ void sync_settings(Connection *c, Workers workers)
 void forget_settings(Connection *c)
 {
     c->settings_known = false;
+    forget_told_settings(c);
 }
 
 } // namespace shardwise

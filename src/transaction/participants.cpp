@@ -266,9 +266,11 @@ static bool is_lone(const Connection *connection)
     return false;
 }
 
-static Connection *join_alone(Connection *connection, Access access)
+static Connection *join_alone(int32 shard_id, Connection *connection, Access access)
 {
     set_scope(connection, reads(access) ? Scope::LoneRead : Scope::LoneWrite);
+    if (access == Access::Write)
+        tell_owned_keys(connection, shard_id);
     if (!is_lone(connection))
         lone_connections[lone_count++] = connection;
     if (read_is_guarded())
@@ -342,7 +344,7 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
     if (may_join_alone(access, alone)) {
         Connection *connection = connect_to_shard(shard_id);
         if (!is_lone(connection) || access == Access::PureRead)
-            return join_alone(connection, access);
+            return join_alone(shard_id, connection, access);
     }
     end_lone_statements();
 
@@ -357,6 +359,8 @@ Connection *join_shard(int32 shard_id, Access access, bool alone)
     follow_router(p);
     if (access == Access::ReadPlaces)
         keep_places(p);
+    else if (access == Access::Write)
+        tell_owned_keys(p->connection, shard_id);
     return p->connection;
 }
 
@@ -377,6 +381,7 @@ Connection *join_shard_for_management(int32 shard_id)
     p->management = true;
     note_write(p);
     follow_router(p);
+    tell_owned_keys(p->connection, shard_id);
     return p->connection;
 }
 

@@ -92,4 +92,8 @@ bool is_whole_transaction();
 // The same for one that reads, at any isolation level, also inside of COPY, EXPLAIN and the like.
 bool reads_as_one_statement();
 
+// Tells the session which keys its shard owns, where triggers there check it. To be called once the
+// shard has joined.
+void tell_owned_keys(Connection *connection, int32 shard_id);
+
 } // namespace shardwise

@@ -98,6 +98,22 @@ move_ok('a range', q{plan_move_range('readings', '(2026-01-10,0)', '(2026-01-15,
 move_ok('a range for good', q{plan_move_range('readings', '(2026-01-20,0)', '(2026-02-03,100)', 's3')}, ['readings'], 'finish');
 move_ok('a pin in a range', q{plan_move_key('readings', 's1', '2026-02-20'::date, 50)}, ['readings'], 'finish');
 
+# A session whose triggers were checked before learns what the shards own since.
+is_deeply([ $cluster->errors(<<'SQL') ], [ "swapped\ndone", ['0A000'] ], 'shards check keys that triggers change by the new map');
+SET client_min_messages = error;
+CREATE FUNCTION change_device() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.device := 9050; RETURN NEW; END $$;
+CREATE TRIGGER change_device BEFORE INSERT ON readings FOR EACH ROW WHEN (NEW.value < 0) EXECUTE FUNCTION change_device();
+INSERT INTO readings VALUES ('2026-02-20', 9001, -1);
+SELECT shardwise.plan_move_key('readings', 's1', '2026-02-20'::date, 9050) AS plan \gset
+DO $$ BEGIN PERFORM shardwise.start_plan(max(plan_id)) FROM shardwise.plan; END $$;
+SELECT shardwise.wait_plan(:plan);
+DELETE FROM readings WHERE day = '2026-02-20' AND device = 9050;
+DO $$ BEGIN PERFORM shardwise.finish_plan(max(plan_id)) FROM shardwise.plan; END $$;
+SELECT shardwise.wait_plan(:plan);
+INSERT INTO readings VALUES ('2026-02-20', 9002, -1);
+DROP FUNCTION change_device CASCADE;
+SQL
+
 # many ranges of one column, from the lowest to the highest
 $cluster->sql(<<'SQL');
 CREATE TABLE steps (name text PRIMARY KEY, value int);
