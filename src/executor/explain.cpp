@@ -2,7 +2,6 @@
 #include "executor/route_scan.hpp"
 
 #include "pg/nesting.hpp"
-#include "planner/shard_statement.hpp"
 
 extern "C" {
 #include "commands/defrem.h"
@@ -118,7 +117,7 @@ char *fetch_plan(RouteScanState *state, int32 shard, const PlanOptions &options)
     const PGresult *result;
     int row;
 
-    const char *sql = statement_for_shard(state->route, shard, map_use(state)).sql;
+    const char *sql = own_statement(state, shard).sql;
     RemoteQuery *query = send_to_shard(state, shard, explain_command(sql, options), 0, false);
     initStringInfo(&lines);
     while (next_row(query, &result, &row))

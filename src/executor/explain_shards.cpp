@@ -1,7 +1,5 @@
 #include "executor/explain_shards.hpp"
 
-#include "planner/shard_statement.hpp"
-
 extern "C" {
 #include "access/stratnum.h"
 #include "commands/explain.h"

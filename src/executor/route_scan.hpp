@@ -10,6 +10,7 @@
 #include "executor/rows.hpp"
 #include "executor/values.hpp"
 #include "planner/route.hpp"
+#include "planner/shard_statement.hpp"
 
 extern "C" {
 #include "portability/instr_time.h"
@@ -147,7 +148,11 @@ void drop_queries(RouteScanState *state);
 // Gives a parameter (its number, from 1) a value.
 void set_value(RouteScanState *state, int number, Datum value);
 
-// Sends `sql` with the route's parameters to one shard.
+// What a shard gets: with the parameters' values in it where they are too many to be sent.
+ShardStatement own_statement(RouteScanState *state, int32 shard);
+
+// Sends `sql`, its own statement or one that has that in it, with the route's parameters to one
+// shard.
 RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
                            bool binary_results);
 

@@ -3,7 +3,6 @@
 
 #include "executor/check_options.hpp"
 #include "pg/nesting.hpp"
-#include "planner/shard_statement.hpp"
 #include "transaction/participants.hpp"
 
 namespace shardwise
@@ -93,11 +92,19 @@ RemoteQuery *send_bulk_read(RouteScanState *state, int32 shard)
     return start_query(join(state, shard), &statement, nullptr, context);
 }
 
+// The protocol has room for so many. Constants of a statement and what the router computes for it
+// are parameters as well, so that a route may have more than the client's statement.
+bool takes_parameters(const Route *route)
+{
+    constexpr int most_parameters = 65535;
+    return route->nparams <= most_parameters;
+}
+
 RemoteQuery *send(RouteScanState *state, int32 shard)
 {
     if (state->route->is_bulk)
         return send_bulk_read(state, shard);
-    ShardStatement statement = statement_for_shard(state->route, shard, map_use(state));
+    ShardStatement statement = own_statement(state, shard);
     return send_to_shard(state, shard, statement.sql, statement.id, state->route->binary_results);
 }
 
@@ -120,20 +127,34 @@ void set_value(RouteScanState *state, int number, Datum value)
     route_nulls(state)[number - 1] = false;
 }
 
+ShardStatement own_statement(RouteScanState *state, int32 shard)
+{
+    if (takes_parameters(state->route))
+        return statement_for_shard(state->route, shard, map_use(state));
+    MemoryContext saved = MemoryContextSwitchTo(state->run_context);
+    fill_in_for_shard(state, shard);
+    tell_places(state, shard);
+    const char *sql =
+        bound_statement_for_shard(state->route, shard, map_use(state), parameter_types(state),
+                                  route_values(state), route_nulls(state));
+    MemoryContextSwitchTo(saved);
+    return {sql, 0};
+}
+
 RemoteQuery *send_to_shard(RouteScanState *state, int32 shard, const char *sql, uint64 statement_id,
                            bool binary_results)
 {
     const Route *route = state->route;
     MemoryContext saved = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+    int nparams = takes_parameters(route) ? route->nparams : 0;
     if (state->parameters == nullptr)
-        state->parameters = make_parameter_writer(route->nparams, parameter_types(state));
+        state->parameters = make_parameter_writer(nparams, parameter_types(state));
     MemoryContextSwitchTo(state->run_context);
     fill_in_for_shard(state, shard);
     tell_places(state, shard);
     RemoteValues values =
         write_parameters(state->parameters, route_values(state), route_nulls(state));
-    RemoteStatement statement = {statement_id, sql, route->nparams, route->param_types,
-                                 binary_results};
+    RemoteStatement statement = {statement_id, sql, nparams, route->param_types, binary_results};
     statement.few_rows = route->few_rows;
     statement.may_end_early = may_end_early(state);
     statement.workers = workers_for(state);

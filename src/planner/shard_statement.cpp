@@ -65,21 +65,26 @@ ShardStatement statement_for_shard(const Route *route, int32 shard_id, MapUse us
     return {route->sql, route->statement_id};
 }
 
+const char *bound_statement_for_shard(const Route *route, int32 shard_id, MapUse use,
+                                      const Oid *types, const Datum *values, const bool *nulls)
+{
+    bool hides = hides_rows(route, shard_id, use);
+    if (!hides && route->nparams == 0)
+        return route->sql;
+    Query *query = copy_node(route->query);
+    Binding binding = {types, values, nulls};
+    if (route->nparams > 0)
+        query = (Query *)bind_mutator((Node *)query, &binding);
+    if (hides)
+        (void)hide_ghosts(query, shard_id, use);
+    return deparse_query(query);
+}
+
 const char *bulk_statement_for_shard(const Route *route, int32 shard_id, MapUse use,
                                      const Oid *types, const Datum *values, const bool *nulls)
 {
-    const char *sql = route->sql;
-    bool hides = hides_rows(route, shard_id, use);
-    if (hides || route->nparams > 0) {
-        Query *query = copy_node(route->query);
-        Binding binding = {types, values, nulls};
-        if (route->nparams > 0)
-            query = (Query *)bind_mutator((Node *)query, &binding);
-        if (hides)
-            (void)hide_ghosts(query, shard_id, use);
-        sql = deparse_query(query);
-    }
-    return psprintf("COPY (%s) TO STDOUT (FORMAT binary)", sql);
+    return psprintf("COPY (%s) TO STDOUT (FORMAT binary)",
+                    bound_statement_for_shard(route, shard_id, use, types, values, nulls));
 }
 
 } // namespace shardwise

@@ -86,4 +86,11 @@ like(slurp_file($cluster->shard($cluster->owner('customers', '1::bigint'))->logf
 	qr/DEALLOCATE/, 'not all of them are kept');
 $session->quit;
 
+# The client's parameters are as many as there may be; now() and what conditions have besides make more.
+is($cluster->sql(<<'SQL'), 3, 'more parameters than a message takes');
+SELECT 'PREPARE many AS SELECT count(*) FROM customers WHERE customer_id IN (1, 30, 31) AND balance > 0 AND customer_id IN ('
+	|| string_agg('$' || i, ',') || ') AND now() > ''2000-01-01'' AND $1 < 5' FROM generate_series(1, 65535) i \gexec
+SELECT 'EXECUTE many (' || string_agg(i::text, ',') || ')' FROM generate_series(1, 65535) i \gexec
+SQL
+
 done_testing();
