@@ -12,6 +12,7 @@ SELECT current_setting('unix_socket_directories') AS host, current_setting('port
 \set here :conn :db
 \set latin :conn latin
 SELECT check_name, ok FROM shardwise.check_shard(:'here');
+SELECT name, check_name FROM shardwise.shards, shardwise.check_shard(name) WHERE NOT ok;
 SELECT check_name, ok, detail FROM shardwise.check_shard(:'latin') WHERE check_name = 'encoding';
 SELECT check_name, ok FROM shardwise.check_shard('host=127.0.0.1 port=1 dbname=x');
 \set VERBOSITY terse
@@ -109,6 +110,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shardwise TO reg_nobody;
 SET ROLE reg_nobody;
 SELECT shardwise.add_shard('reg_x', 'dbname=x');
 SELECT * FROM shardwise.check_shard('dbname=x');
+SELECT * FROM shardwise.check_shard('reg_a');
 SELECT shardwise.add_local_shard('reg_x');
 SELECT * FROM shardwise.run_on_shards('SELECT 1');
 SELECT shardwise.distribute_table('item', 'id');

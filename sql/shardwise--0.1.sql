@@ -288,10 +288,10 @@ CREATE FUNCTION shardwise.check_shard(conninfo text)
     LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'shardwise_check_shard';
 REVOKE EXECUTE ON FUNCTION shardwise.check_shard(text) FROM PUBLIC;
 COMMENT ON FUNCTION shardwise.check_shard(text) IS
-'Compares a database with this router. conninfo: libpq connection string or URI. Returns one row a
-check; detail says what to change. add_shard() refuses a database where one of reachable, writable,
+'Compares a database with this router. conninfo: libpq connection string or URI, or the name of a shard
+(for the owner of its server). Returns one row a check; detail says what to change. add_shard() refuses a database where one of reachable, writable,
 separate_database, version, encoding, collation, collation_version, table_collations,
-integer_datetimes or privileges fails, and warns of the others: public_schema, replication, time_zone,
+integer_datetimes or privileges fails, and warns of the others: index_collations, public_schema, replication, time_zone,
 max_prepared_transactions, wal_level, max_connections. Errors: 22023 invalid connection string, 42501
 no USAGE on foreign data wrapper shardwise, or no password given by a role that is no superuser.';
 

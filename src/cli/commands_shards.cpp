@@ -31,7 +31,7 @@ void add_check_shard(Registry &registry)
     auto options = std::make_shared<ShardOptions>();
     CLI::App *command =
         registry.add("check-shard", "Tell whether a database can become a shard, and why not");
-    command->add_option("conninfo", options->conninfo, "libpq connection string or URI")
+    command->add_option("conninfo", options->conninfo, "libpq connection string or URI, or a shard")
         ->required();
     registry.run(command, [&context = registry.context, options] {
         Rows checks = context.show("SELECT * FROM shardwise.check_shard($1)", {options->conninfo});

@@ -35,6 +35,7 @@ public:
     std::vector<Diagnosis> examine()
     {
         shards();
+        checks();
         in_doubt();
         plans();
         moves();
@@ -43,7 +44,7 @@ public:
     }
 
 private:
-    void add(const char *severity, const char *check, const std::string &detail)
+    void add(const char *severity, const std::string &check, const std::string &detail)
     {
         found.push_back({severity, check, detail});
     }
@@ -62,6 +63,19 @@ private:
             add("warning", "reachable", "there are no shards; see shardctl add-shard");
         else if (found.empty())
             add("ok", "reachable", std::to_string(answers.rows.size()) + " shards answer");
+    }
+
+    // What has changed there since it became a shard.
+    void checks()
+    {
+        Rows rows = session.query(
+            "SELECT name, check_name, detail FROM shardwise.run_on_shards('SELECT 1') a "
+            "JOIN shardwise.shards s ON s.name = a.shard, shardwise.check_shard(s.name) c "
+            "WHERE a.ok AND NOT c.ok ORDER BY shard_id");
+        for (size_t i = 0; i < rows.rows.size(); i++)
+            add("warning", rows.value(i, "check_name").value_or("?").c_str(),
+                "shard \"" + rows.value(i, "name").value_or("?") +
+                    "\": " + rows.value(i, "detail").value_or(""));
     }
 
     void in_doubt()

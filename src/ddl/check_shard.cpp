@@ -143,6 +143,32 @@ static List *check_used_collations(List *checks, Session *session)
     return add_check(checks, "table_collations", true, ok, problems.data);
 }
 
+// What has changed with an upgrade of the shard's C library or ICU: PostgreSQL warns whoever
+// connects, but those who use the router do not see it.
+static List *check_recorded_collations(List *checks, Session *session)
+{
+    SessionResult result = run_in_session(
+        session,
+        "SELECT string_agg(name, ', ' ORDER BY name) FROM (SELECT 'the database''s own' AS name "
+        "FROM pg_database WHERE datname = current_database() AND "
+        "datcollversion <> pg_database_collation_actual_version(oid) "
+        "UNION ALL SELECT quote_ident(nspname) || '.' || quote_ident(collname) "
+        "FROM pg_collation c JOIN pg_namespace n ON n.oid = collnamespace "
+        "WHERE collversion <> pg_collation_actual_version(c.oid) AND EXISTS (SELECT FROM "
+        "pg_attribute WHERE attcollation = c.oid AND attnum > 0 AND NOT attisdropped)) changed");
+    const char *names = result.ok && result.values != nullptr ? result.values[0] : nullptr;
+    return add_check(
+        checks, "index_collations", false, result.ok && names == nullptr,
+        names != nullptr
+            ? psprintf(
+                  "Collations that sort differently since indexes were built: %s. Run REINDEX "
+                  "there, then ALTER DATABASE ... REFRESH COLLATION VERSION or ALTER COLLATION "
+                  "... REFRESH VERSION.",
+                  names)
+        : result.ok ? pstrdup("No collation has changed since indexes were built.")
+                    : result.error);
+}
+
 static List *check_time_zone(List *checks, const Facts &router, const Facts &shard)
 {
     // A value that the client or a role setting brought says nothing about the servers.
@@ -279,6 +305,7 @@ static List *check_facts(List *checks, Session *session, const Facts &router, co
                     "The same locale sorts differently there: use the same C library and ICU, "
                     "or databases with LC_COLLATE 'C'.");
     checks = check_used_collations(checks, session);
+    checks = check_recorded_collations(checks, session);
     checks = check_equal(checks, "integer_datetimes", router.integer_datetimes,
                          shard.integer_datetimes, "Use a server with integer_datetimes on.");
     checks = check_time_zone(checks, router, shard);
@@ -384,11 +411,31 @@ void require_shard_administrator()
         aclcheck_error(result, OBJECT_FDW, "shardwise");
 }
 
-// check_shard(conninfo text) -> setof (check_name, ok, detail).
+void require_usable_server(const Shard *shard)
+{
+    if (!OidIsValid(shard->server))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("shard \"%s\" has no foreign server", NameStr(shard->name)),
+                        errhint("Create it again with shardwise.update_shard().")));
+    if (!pg_foreign_server_ownercheck(shard->server, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, NameStr(shard->name));
+}
+
+// Of a connection string, or of a shard by its name.
+static ConnectionOptions named_options(const char *conninfo)
+{
+    const Shard *shard = strlen(conninfo) < NAMEDATALEN ? find_shard_by_name(conninfo) : nullptr;
+    if (shard == nullptr)
+        return parse_conninfo(conninfo);
+    require_usable_server(shard);
+    return stored_options(shard->server, GetUserId());
+}
+
+// check_shard(conninfo text), or its name -> setof (check_name, ok, detail).
 SHARDWISE_FUNCTION(shardwise_check_shard)
 {
     require_shard_administrator();
-    List *checks = check_shard(parse_conninfo(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+    List *checks = check_shard(named_options(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 
     InitMaterializedSRF(fcinfo, 0);
     ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);

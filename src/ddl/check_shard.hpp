@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/pg.hpp"
+#include "catalog/catalog.hpp"
 #include "remote/session.hpp"
 
 namespace shardwise
@@ -23,5 +24,9 @@ void require_checks(const char *shard_name, const List *checks);
 
 // Errors unless the current user may administer shards: USAGE on the foreign data wrapper.
 void require_shard_administrator();
+
+// Errors unless the shard has a foreign server and the current user owns it: whoever may run
+// commands there can read and write everything.
+void require_usable_server(const Shard *shard);
 
 } // namespace shardwise

@@ -1,28 +1,17 @@
 #include "pg/pg.hpp"
 
 #include "ddl/catalog_rows.hpp"
+#include "ddl/check_shard.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/outside.hpp"
 #include "pg/arguments.hpp"
 
 extern "C" {
-#include "foreign/foreign.h"
 #include "tcop/utility.h"
 }
 
 namespace shardwise
 {
-
-// Whoever runs commands on a shard can read and write everything there.
-static void require_server_owner(const Shard *shard)
-{
-    if (!OidIsValid(shard->server))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("shard \"%s\" has no foreign server", NameStr(shard->name)),
-                        errhint("Create it again with shardwise.update_shard().")));
-    if (!pg_foreign_server_ownercheck(shard->server, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, NameStr(shard->name));
-}
 
 static List *named_shards(ArrayType *names)
 {
@@ -90,7 +79,7 @@ SHARDWISE_FUNCTION(shardwise_run_on_shards)
     List *ids = PG_ARGISNULL(1) ? all_shard_ids() : named_shards(PG_GETARG_ARRAYTYPE_P(1));
     ListCell *cell;
     foreach (cell, ids)
-        require_server_owner(find_shard(lfirst_int(cell)));
+        require_usable_server(find_shard(lfirst_int(cell)));
 
     InitMaterializedSRF(fcinfo, 0);
     ReturnSetInfo *out = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);

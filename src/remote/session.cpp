@@ -240,6 +240,8 @@ PGresult *await_result(Session *session, bool *late)
 {
     *late = false;
     while (PQisBusy(session->conn)) {
+        if (PQstatus(session->conn) != CONNECTION_OK)
+            return nullptr; // it has been said
         int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE;
         long left = -1;
         if (session->deadline != 0) {
@@ -256,7 +258,7 @@ PGresult *await_result(Session *session, bool *late)
             CHECK_FOR_INTERRUPTS();
         }
         if ((happened & WL_SOCKET_READABLE) && PQconsumeInput(session->conn) == 0)
-            break; // PQgetResult() tells
+            return PQmakeEmptyPGresult(session->conn, PGRES_FATAL_ERROR); // with the reason
     }
     return PQgetResult(session->conn);
 }
