@@ -3,6 +3,7 @@
 #include "catalog/cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/catalog_tables.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/relscan.h"

@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "catalog/held_maps.hpp"
 #include "catalog/key_set.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "pgstat.h"

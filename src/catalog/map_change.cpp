@@ -5,6 +5,7 @@
 #include "catalog/map_change.hpp"
 #include "catalog/shard_map.hpp"
 #include "core/shard_map.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/indexing.h"

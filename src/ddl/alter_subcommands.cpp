@@ -304,11 +304,11 @@ static void append_subcommand(StringInfo sql, const AlterCommand *command,
 
 List *own_constraints(Oid relid)
 {
-    SqlRows rows =
-        query_router("SELECT oid FROM pg_constraint WHERE conrelid = $1 AND contype <> 't' "
-                     "AND conparentid = 0 AND coninhcount = 0 ORDER BY contype <> 'p', "
-                     "contype <> 'u', contype = 'f', conname",
-                     1, &relid);
+    SqlRows rows = query_router("SELECT oid FROM pg_constraint WHERE conrelid = $1 "
+                                "AND contype NOT IN ('t', 'n') AND conparentid = 0 AND coninhcount "
+                                "= 0 ORDER BY contype <> 'p', "
+                                "contype <> 'u', contype = 'f', conname",
+                                1, &relid);
     List *oids = NIL;
     for (int i = 0; i < rows.count; i++)
         oids = lappend_oid(oids, atooid(rows.values[i][0]));

@@ -11,6 +11,7 @@
 #include "ddl/key_check_triggers.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/pg_constraint.h"

@@ -2,6 +2,7 @@
 
 #include "catalog/catalog_columns.hpp"
 #include "ddl/catalog_rows.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/indexing.h"

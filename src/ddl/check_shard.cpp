@@ -4,6 +4,7 @@
 #include "ddl/check_shard.hpp"
 #include "ddl/schema_drift.hpp"
 #include "ddl/spi.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"

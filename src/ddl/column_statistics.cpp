@@ -1,5 +1,7 @@
 #include "ddl/column_statistics.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/indexing.h"
@@ -12,11 +14,10 @@ namespace shardwise
 VacAttrStats *examine_column(Relation rel, int attno, MemoryContext context)
 {
     Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attno - 1);
-    if (attribute->attisdropped || attribute->attstattarget == 0)
+    if (attribute->attisdropped || statistics_target(rel, attno) == 0)
         return nullptr;
     VacAttrStats *stats = (VacAttrStats *)palloc0(sizeof(VacAttrStats));
-    stats->attr = (Form_pg_attribute)palloc(ATTRIBUTE_FIXED_PART_SIZE);
-    memcpy(stats->attr, attribute, ATTRIBUTE_FIXED_PART_SIZE);
+    set_analyzed_column(stats, rel, attno);
     stats->attrtypid = attribute->atttypid;
     stats->attrtypmod = attribute->atttypmod;
     stats->attrcollid = attribute->attcollation;
@@ -73,7 +74,7 @@ void store_column(Relation catalog, Oid relid, bool inherited, const VacAttrStat
     bool replaces[Natts_pg_statistic];
     memset(replaces, true, sizeof(replaces));
     values[Anum_pg_statistic_starelid - 1] = ObjectIdGetDatum(relid);
-    values[Anum_pg_statistic_staattnum - 1] = Int16GetDatum(stats->attr->attnum);
+    values[Anum_pg_statistic_staattnum - 1] = Int16GetDatum(stats->tupattnum);
     values[Anum_pg_statistic_stainherit - 1] = BoolGetDatum(inherited);
     values[Anum_pg_statistic_stanullfrac - 1] = Float4GetDatum(stats->stanullfrac);
     values[Anum_pg_statistic_stawidth - 1] = Int32GetDatum(stats->stawidth);
@@ -92,7 +93,7 @@ void store_column(Relation catalog, Oid relid, bool inherited, const VacAttrStat
             values[samples] = values_array(stats, slot);
     }
     HeapTuple old = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
-                                    Int16GetDatum(stats->attr->attnum), BoolGetDatum(inherited));
+                                    Int16GetDatum(stats->tupattnum), BoolGetDatum(inherited));
     if (HeapTupleIsValid(old)) {
         HeapTuple row = heap_modify_tuple(old, RelationGetDescr(catalog), values, nulls, replaces);
         ReleaseSysCache(old);

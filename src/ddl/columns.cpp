@@ -22,7 +22,7 @@ SELECT quote_ident(a.attname),
         AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname)
         ELSE '' END,
     CASE a.attcompression WHEN 'p' THEN ' COMPRESSION pglz' WHEN 'l' THEN ' COMPRESSION lz4' ELSE '' END,
-    a.attgenerated = 's', a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+    CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' END, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -55,7 +55,7 @@ ColumnDefinition read_column(Oid relid, const char *name)
     column.name = row[0];
     column.type = row[1];
     column.compression = row[2];
-    column.is_generated = row[3][0] == 't';
+    column.generated = row[3];
     column.is_not_null = row[4][0] == 't';
     column.default_sql = row[5];
 
@@ -95,7 +95,7 @@ NewColumn prepare_new_column(Oid relid, const char *name, bool is_reference)
 {
     NewColumn result = {};
     result.column = read_column(relid, name);
-    if (result.column.is_generated)
+    if (result.column.generated != nullptr)
         return result;
 
     Relation rel = table_open(relid, NoLock);
@@ -137,8 +137,8 @@ char *new_column_sql(const NewColumn *column)
     StringInfoData sql;
     initStringInfo(&sql);
     appendStringInfo(&sql, "%s %s%s", c->name, c->type, c->compression);
-    if (c->is_generated)
-        appendStringInfo(&sql, " GENERATED ALWAYS AS (%s) STORED", c->default_sql);
+    if (c->generated != nullptr)
+        appendStringInfo(&sql, " GENERATED ALWAYS AS (%s) %s", c->default_sql, c->generated);
     else if (column->once != nullptr)
         appendStringInfo(&sql, " DEFAULT %s", column->once);
     else if (c->default_sql != nullptr)
@@ -153,7 +153,7 @@ char *lasting_default_sql(const NewColumn *column)
     const ColumnDefinition *c = &column->column;
     if (column->computed != nullptr)
         return nullptr;
-    bool stays_home = c->sequences != NIL && !c->is_generated;
+    bool stays_home = c->sequences != NIL && c->generated == nullptr;
     if (stays_home || (column->once != nullptr && c->default_sql == nullptr))
         return psprintf("ALTER COLUMN %s DROP DEFAULT", c->name);
     if (column->once != nullptr)
@@ -212,7 +212,7 @@ static void open_sequence(const List *targets, const int64 *rows, int draws, Oid
 
 static bool reads_sequences_on_shards(const NewColumn *column)
 {
-    return column->column.sequences != NIL && !column->column.is_generated &&
+    return column->column.sequences != NIL && column->column.generated == nullptr &&
            column->computed == nullptr;
 }
 

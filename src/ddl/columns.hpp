@@ -12,7 +12,7 @@ struct ColumnDefinition {
     char *name;
     char *type; // with COLLATE
     const char *compression;
-    bool is_generated;
+    char *generated; // STORED, VIRTUAL or nullptr
     bool is_not_null;
     char *default_sql; // or what it is generated from; nullptr: none
     List *sequences;   // Oids: that its default or identity reads; the shards have none of them

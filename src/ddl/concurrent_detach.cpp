@@ -12,6 +12,7 @@
 #include "ddl/shard_sequences.hpp"
 #include "ddl/spi.hpp"
 #include "pg/names.hpp"
+#include "pg/versions.hpp"
 
 namespace shardwise
 {

@@ -9,6 +9,7 @@
 #include "ddl/outside.hpp"
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/dependency.h"

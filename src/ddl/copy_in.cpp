@@ -3,7 +3,9 @@
 #include "ddl/copy_access.hpp"
 #include "ddl/copy_in_internal.hpp"
 #include "executor/row_format.hpp"
+#include "pg/copy_input.hpp"
 #include "pg/names.hpp"
+#include "pg/query_form.hpp"
 #include "routing/shard_choice.hpp"
 
 extern "C" {
@@ -43,8 +45,8 @@ Node *check_access(ParseState *parse, const CopyStmt *statement, Relation rel)
 {
     ParseNamespaceItem *item =
         addRangeTableEntryForRelation(parse, rel, RowExclusiveLock, nullptr, false, false);
-    RangeTblEntry *rte = item->p_rte;
-    rte->requiredPerms = ACL_INSERT;
+    TablePermissions *permissions = permissions_of(item);
+    permissions->requiredPerms = ACL_INSERT;
     Node *condition = nullptr;
     if (statement->whereClause != nullptr) {
         addNSItemToQuery(parse, item, false, true, true);
@@ -52,10 +54,10 @@ Node *check_access(ParseState *parse, const CopyStmt *statement, Relation rel)
     }
     ListCell *cell;
     foreach (cell, CopyGetAttnums(RelationGetDescr(rel), rel, statement->attlist))
-        rte->insertedCols = bms_add_member(rte->insertedCols,
-                                           lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
-    ExecCheckRTPerms(parse->p_rtable, true);
-    if (check_enable_rls(rte->relid, InvalidOid, false) == RLS_ENABLED)
+        permissions->insertedCols = bms_add_member(
+            permissions->insertedCols, lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
+    check_permissions(parse);
+    if (check_enable_rls(RelationGetRelid(rel), InvalidOid, false) == RLS_ENABLED)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("COPY FROM not supported with row-level security"),
                         errhint("Use INSERT statements instead.")));
@@ -90,12 +92,12 @@ void find_defaults(CopyIn *in)
         static_cast<CopyDefault *>(palloc0((reader->num_defaults + 1) * sizeof(CopyDefault)));
     for (int i = 0; i < reader->num_defaults; i++) {
         int column = reader->defmap[i] + 1;
-        Node *expression = (Node *)reader->defexprs[i]->expr;
+        Node *expression = (Node *)default_of_missing(reader, i)->expr;
         if (IsA(expression, Const) && !is_key_column(in, column))
             continue;
         CopyDefault *added = &in->defaults[in->ndefaults++];
         added->column = column;
-        added->expression = reader->defexprs[i];
+        added->expression = default_of_missing(reader, i);
         added->is_volatile = contain_volatile_functions(expression);
         in->volatile_defaults = in->volatile_defaults || added->is_volatile;
         Oid type = TupleDescAttr(RelationGetDescr(in->rel), column - 1)->atttypid, function;
@@ -220,7 +222,7 @@ void read_rows(CopyIn *in, Node *condition)
     const CopyFormatOptions *options = &in->reader->opts;
     bool foreign_binary =
         options->binary && !columns_are_portable_in_binary(in->rel, copied_columns(in->rel));
-    if (condition != nullptr || foreign_binary)
+    if (condition != nullptr || foreign_binary || has_default_marker(in->reader))
         copy_parsed_rows(in, condition);
     else if (options->binary)
         copy_tuples(in);
@@ -384,6 +386,11 @@ void copy_in(const CopyStmt *statement, const char *text, QueryEnvironment *envi
     in.row = GetPerTupleExprContext(in.estate);
     in.reader = BeginCopyFrom(parse, rel, condition, statement->filename, statement->is_program,
                               nullptr, statement->attlist, statement->options);
+    if (skips_errors(in.reader))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot use ON_ERROR for distributed table \"%s\"",
+                               RelationGetRelationName(rel)),
+                        errdetail("The router does not read all columns of a row.")));
     find_key_columns(&in);
     find_defaults(&in);
     find_key_sources(&in);

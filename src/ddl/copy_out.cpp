@@ -4,6 +4,7 @@
 #include "ddl/copy_out_forward.hpp"
 #include "executor/row_format.hpp"
 #include "pg/names.hpp"
+#include "pg/query_form.hpp"
 #include "routing/shard_choice.hpp"
 #include "transaction/snapshot.hpp"
 
@@ -20,17 +21,11 @@ namespace
 
 void check_privileges(Oid relid, const List *columns)
 {
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_RELATION;
-    rte->relid = relid;
-    rte->relkind = get_rel_relkind(relid);
-    rte->rellockmode = AccessShareLock;
-    rte->requiredPerms = ACL_SELECT;
+    Bitmapset *selected = nullptr;
     ListCell *cell;
     foreach (cell, columns)
-        rte->selectedCols = bms_add_member(rte->selectedCols,
-                                           lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
-    ExecCheckRTPerms(list_make1(rte), true);
+        selected = bms_add_member(selected, lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
+    check_permissions(relid, ACL_SELECT, selected);
     if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("cannot copy from partitioned table \"%s\"", get_rel_name(relid)),

@@ -5,6 +5,8 @@
 #include "executor/row_format.hpp"
 #include "pg/deparse.hpp"
 #include "pg/types.hpp"
+#include "pg/query_form.hpp"
+#include "pg/versions.hpp"
 #include "planner/ghost_filter.hpp"
 #include "planner/route.hpp"
 #include "transaction/snapshot.hpp"
@@ -190,7 +192,7 @@ bool copy_query_out(const CopyStmt *statement, const char *text, QueryEnvironmen
     const CustomScan *scan = planned != nullptr ? find_forwardable_scan(planned) : nullptr;
     if (scan == nullptr)
         return false;
-    ExecCheckRTPerms(planned->rtable, true);
+    check_permissions(planned);
     check_functions(get_route(scan));
     begin_block_snapshots();
     List *names = result_names(planned->planTree);

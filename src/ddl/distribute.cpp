@@ -9,6 +9,7 @@
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
 #include "pg/arguments.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "commands/tablecmds.h"

@@ -9,6 +9,7 @@
 #include "ddl/outside.hpp"
 #include "ddl/statistics.hpp"
 #include "ddl/table_definition.hpp"
+#include "pg/versions.hpp"
 #include "transaction/participants.hpp"
 
 extern "C" {

@@ -19,6 +19,7 @@ SELECT to_regtype(%1$s) IS NOT NULL, '(' || coalesce((SELECT string_agg(quote_id
     LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
     WHERE t.oid = to_regtype(%1$s)), '') || ')')";
 
+// NOT NULL is a constraint (contype 'n') since PostgreSQL 17.
 const char *const domain_state = R"(
 SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format_type(t.typbasetype, t.typtypmod)
     || CASE WHEN t.typcollation <> 0 AND t.typcollation <> b.typcollation
@@ -27,7 +28,7 @@ SELECT to_regtype(%1$s) IS NOT NULL, (SELECT format_type(t.typbasetype, t.typtyp
     || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END
     || coalesce((SELECT string_agg(format(' CONSTRAINT %%I %%s', conname,
            replace(pg_get_constraintdef(oid), ' NOT VALID', '')), '' ORDER BY conname)
-       FROM pg_constraint WHERE contypid = t.oid), '')
+       FROM pg_constraint WHERE contypid = t.oid AND contype <> 'n'), '')
     FROM pg_type t
     JOIN pg_type b ON b.oid = t.typbasetype
     LEFT JOIN pg_collation c ON c.oid = t.typcollation
@@ -87,9 +88,10 @@ SELECT EXISTS (SELECT FROM found), (SELECT concat(CASE castmethod WHEN 'i' THEN 
 
 const char *const collation_state = R"(
 SELECT to_regcollation(%1$s) IS NOT NULL, (SELECT format('(PROVIDER = %%s%%s, DETERMINISTIC = %%s)',
-    CASE c.collprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
-    CASE c.collprovider WHEN 'i'
+    CASE c.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
+    CASE WHEN c.collprovider IN ('i', 'b')
         THEN format(', LOCALE = %%L', coalesce(j->>'colliculocale', j->>'colllocale'))
+            || coalesce(', RULES = ' || quote_literal(j->>'collicurules'), '')
         ELSE format(', LC_COLLATE = %%L, LC_CTYPE = %%L', c.collcollate, c.collctype) END,
     c.collisdeterministic::text)
     FROM pg_collation c, to_jsonb(c) j WHERE c.oid = to_regcollation(%1$s)))";

@@ -10,6 +10,7 @@
 #include "ddl/spi.hpp"
 #include "ddl/table_checks.hpp"
 #include "ddl/table_definition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "commands/tablecmds.h"

@@ -5,6 +5,7 @@
 #include "ddl/table_definition.hpp"
 #include "executor/row_format.hpp"
 #include "executor/row_stream.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/tableam.h"

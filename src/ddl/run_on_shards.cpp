@@ -5,6 +5,7 @@
 #include "ddl/ddl.hpp"
 #include "ddl/outside.hpp"
 #include "pg/arguments.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "tcop/utility.h"

@@ -58,7 +58,7 @@ WITH named AS (
     SELECT format('column %%s.%%I', name, attname), concat_ws(' ', format_type(atttypid, atttypmod),
         CASE WHEN attcollation <> t.typcollation THEN 'collate ' || attcollation::regcollation::text END,
         CASE WHEN attnotnull THEN 'not null' END,
-        CASE WHEN attgenerated = 's' THEN 'generated' END,
+        CASE attgenerated WHEN 's' THEN 'generated' WHEN 'v' THEN 'generated when read' END,
         CASE WHEN NOT EXISTS (SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
                 AND s.relkind = 'S' WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
                 AND p.refclassid = 'pg_class'::regclass)
@@ -70,7 +70,7 @@ WITH named AS (
     UNION ALL
     SELECT format('constraint %%I on %%s', conname, name), pg_get_constraintdef(c.oid),
         'pg_constraint'::regclass, c.oid, 0
-    FROM named JOIN pg_constraint c ON conrelid = named.oid AND contype <> 't' AND conparentid = 0
+    FROM named JOIN pg_constraint c ON conrelid = named.oid AND contype NOT IN ('t', 'n') AND conparentid = 0
     UNION ALL
     SELECT format('index %%I.%%I', n.nspname, x.relname),
         pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END,
@@ -108,7 +108,7 @@ WITH named AS (
         CASE WHEN typtype = 'd' THEN format_type(typbasetype, typtypmod) END,
         CASE WHEN typnotnull THEN 'not null' END, 'default ' || pg_get_expr(typdefaultbin, 0),
         (SELECT string_agg(format('%%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)
-            FROM pg_constraint WHERE contypid = type.oid),
+            FROM pg_constraint WHERE contypid = type.oid AND contype <> 'n'),
         (SELECT format_type(rngsubtype, NULL) FROM pg_range WHERE rngtypid = type.oid),
         CASE WHEN typtype = 'b' THEN concat_ws(' ', typinput, typoutput, typreceive, typsend, typmodin, typmodout,
             typanalyze, typsubscript, typlen, typbyval, typalign, typstorage, typdefault) END),

@@ -10,6 +10,7 @@
 #include "ddl/table_definition.hpp"
 #include "ddl/table_shipment.hpp"
 #include "pg/arguments.hpp"
+#include "pg/versions.hpp"
 #include "remote/session.hpp"
 
 extern "C" {
@@ -187,11 +188,15 @@ static ConnectionOptions loopback_options(const char *database)
 static void create_local_database(const char *database)
 {
     Oid dboid = MyDatabaseId;
+    // Versions of PostgreSQL differ in the names of columns.
     SqlRows rows = query_router(R"(
 SELECT format('TEMPLATE template0 ENCODING %L LOCALE_PROVIDER %s LC_COLLATE %L LC_CTYPE %L%s',
-    pg_encoding_to_char(encoding), CASE datlocprovider WHEN 'i' THEN 'icu' ELSE 'libc' END,
-    datcollate, datctype, coalesce(' ICU_LOCALE ' || quote_literal(daticulocale), ''))
-FROM pg_database WHERE oid = $1)",
+    pg_encoding_to_char(encoding),
+    CASE datlocprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END, datcollate, datctype,
+    concat(CASE datlocprovider WHEN 'b' THEN ' BUILTIN_LOCALE ' ELSE ' ICU_LOCALE ' END
+            || quote_literal(coalesce(j->>'daticulocale', j->>'datlocale')),
+        ' ICU_RULES ' || quote_literal(j->>'daticurules')))
+FROM pg_database d, to_jsonb(d) j WHERE d.oid = $1)",
                                 1, &dboid);
     char *sql = psprintf("CREATE DATABASE %s %s", quote_identifier(database), rows.values[0][0]);
     char *error = nullptr;

@@ -5,6 +5,7 @@
 #include "ddl/dependencies.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/table_shipment.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "commands/extension.h"

@@ -9,6 +9,7 @@
 #include "ddl/table_definition.hpp"
 #include "executor/rows.hpp"
 #include "pg/types.hpp"
+#include "pg/versions.hpp"
 #include "remote/connection.hpp"
 #include "transaction/participants.hpp"
 
@@ -70,6 +71,11 @@ struct Sample {
     bool *nulls;
 };
 
+const char *column_name(const VacAttrStats *stats)
+{
+    return NameStr(TupleDescAttr(stats->tupDesc, stats->tupattnum - 1)->attname);
+}
+
 // As ANALYZE samples: some pages, and of these some rows; a shard's share is what it has.
 char *sample_command(Relation rel, const Counts &counts, int wanted, List *columns)
 {
@@ -78,7 +84,7 @@ char *sample_command(Relation rel, const Counts &counts, int wanted, List *colum
     ListCell *cell;
     foreach (cell, columns)
         appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-                         quote_identifier(NameStr(((VacAttrStats *)lfirst(cell))->attr->attname)));
+                         quote_identifier(column_name((VacAttrStats *)lfirst(cell))));
     bool is_partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     double pages = counts.pages > wanted ? 100.0 * wanted / counts.pages : 100;
     double rows = counts.rows * pages / 100;
@@ -127,8 +133,8 @@ Sample take_sample(List *shards, const char *sql, List *columns)
     foreach (cell, columns) {
         VacAttrStats *stats = (VacAttrStats *)lfirst(cell);
         int number = foreach_current_index(cell) + 1;
-        TupleDescInitEntry(shape, number, NameStr(stats->attr->attname), stats->attrtypid,
-                           stats->attrtypmod, 0);
+        TupleDescInitEntry(shape, number, column_name(stats), stats->attrtypid, stats->attrtypmod,
+                           0);
         binary &= is_portable_in_binary(stats->attrtypid);
     }
     RowReader *reader = make_row_reader(shape, binary);

@@ -22,8 +22,9 @@ WITH definition AS (
                 ELSE '' END
         || CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
                 THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END
-        || CASE WHEN a.attgenerated = 's'
-                THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
+        || CASE WHEN a.attgenerated <> ''
+                THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid)
+                    || CASE a.attgenerated WHEN 'v' THEN ') VIRTUAL' ELSE ') STORED' END
                 WHEN d.oid IS NULL OR EXISTS (
                     SELECT FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
                     WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid

@@ -9,6 +9,7 @@
 #include "ddl/spi.hpp"
 #include "ddl/table_definition.hpp"
 #include "ddl/trigger_definition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/objectaddress.h"
@@ -126,7 +127,7 @@ bool forward_alter_statistics(const UtilityCall &call, AlterStatsStmt *statement
     Oid relid = table_of_statistics(statistics);
     if (!OidIsValid(relid))
         return false;
-    int target = statement->stxstattarget;
+    int target = statistics_target(statement);
     run_locally(call);
     change_shards(psprintf("ALTER STATISTICS %s SET STATISTICS %d",
                            qualified_statistics_name(statistics), target));

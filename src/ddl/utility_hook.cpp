@@ -77,8 +77,9 @@ void count_command(const UtilityCall &call, const instr_time &started)
     command.stmt_len = call.statement->stmt_len;
     identify_query(&command, call.text);
     constexpr int no_tier = -1;
-    count_query({command.queryId, call.text, command.stmt_location, command.stmt_len, no_tier,
-                 counted_shards(), call.completion != nullptr ? call.completion->nprocessed : 0,
+    count_query({(uint64)command.queryId, call.text, command.stmt_location, command.stmt_len,
+                 no_tier, counted_shards(),
+                 call.completion != nullptr ? call.completion->nprocessed : 0,
                  microseconds_since(started)});
 }
 

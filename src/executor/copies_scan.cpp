@@ -3,6 +3,7 @@
 #include "catalog/write_locks.hpp"
 #include "executor/slots.hpp"
 #include "executor/values.hpp"
+#include "pg/versions.hpp"
 #include "planner/numbered_rows.hpp"
 #include "routing/shard_choice.hpp"
 #include "transaction/participants.hpp"

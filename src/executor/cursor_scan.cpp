@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "executor/route_scan.hpp"
+#include "pg/versions.hpp"
 #include "planner/cursor_plan.hpp"
 
 extern "C" {

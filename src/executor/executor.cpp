@@ -37,15 +37,16 @@ extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
     start_cursor(desc);
 }
 
-extern "C" void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count,
-                                       bool once)
+// PostgreSQL before 18 also says whether the plan runs but once.
+template <typename... Once>
+void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count, Once... once)
 {
     announce_rows_wanted(desc->planstate, count);
     run_nested(&executor_depth, [=] {
         if (previous_run != nullptr)
-            previous_run(desc, direction, count, once);
+            previous_run(desc, direction, count, once...);
         else
-            standard_ExecutorRun(desc, direction, count, once);
+            standard_ExecutorRun(desc, direction, count, once...);
     });
 }
 

@@ -2,6 +2,7 @@
 #include "executor/route_scan.hpp"
 
 #include "pg/nesting.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "commands/defrem.h"

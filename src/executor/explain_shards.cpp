@@ -1,5 +1,7 @@
 #include "executor/explain_shards.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/stratnum.h"
 #include "commands/explain.h"
@@ -52,20 +54,12 @@ char *sort_column_name(const RouteScanState *state, int column)
     return entry->resname != nullptr ? pstrdup(entry->resname) : psprintf("column %d", column + 1);
 }
 
-bool is_descending(Oid ordering_operator)
-{
-    Oid family, type;
-    int16 strategy;
-    return get_ordering_op_properties(ordering_operator, &family, &type, &strategy) &&
-           strategy == BTGreaterStrategyNumber;
-}
-
 List *merge_keys(const RouteScanState *state)
 {
     List *keys = NIL;
     for (int i = 0; i < state->route->nsort; i++) {
         const SortColumn *sort = &state->route->sort[i];
-        bool descending = is_descending(sort->less_than);
+        bool descending = sorts_descending(sort->less_than);
         const char *nulls = sort->nulls_first == descending ? ""
                             : sort->nulls_first             ? " NULLS FIRST"
                                                             : " NULLS LAST";

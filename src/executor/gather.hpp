@@ -28,7 +28,7 @@ uint64 gathered_changes(const Gather *gather);
 void take_back_empty_writes(const Gather *gather, const List *shards);
 
 // The error of shards that did not change the same number of rows of a reference table.
-void raise_copies_differ(uint64 one, uint64 other) pg_attribute_noreturn();
+[[noreturn]] void raise_copies_differ(uint64 one, uint64 other);
 
 // The query on the n-th of the shards.
 const RemoteQuery *gathered_query(const Gather *, int n);

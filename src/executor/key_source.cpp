@@ -2,6 +2,7 @@
 
 #include "executor/slots.hpp"
 #include "pg/types.hpp"
+#include "pg/versions.hpp"
 #include "planner/key_filter.hpp"
 
 extern "C" {

@@ -3,6 +3,7 @@
 #include "executor/route_scan.hpp"
 #include "executor/row_file.hpp"
 #include "executor/slots.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -30,10 +31,11 @@ struct Lookup {
     int sent; // statements with a value
     bool is_kept;
     int64 nrows;
-    TupleHashTable table; // of KeptRow, in the entries' additional data
+    TupleHashTable table; // of KeptRow, first of a value by entry_pointer()
     RowFile *file;        // in its place, where the rows do not fit into memory
     MemoryContext context;
     FmgrInfo *key_hash, *column_hash;
+    RowHash *key_row_hash;
     Oid collation;
     ExprState *equal; // key = column
     FmgrInfo *equal_function;
@@ -100,13 +102,15 @@ void make_table(RouteScanState *state)
                                                 &TTSOpsMinimalTuple);
     lookup->context = AllocSetContextCreate(query, "shardwise kept rows", ALLOCSET_DEFAULT_SIZES);
     TupleDesc columns = lookup->column_slot->tts_tupleDescriptor;
-    lookup->table = BuildTupleHashTableExt(parent, columns, 1, column,
-                                           copy_one(get_opcode(column_equal)), lookup->column_hash,
-                                           collation, 1024, 0, lookup->context, lookup->context,
-                                           parent->ps_ExprContext->ecxt_per_tuple_memory, false);
+    lookup->table = BuildTupleHashTableExt(
+        parent, columns, 1, column, copy_one(get_opcode(column_equal)), lookup->column_hash,
+        collation, 1024, sizeof(KeptRow *), lookup->context, lookup->context,
+        parent->ps_ExprContext->ecxt_per_tuple_memory, false);
     lookup->equal = ExecBuildGroupingEqual(
         lookup->key_slot->tts_tupleDescriptor, columns, &TTSOpsVirtual, &TTSOpsMinimalTuple, 1,
         column, copy_one(get_opcode(lookup->route->lookup_op)), collation, parent);
+    lookup->key_row_hash = make_row_hash(lookup->key_slot->tts_tupleDescriptor, lookup->key_hash,
+                                         collation, column, parent);
     MemoryContextSwitchTo(saved);
 }
 
@@ -124,8 +128,9 @@ bool put_into_table(Lookup *lookup, Datum value, TupleTableSlot *row)
     MemoryContext saved = MemoryContextSwitchTo(lookup->context);
     KeptRow *kept = (KeptRow *)palloc(sizeof(KeptRow));
     kept->tuple = ExecCopySlotMinimalTuple(row);
-    kept->next = is_new ? nullptr : (KeptRow *)entry->additional;
-    entry->additional = kept;
+    void **first = entry_pointer(lookup->table, entry);
+    kept->next = is_new ? nullptr : (KeptRow *)*first;
+    *first = kept;
     MemoryContextSwitchTo(saved);
     return MemoryContextMemAllocated(lookup->context, true) <= get_hash_memory_limit();
 }
@@ -143,7 +148,8 @@ void spill_table(RouteScanState *state)
         TupleTableSlot *value = lookup->table->tableslot;
         ExecStoreMinimalTuple(entry->firstTuple, value, false);
         uint32 hash = hash_of(lookup, lookup->column_hash, slot_getattr(value, 1, &is_null));
-        for (KeptRow *row = (KeptRow *)entry->additional; row != nullptr; row = row->next)
+        for (KeptRow *row = (KeptRow *)*entry_pointer(lookup->table, entry); row != nullptr;
+             row = row->next)
             add_to_row_file(lookup->file, hash, row->tuple);
     }
     MemoryContextDelete(lookup->context);
@@ -245,8 +251,9 @@ bool start_lookup(RouteScanState *state)
         return true;
     }
     TupleHashEntry entry =
-        FindTupleHashEntry(lookup->table, lookup->key_slot, lookup->equal, lookup->key_hash);
-    lookup->next = entry != nullptr ? (const KeptRow *)entry->additional : nullptr;
+        FindTupleHashEntry(lookup->table, lookup->key_slot, lookup->equal, lookup->key_row_hash);
+    lookup->next =
+        entry != nullptr ? (const KeptRow *)*entry_pointer(lookup->table, entry) : nullptr;
     return lookup->next != nullptr;
 }
 

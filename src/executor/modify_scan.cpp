@@ -10,6 +10,7 @@
 #include "executor/row_triggers.hpp"
 #include "executor/source_rows.hpp"
 #include "monitor/monitor.hpp"
+#include "pg/versions.hpp"
 #include "planner/modify_plan.hpp"
 #include "routing/shard_choice.hpp"
 #include "transaction/moved_rows.hpp"

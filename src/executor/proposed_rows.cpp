@@ -2,6 +2,7 @@
 
 #include "executor/source_rows.hpp"
 #include "pg/triggers.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -65,7 +66,7 @@ bool fire_for_partition(ProposedRows *proposed)
 {
     ResultRelInfo *table = ExecFindPartition(proposed->routing_state, proposed->target,
                                              proposed->routing, proposed->row, proposed->estate);
-    const TupleConversionMap *from_target = table->ri_RootToPartitionMap;
+    const TupleConversionMap *from_target = map_to_partition(table, proposed->estate);
     if (from_target == nullptr)
         return fire_for_table(proposed, table, proposed->row);
     TupleTableSlot *row = table->ri_PartitionTupleSlot;

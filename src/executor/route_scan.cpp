@@ -5,6 +5,7 @@
 #include "executor/slots.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
+#include "pg/versions.hpp"
 #include "transaction/moved_rows.hpp"
 #include "transaction/participants.hpp"
 #include "transaction/snapshot.hpp"

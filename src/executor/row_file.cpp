@@ -1,5 +1,7 @@
 #include "executor/row_file.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_operator_d.h"

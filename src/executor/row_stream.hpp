@@ -43,10 +43,10 @@ void fail_row_stream(RowStream *stream, ErrorData *own, uint64 line);
 void begin_bulk_write(const Table *table);
 
 // The error of a key that no shard owns.
-void raise_unowned_key(Relation rel, bool distributing = false) pg_attribute_noreturn();
+[[noreturn]] void raise_unowned_key(Relation rel, bool distributing = false);
 
 // The error of NULL in a key column, which the shard would have raised with the whole row.
-void raise_null_key(Relation rel, AttrNumber column) pg_attribute_noreturn();
+[[noreturn]] void raise_null_key(Relation rel, AttrNumber column);
 
 // The shards (int) that have got rows so far.
 List *streamed_shards(const RowStream *stream);

@@ -3,6 +3,7 @@
 #include "executor/moved_references.hpp"
 #include "pg/names.hpp"
 #include "pg/triggers.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -127,8 +128,7 @@ bool call_before_triggers(RowTriggers *triggers, TriggerTable *table)
         return true; // others of the table's partitions have some
     HeapTuple old_row = ExecFetchSlotHeapTuple(table->old_row, true, &is_own);
     old_row->t_tableOid = table->relid;
-    bool goes_on = ExecBRUpdateTriggers(triggers->estate, nullptr, table->info, nullptr, old_row,
-                                        table->new_row, nullptr);
+    bool goes_on = fire_before_update(triggers->estate, table->info, old_row, table->new_row);
     if (goes_on)
         ExecMaterializeSlot(table->new_row);
     if (is_own)

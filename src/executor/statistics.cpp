@@ -56,7 +56,7 @@ void count_execution(QueryDesc *desc)
     (void)add_node(desc->planstate, &execution);
     if (!execution.any)
         return;
-    count_query({statement->queryId, desc->sourceText, statement->stmt_location,
+    count_query({(uint64)statement->queryId, desc->sourceText, statement->stmt_location,
                  statement->stmt_len, execution.tier, list_length(execution.shards),
                  desc->estate->es_processed, execution.microseconds});
 }

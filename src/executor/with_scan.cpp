@@ -2,6 +2,7 @@
 
 #include "executor/slots.hpp"
 #include "pg/pg.hpp"
+#include "pg/versions.hpp"
 #include "planner/modify_plan.hpp"
 #include "planner/with_planner.hpp"
 

@@ -2,16 +2,23 @@
 #include "monitor/queries.hpp"
 
 extern "C" {
-#include "parser/gramparse.h"
+#include "common/keywords.h"
+#include "parser/scanner.h"
 }
 
 namespace shardwise
 {
 
-static bool is_constant(int token)
+// Tells a constant by how it begins: the numbers of tokens differ between versions of PostgreSQL.
+static bool is_constant(const char *token)
 {
-    return token == ICONST || token == FCONST || token == SCONST || token == USCONST ||
-           token == BCONST || token == XCONST;
+    if (token[0] == '.' || token[0] == '$') // .5, and $tag$; but $1 is a parameter
+        return (token[0] == '.') == (isdigit((unsigned char)token[1]) != 0);
+    if (strchr("uU", token[0]) != nullptr)
+        return token[1] == '&' && token[2] == '\'';
+    if (strchr("bBeExX", token[0]) != nullptr)
+        return token[1] == '\'';
+    return token[0] == '\'' || isdigit((unsigned char)token[0]);
 }
 
 // PostgreSQL's scanner over a text; it ends every token that it returns by a NUL in its own copy.
@@ -28,9 +35,12 @@ static void begin_scanning(TextScanner *scanner, const char *text)
     scanner->extra.escape_string_warning = false;
 }
 
-static int next_token(TextScanner *scanner)
+// The next token; nullptr at the end.
+static const char *next_token(TextScanner *scanner)
 {
-    return core_yylex(&scanner->value, &scanner->location, scanner->state);
+    if (core_yylex(&scanner->value, &scanner->location, scanner->state) == 0)
+        return nullptr;
+    return scanner->extra.scanbuf + scanner->location;
 }
 
 static int highest_parameter(const char *text)
@@ -38,9 +48,9 @@ static int highest_parameter(const char *text)
     TextScanner scanner;
     int highest = 0;
     begin_scanning(&scanner, text);
-    while (int token = next_token(&scanner))
-        if (token == PARAM)
-            highest = std::max(highest, scanner.value.ival);
+    while (const char *token = next_token(&scanner))
+        if (token[0] == '$' && isdigit((unsigned char)token[1]))
+            highest = std::max(highest, atoi(token + 1));
     scanner_finish(scanner.state);
     return highest;
 }
@@ -56,12 +66,12 @@ char *normalize_text(const char *source, int location, int length)
     TextScanner scanner;
     int copied = 0;
     begin_scanning(&scanner, text);
-    while (int token = next_token(&scanner)) {
+    while (const char *token = next_token(&scanner)) {
         if (!is_constant(token))
             continue;
         appendBinaryStringInfo(&normalized, text + copied, scanner.location - copied);
         appendStringInfo(&normalized, "$%d", ++number);
-        copied = scanner.location + (int)strlen(scanner.extra.scanbuf + scanner.location);
+        copied = scanner.location + (int)strlen(token);
     }
     scanner_finish(scanner.state);
     appendStringInfoString(&normalized, text + copied);

@@ -3,11 +3,11 @@
 #include "monitor/monitor.hpp"
 #include "monitor/shared.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "storage/spin.h"
-#include "utils/queryjumble.h"
 }
 
 namespace shardwise
@@ -134,7 +134,7 @@ void identify_query(Query *query, const char *text)
     List *rows = shorten_values(query);
     PG_TRY();
     {
-        (void)JumbleQuery(query, text);
+        compute_query_identifier(query, text);
     }
     PG_FINALLY();
     {

@@ -1,6 +1,8 @@
 #include "pg/deparse.hpp"
 
 #include "pg/collations.hpp"
+#include "pg/names.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -337,15 +339,12 @@ char *deparse_query(Query *query)
     put_laterals_last((Node *)query, nullptr);
     show_collations(query);
 
-    // With pg_catalog alone in the path, every other name comes out qualified. An error in between
-    // needs no care: transaction abort resets both.
-    OverrideSearchPath path = {};
-    path.addCatalog = true;
-    PushOverrideSearchPath(&path);
+    // An error in between needs no care: transaction abort resets both.
+    int path = begin_catalog_path();
     int settings = pin_output_settings();
     char *sql = pg_get_querydef(query, false);
     AtEOXact_GUC(true, settings);
-    PopOverrideSearchPath();
+    end_catalog_path(path);
 
     join_lines(sql);
     return sql;

@@ -1,7 +1,9 @@
 #include "pg/names.hpp"
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "utils/guc.h"
 }
 
 namespace shardwise
@@ -18,6 +20,29 @@ Oid topmost_table(Oid relid)
     // None while it is being detached.
     List *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
     return ancestors == NIL ? relid : llast_oid(ancestors);
+}
+
+int begin_catalog_path()
+{
+#if PG_VERSION_NUM >= 170000
+    int level = NewGUCNestLevel();
+    RestrictSearchPath();
+    return level;
+#else
+    OverrideSearchPath path = {};
+    path.addCatalog = true;
+    PushOverrideSearchPath(&path);
+    return 0;
+#endif
+}
+
+void end_catalog_path(int path)
+{
+#if PG_VERSION_NUM >= 170000
+    AtEOXact_GUC(true, path);
+#else
+    PopOverrideSearchPath();
+#endif
 }
 
 } // namespace shardwise

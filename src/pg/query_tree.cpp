@@ -1,5 +1,7 @@
 #include "pg/query_tree.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_collation.h"

@@ -1,5 +1,7 @@
 #include "pg/triggers.hpp"
 
+#include "pg/query_form.hpp"
+
 extern "C" {
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
@@ -79,14 +81,7 @@ bool before_row_trigger_sees_earlier(Oid relid, int16 event)
 ResultRelInfo *open_fired_table(EState *estate, Oid relid, Bitmapset *inserted, Bitmapset *updated)
 {
     Relation relation = table_open(relid, RowExclusiveLock);
-    RangeTblEntry *rte = makeNode(RangeTblEntry);
-    rte->rtekind = RTE_RELATION;
-    rte->relid = relid;
-    rte->relkind = relation->rd_rel->relkind;
-    rte->rellockmode = RowExclusiveLock;
-    rte->insertedCols = inserted;
-    rte->updatedCols = updated;
-    ExecInitRangeTable(estate, list_make1(rte));
+    init_fired_table(estate, relid, relation->rd_rel->relkind, inserted, updated);
     ResultRelInfo *table = makeNode(ResultRelInfo);
     InitResultRelInfo(table, relation, 1, nullptr, 0);
     return table;

@@ -2,6 +2,8 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/query_form.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -272,7 +274,7 @@ void gather_insert_source(Query *insert)
         RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
         int varno = foreach_current_index(cell) + 1;
         if (varno == insert->resultRelation || varno == excluded)
-            rte->requiredPerms = 0;
+            permissions_of(rte)->requiredPerms = 0;
         else
             lfirst(list_nth_cell(insert->rtable, varno - 1)) = make_nothing();
         if (rte->alias == nullptr && rte->rtekind == RTE_SUBQUERY)

@@ -2,6 +2,7 @@
 
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
+#include "pg/versions.hpp"
 #include "planner/arbiter.hpp"
 #include "planner/changes.hpp"
 #include "planner/conflict_nothing.hpp"

@@ -2,6 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 #include "planner/aggregates.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/scatter.hpp"

@@ -1,6 +1,7 @@
 #include "planner/ghost_filter.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/names.hpp"
 #include "pg/query_tree.hpp"
 
 extern "C" {
@@ -27,9 +28,7 @@ struct Hiding {
 // Turns SQL over a table's bare column names into an expression over entry `varno`.
 Node *parse_condition(Relation relation, const char *sql, int varno)
 {
-    OverrideSearchPath path = {};
-    path.addCatalog = true;
-    PushOverrideSearchPath(&path);
+    int path = begin_catalog_path();
     RawStmt *raw = (RawStmt *)linitial(raw_parser(sql, RAW_PARSE_PLPGSQL_EXPR));
     Node *tree = (Node *)((ResTarget *)linitial(((SelectStmt *)raw->stmt)->targetList))->val;
 
@@ -40,7 +39,7 @@ Node *parse_condition(Relation relation, const char *sql, int varno)
     Node *condition = transformWhereClause(parse, tree, EXPR_KIND_WHERE, "WHERE");
     assign_expr_collations(parse, condition);
     free_parsestate(parse);
-    PopOverrideSearchPath();
+    end_catalog_path(path);
     ChangeVarNodes(condition, 1, varno, 0);
     return condition;
 }

@@ -1,4 +1,5 @@
 // INSERT of rows that a plan on the router yields.
+#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
 #include "planner/conflict_update.hpp"
@@ -58,7 +59,7 @@ void propose_rows(Maker *maker, List **assignments)
     propose->fires = true;
     propose->shows_earlier = before_row_trigger_sees_earlier(relid, TRIGGER_TYPE_INSERT);
     propose->returns_all = maker->returns_proposed;
-    propose->inserted = target->insertedCols;
+    propose->inserted = permissions_of(target)->insertedCols;
     propose->nattributes = columns->natts;
     propose->columns = (int *)palloc(sizeof(int) * columns->natts);
     for (int i = 0; i < columns->natts; i++)

@@ -4,7 +4,9 @@
 #include "planner/locked_rows.hpp"
 #include "planner/modify_maker.hpp"
 
+#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -28,10 +30,7 @@ Query *join_source(Maker *maker)
     Query *join = copy_node(merge);
     RangeTblEntry *target = rt_fetch(maker->write.target, join->rtable);
 
-    join->commandType = CMD_SELECT;
-    join->resultRelation = 0;
-    join->mergeActionList = NIL;
-    join->mergeUseOuterJoin = false;
+    make_select_of_merge(join);
     join->cteList = NIL; // the query around it has them
     join->hasRecursive = false;
     join->targetList = NIL;
@@ -42,7 +41,7 @@ Query *join_source(Maker *maker)
     lfirst(list_nth_cell(join->rtable, maker->write.target - 1)) =
         make_subquery_entry(rows, "target");
 
-    Node *from = make_join(join, merge->mergeUseOuterJoin ? JOIN_LEFT : JOIN_INNER,
+    Node *from = make_join(join, merge_has_unmatched(merge) ? JOIN_LEFT : JOIN_INNER,
                            (Node *)linitial(join->jointree->fromlist),
                            make_reference(maker->write.target), join->jointree->quals);
     join->jointree = makeFromExpr(list_make1(from), nullptr);
@@ -82,7 +81,7 @@ Expr *choose_action(Maker *maker)
     foreach (cell, maker->write.query->mergeActionList) {
         MergeAction *action = (MergeAction *)lfirst(cell);
         Node *condition = (Node *)make_null_test((Expr *)place_var(maker, place_tuple),
-                                                 action->matched ? IS_NOT_NULL : IS_NULL);
+                                                 is_for_matched(action) ? IS_NOT_NULL : IS_NULL);
         if (action->qual != nullptr)
             condition = make_conjunction(list_make2(condition, copy_node((Node *)action->qual)));
         if (action->commandType != CMD_NOTHING)

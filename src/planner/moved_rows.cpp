@@ -4,6 +4,7 @@
 // sees the rows of all keys that they may read and write. Only where a row goes to another
 // partition, too, the shards' triggers for rows fire, as PostgreSQL's do.
 #include "pg/names.hpp"
+#include "pg/query_form.hpp"
 #include "pg/triggers.hpp"
 #include "planner/modify_maker.hpp"
 
@@ -163,7 +164,7 @@ void plan_firing(Maker *maker)
 {
     MovePlan *move = &maker->plan->move;
     const RangeTblEntry *target = rt_fetch(maker->write.target, maker->write.query->rtable);
-    move->updated = bms_union(target->updatedCols, target->extraUpdatedCols);
+    move->updated = updated_columns(target);
     if (maker->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && move->table_column < 0)
         move->table_column = add_column(maker, seen_by_source(maker, (Expr *)partition_var(maker)));
 }

@@ -1,5 +1,7 @@
 #include "planner/normalize.hpp"
 
+#include "pg/versions.hpp"
+
 namespace shardwise
 {
 
@@ -187,7 +189,9 @@ bool walk(Node *node, void *context)
         mix(state, ((Param *)node)->paramid);
         return false;
     case T_Var:
-        mix(state, ((uint64)((Var *)node)->varno << 32) ^ (uint16)((Var *)node)->varattno);
+        mix(state, ((uint64)((Var *)node)->varno << 32) ^
+                       ((uint64)returned_version((Var *)node) << 16) ^
+                       (uint16)((Var *)node)->varattno);
         return false;
     case T_OpExpr:
         mix(state, ((OpExpr *)node)->opno);

@@ -1,5 +1,7 @@
 #include "planner/nullable_locks.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"

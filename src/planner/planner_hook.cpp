@@ -3,7 +3,9 @@
 #include "catalog/catalog.hpp"
 #include "monitor/monitor.hpp"
 #include "pg/nesting.hpp"
+#include "pg/query_form.hpp"
 #include "pg/restoring.hpp"
+#include "pg/versions.hpp"
 #include "planner/changes.hpp"
 #include "planner/compared_ctids.hpp"
 #include "planner/conflict_planner.hpp"
@@ -113,6 +115,9 @@ PlannedStmt *plan_pull(const PlannerCall &call, Refusal refusal)
     if (tracks_queries())
         identify_query(call.query, call.text);
     bool changes = changes_shards(call.query);
+    if (changes && returns_versions(call.query->returningList))
+        refuse(GetCommandTagName(CreateCommandTag((Node *)call.query)),
+               "Old and new values are returned only by writes that run on the shards whole.");
     bool changes_any = changes || changes_inside((Node *)call.query, nullptr);
     Refusal mixed = compare_places(call.query, changes_any);
     if (mixed != nullptr && changes_any)
@@ -180,6 +185,7 @@ PlannedStmt *plan_query(const PlannerCall &call)
 {
     if (!extension_exists() || !mentions_shards(call.query) || validates_restored_table())
         return run_next_planner(call);
+    take_query(call.query);
     if (call.query->commandType == CMD_INSERT)
         gather_insert_source(call.query);
     List *placed_tables = add_place_columns(call);

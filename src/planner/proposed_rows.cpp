@@ -1,6 +1,7 @@
 #include "planner/proposed_rows.hpp"
 
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 #include "planner/modify_maker.hpp"
 
 extern "C" {

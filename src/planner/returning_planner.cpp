@@ -1,6 +1,7 @@
 #include "planner/returning_planner.hpp"
 
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 #include "planner/returned_columns.hpp"
 
 extern "C" {

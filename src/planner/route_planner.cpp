@@ -1,6 +1,7 @@
 #include "planner/route_planner.hpp"
 
 #include "pg/deparse.hpp"
+#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
 #include "planner/changes.hpp"
 #include "planner/locked_rows.hpp"
@@ -46,12 +47,13 @@ bool flatten_walker(Node *node, void *context)
         foreach (cell, ((Query *)node)->rtable) {
             RangeTblEntry *rte = (RangeTblEntry *)lfirst(cell);
             flat->has_subqueries |= rte->rtekind == RTE_SUBQUERY || rte->rtekind == RTE_CTE;
-            if (rte->rtekind != RTE_RELATION)
+            if (!has_permissions(rte))
                 continue;
             RangeTblEntry *copy = (RangeTblEntry *)palloc(sizeof(RangeTblEntry));
             *copy = *rte;
             copy->securityQuals = NIL;
             copy->tablesample = nullptr;
+            copy->subquery = nullptr; // a view
             // EXPLAIN names columns by the entry of the shard's rows. Without the table's names a
             // plan is copied faster, as it is for each execution that is planned for itself.
             copy->alias = nullptr;
@@ -231,7 +233,7 @@ PlannedStmt *make_statement(Query *query, CustomScan *scan, List *rtable)
     statement->hasReturning = query->returningList != NIL;
     statement->hasModifyingCTE = query->hasModifyingCTE;
     statement->planTree = (Plan *)scan;
-    statement->rtable = rtable;
+    add_entries(statement, rtable);
     statement->rowMarks = name_row_marks(query);
     extract_query_dependencies((Node *)query, &statement->relationOids, &statement->invalItems,
                                &has_row_security);

@@ -1,6 +1,7 @@
 // Checks of new rows that shards cannot make: WITH CHECK OPTION and policies with subqueries.
 #include "pg/query_tree.hpp"
 #include "pg/triggers.hpp"
+#include "pg/versions.hpp"
 #include "planner/changes.hpp"
 #include "planner/kept_target.hpp"
 #include "planner/modify_maker.hpp"

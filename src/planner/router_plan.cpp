@@ -1,5 +1,6 @@
 #include "planner/router_plan.hpp"
 
+#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
 #include "planner/early_aggregation.hpp"
 #include "planner/locked_rows.hpp"
@@ -39,7 +40,7 @@ static Dependencies find_dependencies(Query *query)
 
 static void add_dependencies(PlannedStmt *plan, const Dependencies &found)
 {
-    plan->rtable = list_concat(plan->rtable, found.rtable);
+    add_entries(plan, found.rtable);
     plan->relationOids = list_concat_unique_oid(plan->relationOids, found.relations);
     plan->invalItems = list_concat(plan->invalItems, found.items);
     plan->dependsOnRole |= found.has_row_security;
@@ -62,9 +63,13 @@ void set_next_planner(planner_hook_type next)
 
 PlannedStmt *run_next_planner(const PlannerCall &call)
 {
-    if (next_planner != nullptr)
-        return next_planner(call.query, call.text, call.cursor_options, call.params);
-    return standard_planner(call.query, call.text, call.cursor_options, call.params);
+    give_query(call.query);
+    PlannedStmt *plan =
+        next_planner != nullptr
+            ? next_planner(call.query, call.text, call.cursor_options, call.params)
+            : standard_planner(call.query, call.text, call.cursor_options, call.params);
+    finish_plan(plan);
+    return plan;
 }
 
 // True for a query that has been cut and reads the shards' rows, and nothing else.

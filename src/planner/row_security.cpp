@@ -1,5 +1,6 @@
 #include "planner/row_security.hpp"
 
+#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
 
 extern "C" {
@@ -170,9 +171,7 @@ void make_barrier_subquery(RangeTblEntry *rte, int varno)
     rte->relkind = 0;
     rte->rellockmode = 0;
     rte->inh = false;
-    rte->requiredPerms = 0;
-    rte->selectedCols = rte->insertedCols = rte->updatedCols = nullptr;
-    rte->extraUpdatedCols = nullptr;
+    drop_permissions(rte);
     rte->securityQuals = NIL;
 }
 

@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/types.hpp"
+#include "pg/versions.hpp"
 #include "planner/locked_rows.hpp"
 #include "planner/packed_place.hpp"
 #include "planner/tableoid.hpp"

@@ -1,6 +1,7 @@
 #include "planner/split_query.hpp"
 
 #include "pg/query_tree.hpp"
+#include "pg/versions.hpp"
 #include "planner/aggregates.hpp"
 #include "planner/shipping.hpp"
 

@@ -1,5 +1,6 @@
 #include "planner/with_planner.hpp"
 
+#include "pg/versions.hpp"
 #include "planner/kept_target.hpp"
 #include "planner/late_checks.hpp"
 
@@ -198,6 +199,10 @@ PlannedStmt *plan_with(const PlannerCall &call, PlanPart plan_part, Refusal *ref
             continue;
         }
         Query *part = (Query *)cte->ctequery;
+        if (returns_versions(part->returningList)) {
+            *refusal = pstrdup("A part of it returns old and new values.");
+            return nullptr;
+        }
         char *name = name_kept_rows();
         Query *rows =
             part->returningList != NIL ? select_kept_rows(part->returningList, name) : nullptr;

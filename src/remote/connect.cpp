@@ -1,4 +1,5 @@
 // Opening and closing a session on a shard.
+#include "pg/versions.hpp"
 #include "remote/connection_internal.hpp"
 
 #include <poll.h>

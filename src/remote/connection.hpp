@@ -154,7 +154,7 @@ bool copy_was_answered(Connection *);
 char *waiting_error_context(const Connection *);
 
 // Raises the error that waits on the connection, with another CONTEXT (nullptr: none).
-void raise_waiting_error(Connection *, const char *context) pg_attribute_noreturn();
+[[noreturn]] void raise_waiting_error(Connection *, const char *context);
 
 // COPY ... TO STDOUT: start, then read until it returns -1. The buffer lives until the next call.
 void start_copy_out(Connection *, const char *sql);

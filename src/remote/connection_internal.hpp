@@ -192,7 +192,7 @@ void send_read_savepoint(Connection *);
 void await_read_savepoint(Connection *);
 // Makes the shard take the snapshot of its transaction, and say so at once; in pipeline mode.
 void send_snapshot(Connection *);
-void send_failed(Connection *) pg_attribute_noreturn();
+[[noreturn]] void send_failed(Connection *);
 void end_sending(Connection *);
 // Returns the next result that the statement under way delivers, nullptr when the exchange has
 // ended (or, with a deadline, when that has passed: then `busy` is still true). Errors are kept in
@@ -247,8 +247,8 @@ void install_notice_receiver(Connection *);
 void emit_notices(Connection *);
 void drop_notices(Connection *);
 // Raises the error of the exchange that ended (or the loss of the connection), whole.
-void raise_exchange_error(Connection *, const RemoteStatement * = nullptr) pg_attribute_noreturn();
-void raise_lost(Connection *, int sqlstate, const char *detail) pg_attribute_noreturn();
+[[noreturn]] void raise_exchange_error(Connection *, const RemoteStatement * = nullptr);
+[[noreturn]] void raise_lost(Connection *, int sqlstate, const char *detail);
 int sqlstate_of(const PGresult *); // of an error
 bool error_has_sqlstate(const PGresult *, const char *sqlstate);
 char *copy_message(const PGresult *); // in the current context

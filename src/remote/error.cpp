@@ -151,7 +151,7 @@ static void raise_remote_error(Connection *c, const RemoteError *e)
 
 // A shard that says that it ends the session has not committed a lone write; where the socket just
 // broke, or a COMMIT was under way, nobody knows.
-static void pg_attribute_noreturn() raise_loss(Connection *c)
+[[noreturn]] static void raise_loss(Connection *c)
 {
     bool unknown = c->committing;
     char *detail = nullptr;

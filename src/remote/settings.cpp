@@ -3,6 +3,7 @@
 //
 // The common case, nothing changed, compares each variable with what was last sent, through
 // pointers into PostgreSQL's own table of settings.
+#include "pg/versions.hpp"
 #include "remote/connection_internal.hpp"
 
 extern "C" {
@@ -50,8 +51,8 @@ static config_string *search_path_setting = nullptr;
 // Finds PostgreSQL's own records of the settings; they never move.
 static void find_settings()
 {
-    config_generic **all = get_guc_variables();
-    int count = GetNumConfigOptions();
+    int count;
+    config_generic **all = list_settings(&count);
     for (int i = 0; i < followed_count; i++) {
         for (int j = 0; j < count && followed[i] == nullptr; j++)
             if (pg_strcasecmp(all[j]->name, followed_names[i]) == 0)
@@ -170,8 +171,7 @@ static bool belongs_to_library(const char *name)
 
 static void find_custom_settings()
 {
-    known_options = GetNumConfigOptions();
-    config_generic **all = get_guc_variables();
+    config_generic **all = list_settings(&known_options);
     MemoryContext saved = MemoryContextSwitchTo(TopMemoryContext);
     for (int i = 0; i < known_options; i++) {
         const char *name = all[i]->name;
@@ -193,7 +193,7 @@ static const char *custom_value(const ListCell *name)
 
 static bool custom_settings_are_unchanged(const Connection *c)
 {
-    if (GetNumConfigOptions() != known_options)
+    if (count_settings() != known_options)
         find_custom_settings();
     if (list_length(custom_names) != list_length(c->custom_settings))
         return false;

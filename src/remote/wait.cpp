@@ -1,4 +1,5 @@
 // Waiting for a shard: one persistent event set per connection, every wait serves interrupts.
+#include "pg/versions.hpp"
 #include "remote/connection_internal.hpp"
 
 #include <poll.h>

@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "pg/versions.hpp"
 #include "reshard/copy_streams.hpp"
 #include "reshard/settings.hpp"
 #include "reshard/throttle.hpp"

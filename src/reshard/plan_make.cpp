@@ -5,6 +5,7 @@
 #include "catalog/shard_map.hpp"
 #include "core/hash_ring.hpp"
 #include "pg/guard.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "foreign/foreign.h"

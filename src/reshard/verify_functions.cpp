@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "catalog/key_set.hpp"
 #include "pg/names.hpp"
+#include "pg/versions.hpp"
 #include "reshard/verify.hpp"
 
 extern "C" {

@@ -1,5 +1,6 @@
 #include "routing/bounds.hpp"
 
+#include "pg/versions.hpp"
 #include "routing/value_types.hpp"
 
 extern "C" {
@@ -81,7 +82,7 @@ bool match_operator(OpExpr *op, Query *query, List *parents, Bound *bound)
 bool match_row(RowCompareExpr *row, Query *query, List *parents, Bound *bound)
 {
     bool swapped = is_known_value((Node *)linitial(row->largs));
-    int strategy = (int)row->rctype;
+    int strategy = row_comparison(row);
     int columns = list_length(row->largs);
     if (!set_direction(bound, swapped ? commuted(strategy) : strategy))
         return false;

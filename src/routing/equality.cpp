@@ -1,5 +1,6 @@
 #include "routing/equality.hpp"
 
+#include "pg/versions.hpp"
 #include "routing/bounds.hpp"
 
 extern "C" {

@@ -3,6 +3,7 @@
 #include "transaction/participants_internal.hpp"
 
 #include "pg/nesting.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "libpq/libpq.h"

@@ -1,6 +1,7 @@
 #include "transaction/decision.hpp"
 
 #include "catalog/catalog.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -68,7 +69,7 @@ bool parse_prepared_name(const char *name, GlobalId *gid, int32 *shard_id)
 // recovery removed it.
 static bool last_row_is_there(Relation rel)
 {
-    if (!last.finished || last.relfilenode != rel->rd_node.relNode)
+    if (!last.finished || last.relfilenode != file_of(rel))
         return false;
     HeapTupleData tuple;
     Buffer buffer;
@@ -100,7 +101,7 @@ void record_decision(const GlobalId *gid)
         simple_heap_insert(rel, tuple);
     last.finished = false; // if this transaction fails, the next writes a row anew
     last.gid = *gid;
-    last.relfilenode = rel->rd_node.relNode;
+    last.relfilenode = file_of(rel);
     last.tid = tuple->t_self;
     table_close(rel, NoLock);
 }

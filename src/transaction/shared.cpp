@@ -1,6 +1,7 @@
 #include "transaction/shared.hpp"
 
 #include "pg/shared_memory.hpp"
+#include "pg/versions.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/wait_table.hpp"
 
@@ -32,7 +33,7 @@ struct SharedShard {
 
 struct Shared {
     LWLock *lock;              // of the table of shards, and of visits
-    pg_atomic_uint32 launcher; // pgprocno + 1
+    pg_atomic_uint32 launcher; // its process_number() + 1
     int nvisits;
     Visit visits[max_visits];
     Oid detectors[max_detectors];                 // databases where deadlocks are looked for
@@ -53,7 +54,7 @@ static Size shared_size()
 
 void set_live_transaction(uint64 number)
 {
-    pg_atomic_write_u64(&shared->live[MyBackendId - 1], number);
+    pg_atomic_write_u64(&shared->live[backend_number()], number);
     pg_memory_barrier();
 }
 
@@ -255,7 +256,7 @@ static void make_shared_memory()
 void register_launcher()
 {
     on_shmem_exit(forget_launcher, 0);
-    pg_atomic_write_u32(&shared->launcher, MyProc->pgprocno + 1);
+    pg_atomic_write_u32(&shared->launcher, process_number() + 1);
 }
 
 void init_shared()

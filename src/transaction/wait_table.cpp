@@ -1,5 +1,7 @@
 #include "transaction/wait_table.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -16,7 +18,7 @@ static constexpr int detail_size = 512;
 struct Row {
     slock_t mutex;
     BackendWaits waits;
-    int pgprocno;
+    int process;
     uint64 verdict; // the number of the wait that is to end with an error
     char detail[detail_size];
     bool expects_missed_rows, has_missed_row;
@@ -48,12 +50,12 @@ static void free_row(int, Datum)
 
 static void take_row()
 {
-    own = &table[MyBackendId - 1];
+    own = &table[backend_number()];
     SpinLockAcquire(&own->mutex);
     own->waits = {};
     own->waits.pid = MyProcPid;
     own->waits.database = MyDatabaseId;
-    own->pgprocno = MyProc->pgprocno;
+    own->process = process_number();
     own->verdict = 0; // wait numbers begin at 1
     own->expects_missed_rows = own->has_missed_row = false;
     SpinLockRelease(&own->mutex);
@@ -169,10 +171,10 @@ void choose_victim(const BackendWaits *victim, const char *detail)
             row->verdict = victim->wait_number;
             strlcpy(row->detail, detail, detail_size);
         }
-        int pgprocno = row->pgprocno;
+        int process = row->process;
         SpinLockRelease(&row->mutex);
         if (found)
-            SetLatch(&ProcGlobal->allProcs[pgprocno].procLatch);
+            SetLatch(&ProcGlobal->allProcs[process].procLatch);
     }
 }
 
