@@ -131,7 +131,8 @@ static char *compute_by_router(AlterCommand *command, const AlterTableCmd *part,
     ComputedColumn *column = static_cast<ComputedColumn *>(palloc(sizeof(ComputedColumn)));
     *column = {unused_column_name(command), computed_type(type, typmod), value};
     command->computed = lappend(command->computed, column);
-    command->used_objects = list_concat(command->used_objects, find_objects_of_type(type));
+    command->used_objects =
+        list_concat(command->used_objects, find_objects_of(TypeRelationId, type));
     return column->name;
 }
 
@@ -415,6 +416,51 @@ static void run_on_shards(const AlterCommand *command)
     end_management(&management);
 }
 
+// True if a subcommand gives a default or an identity to a column which the statement adds: its
+// rows have what ADD COLUMN says, and the catalog no longer tells.
+static bool concerns_new_rows(const AlterTableStmt *statement, const AlterTableCmd *part)
+{
+    bool sets_default = part->subtype == AT_ColumnDefault && part->def != nullptr;
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, sets_default || part->subtype == AT_AddIdentity ? statement->cmds : NIL) {
+        const AlterTableCmd *other = lfirst_node(AlterTableCmd, cell);
+        found |= other->subtype == AT_AddColumn && part->name != nullptr &&
+                 strcmp(castNode(ColumnDef, other->def)->colname, part->name) == 0;
+    }
+    return found;
+}
+
+static void forward_part(const UtilityCall &call, const AlterTableStmt *whole, List *parts,
+                         ProcessUtilityContext context)
+{
+    AlterTableStmt *statement = copy_node(whole);
+    statement->cmds = parts;
+    UtilityCall part = call;
+    part.statement = copy_node(call.statement);
+    part.statement->utilityStmt = (Node *)statement;
+    part.context = context;
+    (void)forward_alter_table(part, statement);
+}
+
+// Runs a statement as two where that is needed; false: it is not.
+static bool run_as_two(const UtilityCall &call, const AlterTableStmt *statement)
+{
+    List *first = NIL, *second = NIL;
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableCmd *part = lfirst_node(AlterTableCmd, cell);
+        List **parts = concerns_new_rows(statement, part) ? &second : &first;
+        *parts = lappend(*parts, copy_node(part));
+    }
+    if (second == NIL)
+        return false;
+    forward_part(call, statement, first, call.context);
+    CommandCounterIncrement();
+    forward_part(call, statement, second, PROCESS_UTILITY_SUBCOMMAND);
+    return true;
+}
+
 bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
 {
     Oid object = RangeVarGetRelid(statement->relation, NoLock, true);
@@ -429,6 +475,8 @@ bool forward_alter_table(const UtilityCall &call, AlterTableStmt *statement)
         forward_partition_command(call, statement, object);
         return true;
     }
+    if (run_as_two(call, statement))
+        return true;
     AlterCommand command = begin_command(statement, object, relid);
     if (pg_class_ownercheck(relid, GetUserId())) // others get PostgreSQL's error
         check_subcommands(&command);

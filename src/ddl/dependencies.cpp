@@ -436,10 +436,10 @@ List *find_shipped_objects()
     return search.objects;
 }
 
-List *find_extension_objects(Oid extension)
+List *find_objects_of(Oid class_id, Oid object_id)
 {
     Search search = {NIL, NIL, NIL};
-    visit(&search, ExtensionRelationId, extension);
+    visit(&search, class_id, object_id);
     return search.objects;
 }
 
@@ -487,13 +487,6 @@ List *find_objects_of_expression(Node *expr)
 {
     Search search = {NIL, NIL, NIL};
     visit_expression(expr, &search);
-    return search.objects;
-}
-
-List *find_objects_of_type(Oid type)
-{
-    Search search = {NIL, NIL, NIL};
-    visit(&search, TypeRelationId, type);
     return search.objects;
 }
 

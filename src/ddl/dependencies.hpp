@@ -27,11 +27,8 @@ List *find_needed_objects(Oid relid, const List *shipped);
 // they need.
 List *find_objects_of_expression(Node *expr);
 
-// The same for a type.
-List *find_objects_of_type(Oid type);
-
-// Lists an extension after its schema and the extensions that it needs.
-List *find_extension_objects(Oid extension);
+// Lists an object (type, schema, extension, ...) after those that it needs.
+List *find_objects_of(Oid class_id, Oid object_id);
 
 // Lists what is recorded as the shards' too (functions, types, extensions, ...), in the same way.
 List *find_shipped_objects();

@@ -65,7 +65,7 @@ void check_ddl_allowed(Oid relid, const char *command)
 Management begin_ddl()
 {
     share_metadata();
-    return begin_management(all_shard_ids());
+    return begin_management(all_shard_ids(), true);
 }
 
 // Names in the statements are qualified, but for those of pg_catalog: it comes first in every

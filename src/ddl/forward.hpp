@@ -59,6 +59,10 @@ Oid shipped_routine(ObjectType kind, Node *object);
 Oid table_of_statistics(Oid statistics);
 char *qualified_statistics_name(Oid statistics);
 
+// Statements that were deparsed before name a type, say, as it was called then, and their plans do
+// not depend on it: makes all be made anew, in all sessions.
+void forget_texts();
+
 // A command for the shards that have the object.
 char *if_object_exists(const char *command);
 

@@ -102,6 +102,8 @@ bool forward_alter_enum(const UtilityCall &call, AlterEnumStmt *original)
             appendStringInfo(&sql, " %s %s", statement->newValIsAfter ? "AFTER" : "BEFORE",
                              quote_literal_cstr(statement->newValNeighbor));
     }
+    if (statement->oldVal != nullptr)
+        forget_texts();
     change_shards(sql.data);
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "catalog/catalog.hpp"
 #include "ddl/catalog_rows.hpp"
+#include "ddl/dependencies.hpp"
 #include "ddl/forward.hpp"
 #include "ddl/key_check_triggers.hpp"
 #include "ddl/object_access.hpp"
@@ -151,6 +152,11 @@ static void tell_parents(Oid relid)
         CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
 }
 
+void forget_texts()
+{
+    CacheInvalidateRelcacheAll();
+}
+
 // Under another name the catalog would not be found, and tables were local and empty.
 static void refuse_own_schema(const RenameStmt *statement)
 {
@@ -184,6 +190,8 @@ bool forward_rename(const UtilityCall &call, RenameStmt *original)
     CommandCounterIncrement();
     if (OidIsValid(relid))
         tell_parents(relid);
+    else
+        forget_texts();
     if (statement->renameType == OBJECT_POLICY)
         replace_policy(relid, statement->subname, statement->newname);
     else
@@ -226,6 +234,13 @@ static char *moved_object(AlterObjectSchemaStmt *statement, Oid *relid)
     }
 }
 
+static void create_schema_on_shards(Oid schema)
+{
+    Management management = begin_ddl();
+    create_objects_on(management.targets, find_objects_of(NamespaceRelationId, schema));
+    end_management(&management);
+}
+
 bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statement)
 {
     Oid relid;
@@ -241,16 +256,13 @@ bool forward_set_schema(const UtilityCall &call, AlterObjectSchemaStmt *statemen
     CommandCounterIncrement();
     if (OidIsValid(relid))
         tell_parents(relid);
+    else
+        forget_texts();
     Oid schema_id = get_namespace_oid(schema, false);
-    const char *name = quote_identifier(schema);
-    List *statements = NIL;
-    if (schema_id >= FirstNormalObjectId && !is_shipped_object(NamespaceRelationId, schema_id)) {
-        statements = lappend(statements, psprintf("CREATE SCHEMA IF NOT EXISTS %s", name));
-        insert_shipped_object(NamespaceRelationId, schema_id);
-    }
-    char *sql = psprintf("ALTER %s SET SCHEMA %s", object, name);
-    change_shards(
-        lappend(statements, extension != nullptr ? if_extension_exists(extension, sql) : sql));
+    if (schema_id >= FirstNormalObjectId && !is_shipped_object(NamespaceRelationId, schema_id))
+        create_schema_on_shards(schema_id);
+    char *sql = psprintf("ALTER %s SET SCHEMA %s", object, quote_identifier(schema));
+    change_shards(extension != nullptr ? if_extension_exists(extension, sql) : sql);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "pg/versions.hpp"
 
 extern "C" {
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 }
 
@@ -30,7 +31,7 @@ SHARDWISE_FUNCTION(shardwise_ship_extension)
                         errmsg("extension \"%s\" is the router's alone", name)));
     lock_metadata();
     Management management = begin_ddl();
-    create_objects_on(management.targets, find_extension_objects(extension));
+    create_objects_on(management.targets, find_objects_of(ExtensionRelationId, extension));
     end_management(&management);
     PG_RETURN_VOID();
 }

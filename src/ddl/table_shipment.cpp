@@ -26,14 +26,14 @@ static const char *const use_settings_sql =
     "SET LOCAL default_tablespace = ''; SET LOCAL default_toast_compression = pglz;"
     "SET LOCAL quote_all_identifiers = off";
 
-Management begin_management(const List *shard_ids)
+Management begin_management(const List *shard_ids, bool may_be_read_only)
 {
     Management management = {NIL, use_canonical_settings()};
     ListCell *cell;
     foreach (cell, shard_ids) {
         Target *target = static_cast<Target *>(palloc(sizeof(Target)));
         target->shard_id = lfirst_int(cell);
-        target->connection = join_shard_for_management(target->shard_id);
+        target->connection = join_shard_for_management(target->shard_id, may_be_read_only);
         PGresult *saved = run_command(target->connection, save_settings_sql);
         target->restore_sql = psprintf("SELECT %s", PQgetvalue(saved, 0, 0));
         run_command(target->connection, use_settings_sql);

@@ -21,7 +21,7 @@ struct Management {
 };
 
 // Opens shards for management (see join_shard_for_management).
-Management begin_management(const List *shard_ids);
+Management begin_management(const List *shard_ids, bool may_be_read_only = false);
 
 // Gives all sessions their own settings back, for what follows in the transaction.
 void end_management(const Management *management);

@@ -10,7 +10,10 @@ extern "C" {
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
+#include "catalog/namespace.h"
 #include "nodes/extensible.h"
+#include "parser/parsetree.h"
+#include "tcop/utility.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 }
@@ -42,11 +45,32 @@ extern "C" Node *create_with_state(CustomScan *scan)
     return (Node *)state;
 }
 
+bool writes_temporary_table(const PlannedStmt *part)
+{
+    if (part->resultRelations == NIL)
+        return false;
+    const RangeTblEntry *rte = rt_fetch(linitial_int(part->resultRelations), part->rtable);
+    return isTempNamespace(get_rel_namespace(rte->relid));
+}
+
+// In a READ ONLY transaction the whole statement is what cannot be executed, not its part.
+void check_read_only(const WithState *state, const PlannedStmt *whole)
+{
+    ListCell *cell;
+    foreach (cell, XactReadOnly ? state->parts : NIL) {
+        const PlannedStmt *part = (const PlannedStmt *)lfirst(cell);
+        if (part->commandType != CMD_SELECT && !writes_temporary_table(part))
+            PreventCommandIfReadOnly(CreateCommandName((Node *)whole));
+    }
+}
+
 extern "C" void begin_with(CustomScanState *node, EState *estate, int eflags)
 {
     WithState *state = (WithState *)node;
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
     ListCell *cell;
+    if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+        check_read_only(state, estate->es_plannedstmt);
     foreach (cell, state->names) {
         EphemeralNamedRelation rows = get_ENR(estate->es_queryEnv, strVal(lfirst(cell)));
         state->rows = lappend(state->rows, rows->reldata);

@@ -371,9 +371,10 @@ void take_back_write(int32 shard_id)
         p->write_level = 0;
 }
 
-Connection *join_shard_for_management(int32 shard_id)
+Connection *join_shard_for_management(int32 shard_id, bool may_be_read_only)
 {
-    check_may_write();
+    if (!may_be_read_only)
+        check_may_write();
     end_statement_parts();
     end_lone_statements();
     Participant *p = join(shard_id);

@@ -45,8 +45,10 @@ void open_shards_for_write(const List *shards);
 
 // Makes a shard take part in a router-driven change of many shards (distribute_table and the
 // like). Its part commits by two-phase commit even where no other shard takes part, so that it
-// never commits without the router. Errors: 55000 where the shard has no prepared transactions.
-Connection *join_shard_for_management(int32 shard_id);
+// never commits without the router. `may_be_read_only`: the transaction, as what it does is allowed
+// in one (REINDEX, say), or refused by PostgreSQL. Errors: 25006, 55000 where the shard has no
+// prepared transactions.
+Connection *join_shard_for_management(int32 shard_id, bool may_be_read_only = false);
 
 // Runs a command that changes the state of a transaction, like SET CONSTRAINTS, on the shards that
 // take part, and on each that joins later, as if it had been there. It ends with the savepoint that

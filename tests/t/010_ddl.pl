@@ -256,7 +256,7 @@ SELECT shardwise.distribute_table('seen', 'id', colocate_with => 'clients');
 ALTER TABLE seen ALTER own SET DEFAULT nextval('own'), ALTER small TYPE bigint, ALTER loose DROP DEFAULT, ADD COLUMN added bigint GENERATED ALWAYS AS IDENTITY;
 ALTER SEQUENCE own OWNED BY seen.own;
 ALTER TABLE seen ALTER loose SET NOT NULL, ALTER loose ADD GENERATED ALWAYS AS IDENTITY;
-CREATE SCHEMA elsewhere; ALTER TABLE seen SET SCHEMA elsewhere; ALTER TABLE elsewhere.seen RENAME TO looks;
+CREATE SCHEMA elsewhere AUTHORIZATION chief; GRANT USAGE ON SCHEMA elsewhere TO clerk; ALTER TABLE seen SET SCHEMA elsewhere; ALTER TABLE elsewhere.seen RENAME TO looks;
 CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO elsewhere.looks (id, note) VALUES (NEW.id, TG_OP); RETURN NEW; END $$;
 CREATE TRIGGER look AFTER UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION look();
 SQL

@@ -106,6 +106,25 @@ ALTER TYPE m_mood ADD VALUE IF NOT EXISTS 'middle';
 ALTER TYPE m_mood ADD VALUE 'middle';
 UPDATE m_main SET mood = 'middle' WHERE id = 1;
 SELECT mood, count(*) FROM m_main GROUP BY mood ORDER BY mood;
+-- Statements that were planned before, under the old names.
+INSERT INTO m_main (id, v) VALUES (100001, 1001) RETURNING mood;
+-- once
+PREPARE m_put (int) AS INSERT INTO m_main (id, v) VALUES ($1, $1) RETURNING mood;
+EXECUTE m_put (100002);
+ALTER TYPE m_mood RENAME VALUE 'low' TO 'down';
+INSERT INTO m_main (id, v) VALUES (100003, 1003) RETURNING mood;
+EXECUTE m_put (100004);
+ALTER TYPE m_mood RENAME TO m_humour;
+INSERT INTO m_main (id, v) VALUES (100005, 1005) RETURNING mood;
+EXECUTE m_put (100006);
+ALTER TYPE m_humour SET SCHEMA m_schema;
+INSERT INTO m_main (id, v) VALUES (100007, 1007) RETURNING mood;
+EXECUTE m_put (100008);
+ALTER TYPE m_schema.m_humour SET SCHEMA public;
+ALTER TYPE m_humour RENAME TO m_mood;
+ALTER TYPE m_mood RENAME VALUE 'down' TO 'low';
+DELETE FROM m_main WHERE id > 100000;
+DEALLOCATE m_put;
 -- Partitions in other schemas; tablespaces.
 CREATE TABLE m_schema.m_part_1 PARTITION OF m_part (v DEFAULT 5, CHECK (v > 0)) FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
 CREATE TABLE m_part_2 PARTITION OF m_part FOR VALUES FROM ('2025-02-01') TO ('2025-03-01') PARTITION BY LIST (v);
