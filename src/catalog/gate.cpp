@@ -3,6 +3,7 @@
 #include "catalog/gate.hpp"
 #include "catalog/held_maps.hpp"
 #include "catalog/key_set.hpp"
+#include "catalog/lock_tags.hpp"
 #include "pg/versions.hpp"
 
 extern "C" {
@@ -19,20 +20,10 @@ namespace shardwise
 namespace
 {
 
-// An advisory lock of a kind that SQL cannot take: pg_advisory_lock() uses 1 and 2.
-constexpr uint16 gate_lock_kind = 41;
-
-LOCKTAG gate_tag(int32 move_id)
-{
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(move_id), gate_lock_kind);
-    return tag;
-}
-
 // Takes a gate's lock for the transaction; true if it was not held yet.
 bool enter(int32 move_id)
 {
-    LOCKTAG tag = gate_tag(move_id);
+    LOCKTAG tag = lock_tag(LockKind::Gate, move_id);
     if (LockHeldByMe(&tag, ShareLock))
         return false;
     (void)LockAcquire(&tag, ShareLock, false, false);
@@ -109,7 +100,7 @@ bool wait_for_older_statements(const List *relations, bool writers_only, Timesta
 bool close_gate(int32 move_id, TimestampTz deadline, TimestampTz *held_since)
 {
     constexpr int tries = 20;
-    LOCKTAG tag = gate_tag(move_id);
+    LOCKTAG tag = lock_tag(LockKind::Gate, move_id);
     for (int i = 0; i < tries && GetCurrentTimestamp() < deadline; i++) {
         *held_since = GetCurrentTimestamp();
         if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)

@@ -4,6 +4,7 @@
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
+#include "catalog/lock_tags.hpp"
 #include "ddl/catalog_rows.hpp"
 #include "ddl/ddl.hpp"
 #include "ddl/shard_analyses.hpp"
@@ -23,8 +24,7 @@ extern "C" {
 namespace shardwise
 {
 
-static constexpr int attempt_seconds = 60;    // a table, or a look at all shards, may take
-static constexpr uint16 visit_lock_kind = 43; // see catalog/gate.cpp
+static constexpr int attempt_seconds = 60; // a table, or a look at all shards, may take
 
 static int statistics_interval = 60;
 
@@ -148,8 +148,7 @@ static void refresh_owned(const List *tables, Oid owner)
 // False where another process is at it. Until this one ends.
 static bool begin_visit()
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, visit_lock_kind);
+    LOCKTAG tag = lock_tag(LockKind::StatisticsVisit);
     return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 

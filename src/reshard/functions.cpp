@@ -2,6 +2,7 @@
 // workers see it within a second.
 #include "pg/pg.hpp"
 
+#include "catalog/lock_tags.hpp"
 #include "catalog/moves.hpp"
 #include "pg/arguments.hpp"
 #include "reshard/cleanup.hpp"
@@ -20,8 +21,6 @@ namespace shardwise
 
 namespace
 {
-
-constexpr uint16 start_lock_kind = 43; // see catalog/gate.cpp
 
 struct PlanRow {
     int32 id;
@@ -97,8 +96,7 @@ void check_choice(const char *argument, const char *value,
 // Plans start one after the other: each sees whether it gets in the way of those before it.
 void lock_starts()
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, start_lock_kind);
+    LOCKTAG tag = lock_tag(LockKind::Start);
     (void)LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

@@ -4,6 +4,7 @@
 #include "pg/pg.hpp"
 
 #include "catalog/catalog.hpp"
+#include "catalog/lock_tags.hpp"
 #include "pg/shared_memory.hpp"
 #include "reshard/move.hpp"
 #include "reshard/replication.hpp"
@@ -31,7 +32,6 @@ namespace
 {
 
 constexpr long runner_pause_ms = 300;
-constexpr uint16 runner_lock_kind = 42; // see catalog/gate.cpp
 
 // What a starter tells its worker, in bgw_extra.
 struct Orders {
@@ -126,6 +126,7 @@ BackgroundWorkerHandle *start_mover(int32 move_id)
 {
     BackgroundWorker worker = describe_worker(
         "shardwise_mover_main", psprintf("shardwise move %d", move_id), Int32GetDatum(move_id));
+    strlcpy(worker.bgw_type, "shardwise mover", sizeof(worker.bgw_type));
     worker.bgw_notify_pid = MyProcPid;
     BackgroundWorkerHandle *handle;
     return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
@@ -254,8 +255,7 @@ bool extension_is_here()
 // that one may take to see what there is to do.
 bool become_runner()
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, runner_lock_kind);
+    LOCKTAG tag = lock_tag(LockKind::Runner);
     for (int i = 0; i < 10; i++) {
         if (LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
             return true;
@@ -378,7 +378,7 @@ BackgroundWorker describe_worker(const char *function, const char *name, Datum a
     strlcpy(worker.bgw_library_name, "shardwise", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
     strlcpy(worker.bgw_name, name, sizeof(worker.bgw_name));
-    strlcpy(worker.bgw_type, "shardwise mover", sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_type, name, sizeof(worker.bgw_type));
     worker.bgw_main_arg = argument;
     memcpy(worker.bgw_extra, &orders, sizeof(orders));
     return worker;

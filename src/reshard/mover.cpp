@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "catalog/lock_tags.hpp"
 #include "catalog/map_change.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
@@ -442,6 +443,16 @@ Next drive_guarded(int32 move_id, MemoryContext scratch)
     return next;
 }
 
+// One process works on a move. A runner that dies leaves its movers behind, and the next one starts
+// others: these wait for their turn. Until this process ends.
+void become_mover(int32 move_id)
+{
+    constexpr long pause_ms = 200;
+    LOCKTAG tag = lock_tag(LockKind::Mover, move_id);
+    while (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+        pause_for(pause_ms);
+}
+
 } // namespace
 
 } // namespace shardwise
@@ -457,6 +468,7 @@ void shardwise_mover_main(Datum argument)
     constexpr long longest_pause_ms = 30000;
     int32 move_id = DatumGetInt32(argument);
     begin_worker("shardwise move %d", move_id);
+    become_mover(move_id);
     MemoryContext scratch =
         AllocSetContextCreate(TopMemoryContext, "shardwise move", ALLOCSET_DEFAULT_SIZES);
     for (long pause = 200;; pause = std::min(pause * 2, longest_pause_ms)) {

@@ -190,6 +190,16 @@ my $sample = '(hash_record_extended(ROW(key, id), 0) & 1023) < 64';
 is($cluster->sql("SELECT verified_rows FROM shardwise.moves WHERE plan_id = $plan"),
 	$cluster->on_shard('s1', "SELECT count(*) FROM items WHERE $moving AND $sample"), 'a sixteenth of the rows was verified, as asked');
 
+# A runner that dies leaves its mover behind: the next one's waits for it.
+$plan = start_slowly($range);
+my ($runner, $movers) = map { "FROM pg_stat_activity WHERE backend_type = 'shardwise $_'" } 'plan runner', 'mover';
+my $first_runner = $cluster->sql("SELECT pid $runner");
+$cluster->sql("SELECT pg_terminate_backend(pid) $runner");
+ok(wait_for("count(*) = 1 $runner AND pid <> $first_runner"), 'a runner is ended: there is another one');
+ok(wait_for("count(*) = 2 $movers"), 'which starts a mover');
+ends_well($plan, 'a mover too many');
+is($cluster->sql("SELECT retries FROM shardwise.moves WHERE plan_id = $plan"), 0, 'they do not meet');
+
 $plan = start_slowly($range);
 $cluster->on_shard('s1', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
 ends_well($plan, 'slot dropped');
