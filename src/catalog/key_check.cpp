@@ -1,12 +1,16 @@
-// The setting is a text[]: hashes of single keys (pins, entries of a list) that the shard owns, of
-// those that others own, 1 or 0 for whether the lowest key is the shard's, and for each column an
-// array of the bounds at which that changes. Of hash strategies the bounds are of the key's hash.
+// What the setting says. Of strategy range it is a text[]: hashes of pinned keys that the shard
+// owns, of those that others own, 1 or 0 for whether the lowest key is the shard's, and for each
+// column an array of the bounds at which that changes. Of other strategies all depends on the key's
+// hash, and there may be many bounds (virtual nodes, entries of a list): the hashes are divided by
+// their first bits, and the setting has an int8[] for each division, so that a row looks at few of
+// them. Its bounds begin and end, in turns, what the shard owns.
 #include "pg/pg.hpp"
 
 #include "catalog/cache.hpp"
 #include "catalog/catalog_tables.hpp"
 #include "catalog/key_check.hpp"
 #include "catalog/shard_map.hpp"
+#include "core/shard_map.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -125,7 +129,6 @@ void append_digests(const Keyspace *keyspace, const KeyIndex *index, int32 shard
 Datum single_keys(const Keyspace *keyspace, int32 shard_id, bool own)
 {
     List *digests = NIL;
-    append_digests(keyspace, &keyspace->map->listed, shard_id, own, &digests);
     append_digests(keyspace, &keyspace->map->pinned, shard_id, own, &digests);
     StringInfoData text;
     initStringInfo(&text);
@@ -134,6 +137,106 @@ Datum single_keys(const Keyspace *keyspace, int32 shard_id, bool own)
         appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "", (char *)lfirst(cell));
     return CStringGetTextDatum(psprintf("{%s}", text.data));
 }
+
+// ---- hashes ------------------------------------------------------------------------------------
+
+constexpr int division_bits = 6;
+constexpr int divisions = 1 << division_bits;
+
+// From a hash on, up to the next change.
+struct Change {
+    int64 from;
+    bool is_own;
+};
+
+void add_points(const Keyspace *keyspace, const KeyIndex *index, int32 shard_id, List **points)
+{
+    for (int i = 0; i < index->count; i++) {
+        Change *point = (Change *)palloc(sizeof(Change));
+        *point = {digest_key(keyspace, &index->keys[(size_t)i * keyspace->nkeys]),
+                  index->owners[i] == shard_id};
+        *points = lappend(*points, point);
+    }
+}
+
+int compare_points(const ListCell *a, const ListCell *b)
+{
+    int64 left = ((const Change *)lfirst(a))->from, right = ((const Change *)lfirst(b))->from;
+    return left < right ? -1 : left > right;
+}
+
+// Whether the shard owns what no single key is named for.
+bool owns_hash(const Keyspace *keyspace, int32 shard_id, int64 hash)
+{
+    const ShardMap *map = keyspace->map;
+    int32 owner = map->count > 0 ? map->owners[find_hash_range(map->lowers, map->count, hash)]
+                                 : keyspace->default_shard;
+    return owner == shard_id;
+}
+
+// All hashes at which ownership may change, in order: ranges, divisions, and single keys with what
+// follows them.
+Change *list_changes(const Keyspace *keyspace, int32 shard_id, int *count)
+{
+    const ShardMap *map = keyspace->map;
+    List *points = NIL;
+    add_points(keyspace, &map->listed, shard_id, &points);
+    add_points(keyspace, &map->pinned, shard_id, &points);
+    list_sort(points, compare_points);
+    int n = list_length(points);
+    Change *changes = (Change *)palloc(sizeof(Change) * (is_hashed(keyspace) ? map->count : 0) +
+                                       sizeof(Change) * (divisions + 2 * n));
+    int k = 0;
+    for (size_t i = 0; is_hashed(keyspace) && i < map->count; i++)
+        changes[k++] = {map->lowers[i], map->owners[i] == shard_id};
+    for (int64 i = 0; i < divisions; i++) {
+        int64 from = PG_INT64_MIN + (int64)((uint64)i << (64 - division_bits));
+        changes[k++] = {from, owns_hash(keyspace, shard_id, from)};
+    }
+    ListCell *cell;
+    foreach (cell, points) {
+        int64 hash = ((const Change *)lfirst(cell))->from;
+        if (hash < PG_INT64_MAX)
+            changes[k++] = {hash + 1, owns_hash(keyspace, shard_id, hash + 1)};
+    }
+    foreach (cell, points)
+        changes[k++] = *(const Change *)lfirst(cell);
+    // Of what begins at one hash the last counts.
+    std::stable_sort(changes, changes + k,
+                     [](const Change &a, const Change &b) { return a.from < b.from; });
+    *count = k;
+    return changes;
+}
+
+char *owned_hashes(const Keyspace *keyspace, int32 shard_id)
+{
+    int n;
+    const Change *changes = list_changes(keyspace, shard_id, &n);
+    StringInfoData text;
+    initStringInfo(&text);
+    bool is_own = false, is_first = true;
+    int64 division = -1;
+    for (int i = 0; i < n; i++) {
+        if (i + 1 < n && changes[i + 1].from == changes[i].from)
+            continue;
+        int64 own_division = (changes[i].from >> (64 - division_bits)) + divisions / 2;
+        if (own_division != division) {
+            appendStringInfoString(&text, division < 0 ? "{" : "};{");
+            division = own_division;
+            is_own = false;
+            is_first = true;
+        }
+        if (changes[i].is_own == is_own)
+            continue;
+        appendStringInfo(&text, "%s" INT64_FORMAT, is_first ? "" : ",", changes[i].from);
+        is_own = changes[i].is_own;
+        is_first = false;
+    }
+    appendStringInfoChar(&text, '}');
+    return text.data;
+}
+
+// ---- strategy range ----------------------------------------------------------------------------
 
 bool owns_lowest(const Keyspace *keyspace, int32 shard_id)
 {
@@ -155,14 +258,12 @@ List *find_changes(const ShardMap *map, int32 shard_id)
 Datum bounds_of_column(const Keyspace *keyspace, const List *changes, int column)
 {
     const ShardMap *map = keyspace->map;
-    Oid type = is_hashed(keyspace) ? INT8OID : getBaseType(keyspace->key_types[column]);
+    Oid type = getBaseType(keyspace->key_types[column]);
     Datum *bounds = (Datum *)palloc(sizeof(Datum) * (list_length(changes) + 1));
     ListCell *cell;
     foreach (cell, changes) {
         size_t i = lfirst_int(cell);
-        bounds[foreach_current_index(cell)] = is_hashed(keyspace)
-                                                  ? Int64GetDatum(map->lowers[i])
-                                                  : map->bounds[i * keyspace->nkeys + column];
+        bounds[foreach_current_index(cell)] = map->bounds[i * keyspace->nkeys + column];
     }
     int16 length;
     bool by_value;
@@ -175,7 +276,7 @@ Datum bounds_of_column(const Keyspace *keyspace, const List *changes, int column
 
 int compared_columns(const Keyspace *keyspace)
 {
-    return is_hashed(keyspace) ? 1 : Min(keyspace->nkeys, max_compared_columns);
+    return Min(keyspace->nkeys, max_compared_columns);
 }
 
 } // namespace
@@ -185,21 +286,27 @@ char *owned_keys_setting(int32 keyspace_id)
     return psprintf("shardwise_shard.owned_keys_%d", keyspace_id);
 }
 
-char *owned_keys_value(const Keyspace *keyspace, int32 shard_id)
+static char *owned_ranges(const Keyspace *keyspace, int32 shard_id)
 {
     Datum parts[3 + max_compared_columns];
     int n = 0;
-    int nest_level = use_text_settings();
     parts[n++] = single_keys(keyspace, shard_id, true);
     parts[n++] = single_keys(keyspace, shard_id, false);
     parts[n++] = CStringGetTextDatum(owns_lowest(keyspace, shard_id) ? "1" : "0");
     const List *changes = find_changes(keyspace->map, shard_id);
-    if (keyspace->strategy != Strategy::List)
-        for (int i = 0; i < compared_columns(keyspace); i++)
-            parts[n++] = bounds_of_column(keyspace, changes, i);
-    AtEOXact_GUC(true, nest_level);
+    for (int i = 0; i < compared_columns(keyspace); i++)
+        parts[n++] = bounds_of_column(keyspace, changes, i);
     ArrayType *array = construct_array(parts, n, TEXTOID, -1, false, TYPALIGN_INT);
     return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array));
+}
+
+char *owned_keys_value(const Keyspace *keyspace, int32 shard_id)
+{
+    int nest_level = use_text_settings();
+    char *value = keyspace->strategy == Strategy::Range ? owned_ranges(keyspace, shard_id)
+                                                        : owned_hashes(keyspace, shard_id);
+    AtEOXact_GUC(true, nest_level);
+    return value;
 }
 
 // ---- the condition -----------------------------------------------------------------------------
@@ -207,10 +314,15 @@ char *owned_keys_value(const Keyspace *keyspace, int32 shard_id)
 namespace
 {
 
+char *setting_sql(const Keyspace *keyspace)
+{
+    return psprintf("nullif(current_setting(%s, true), '')",
+                    quote_literal_cstr(owned_keys_setting(keyspace->id)));
+}
+
 char *part_sql(const Keyspace *keyspace, int part)
 {
-    return psprintf("((nullif(current_setting(%s, true), '')::text[])[%d])",
-                    quote_literal_cstr(owned_keys_setting(keyspace->id)), part + 1);
+    return psprintf("((%s::text[])[%d])", setting_sql(keyspace), part + 1);
 }
 
 // How many bounds, of those that are numbered from + 1 to `to`, are not above the key: by a column,
@@ -233,26 +345,22 @@ char *rank_sql(const Keyspace *keyspace, const char *const *columns, int column,
                     rank_sql(keyspace, columns, column + 1, first, rank));
 }
 
-char *rank_sql(const Keyspace *keyspace, const char *const *columns, const char *digest)
-{
-    if (keyspace->strategy == Strategy::List)
-        return pstrdup("0");
-    char *bounds = part_sql(keyspace, 3);
-    if (is_hashed(keyspace))
-        return psprintf("width_bucket(%s, %s::int8[])", digest, bounds);
-    return rank_sql(keyspace, columns, 0, "0", psprintf("cardinality(%s::text[])", bounds));
-}
-
 } // namespace
 
 char *foreign_key_condition(const Keyspace *keyspace, const char *const *column_sqls)
 {
     char *digest = digest_sql(keyspace, column_sqls);
+    if (keyspace->strategy != Strategy::Range)
+        return psprintf("width_bucket(%s, split_part(%s, ';', ((%s >> %d) + %d)::int4)::int8[]) "
+                        "%% 2 = 0",
+                        digest, setting_sql(keyspace), digest, 64 - division_bits,
+                        divisions / 2 + 1);
+    char *number = psprintf("cardinality(%s::text[])", part_sql(keyspace, 3));
     return psprintf("CASE WHEN %s = ANY (%s::int8[]) THEN false "
                     "WHEN %s = ANY (%s::int8[]) THEN true "
                     "ELSE (%s + %s::int4) %% 2 = 0 END",
                     digest, part_sql(keyspace, 0), digest, part_sql(keyspace, 1),
-                    rank_sql(keyspace, column_sqls, digest), part_sql(keyspace, 2));
+                    rank_sql(keyspace, column_sqls, 0, "0", number), part_sql(keyspace, 2));
 }
 
 } // namespace shardwise

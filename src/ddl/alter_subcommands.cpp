@@ -28,6 +28,7 @@ Concern concern_of(const AlterTableCmd *command)
     case AT_EnableAlwaysRule:
     case AT_EnableReplicaRule:
     case AT_DisableRule:
+    case AT_DropOids: // does nothing
         return Concern::Router;
     case AT_SetUnLogged:
     case AT_AddInherit:
