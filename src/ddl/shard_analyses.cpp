@@ -38,6 +38,7 @@ AnalyzedTable *find_analyzed_table(Oid relid)
         return nullptr;
     AnalyzedTable *analyzed = static_cast<AnalyzedTable *>(palloc0(sizeof(AnalyzedTable)));
     analyzed->relid = relid;
+    analyzed->name = qualified_table_name(relid);
     analyzed->owner = owner;
     analyzed->shards = shards_with_rows(table);
     initStringInfo(&analyzed->when);
@@ -49,8 +50,7 @@ static void ask_shard(int shard, const List *tables)
     List *names = NIL;
     ListCell *cell;
     foreach (cell, tables)
-        names =
-            lappend(names, qualified_table_name(static_cast<AnalyzedTable *>(lfirst(cell))->relid));
+        names = lappend(names, static_cast<AnalyzedTable *>(lfirst(cell))->name);
     PGresult *result = run_command(join_shard(shard, Access::Read, false),
                                    psprintf(analyses_query, text_array_literal(names)));
     foreach (cell, tables) {

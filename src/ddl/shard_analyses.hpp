@@ -10,6 +10,7 @@ namespace shardwise
 // A distributed or reference table, or a partition.
 struct AnalyzedTable {
     Oid relid;
+    char *name; // qualified and quoted; of a table that may be dropped while shards are asked
     Oid owner;
     List *shards;        // shards_with_rows()
     StringInfoData when; // of each shard; differs once one has analyzed it again

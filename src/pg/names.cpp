@@ -11,8 +11,13 @@ namespace shardwise
 
 char *qualified_table_name(Oid relid)
 {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-                                      get_rel_name(relid));
+    // Who holds no lock on the table may find it dropped.
+    const char *name = get_rel_name(relid);
+    const char *schema = get_namespace_name(get_rel_namespace(relid));
+    if (name == nullptr || schema == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relid)));
+    return quote_qualified_identifier(schema, name);
 }
 
 Oid topmost_table(Oid relid)

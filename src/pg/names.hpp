@@ -6,7 +6,8 @@
 namespace shardwise
 {
 
-// The qualified, quoted name of a table, index or sequence.
+// The qualified, quoted name of a table, index or sequence. Errors: 42P01 where it has been
+// dropped.
 char *qualified_table_name(Oid relid);
 
 // The partitioned table that a partition belongs to at the top; other tables as they are.

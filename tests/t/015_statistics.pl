@@ -118,6 +118,14 @@ is(join(' ', map { $estimate->($_) } 'parcel', 'parcel_1'), '5000 3100', 'and th
 
 # ---- and follow what the shards analyze
 configure($router, 'shardwise.statistics_interval = 1');
+$cluster->sql("CREATE TABLE brief (id int PRIMARY KEY); SELECT shardwise.distribute_table('brief', 'id')");
+$blocker = $cluster->shard('s1')->background_psql('postgres');
+$blocker->query_safe('BEGIN; LOCK TABLE parcel');
+ok($cluster->shard('s1')->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
+	'a visit of the shards is under way');
+$cluster->sql('DROP TABLE brief');
+$blocker->query_safe('ROLLBACK');
+$blocker->quit;
 $cluster->sql("INSERT INTO parcel SELECT i, date '2026-01-01' + i % 50 FROM generate_series(5001, 8000) i");
 $cluster->on_shard($_, 'ANALYZE parcel_1, parcel_2') for $cluster->shard_names;
 my $known = "SELECT string_agg(relation || ' ' || rows, ', ' ORDER BY relation::text)
