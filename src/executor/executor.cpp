@@ -41,6 +41,8 @@ extern "C" void shardwise_executor_start(QueryDesc *desc, int eflags)
 template <typename... Once>
 void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count, Once... once)
 {
+    bool outer = runs_once;
+    runs_once = (true && ... && once) && (sizeof...(once) > 0 || count == 0);
     announce_rows_wanted(desc->planstate, count);
     run_nested(&executor_depth, [=] {
         if (previous_run != nullptr)
@@ -48,6 +50,7 @@ void shardwise_executor_run(QueryDesc *desc, ScanDirection direction, uint64 cou
         else
             standard_ExecutorRun(desc, direction, count, once...);
     });
+    runs_once = outer;
 }
 
 // AFTER triggers run here, foreign keys' among them: what they do is not the client's statement.

@@ -12,6 +12,7 @@
 
 extern "C" {
 #include "executor/executor.h"
+#include "parser/parsetree.h"
 #include "utils/datum.h"
 }
 
@@ -106,24 +107,48 @@ void finish(RouteScanState *state)
     }
 }
 
+// The table whose rows a query looks for; InvalidOid if there are several.
+Oid table_of_found_rows(const Query *query)
+{
+    int varno = query->commandType == CMD_INSERT ? 0 : query->resultRelation;
+    if (query->commandType == CMD_SELECT && list_length(query->rowMarks) == 1)
+        varno = linitial_node(RowMarkClause, query->rowMarks)->rti;
+    const RangeTblEntry *rte = varno > 0 ? rt_fetch(varno, query->rtable) : nullptr;
+    return rte != nullptr && rte->rtekind == RTE_RELATION ? rte->relid : InvalidOid;
+}
+
+// Rows of several shards that the statement locks or changes, or will.
+bool finds_rows(const RouteScanState *state)
+{
+    const Route *route = state->route;
+    return (route->writes || route->keeps_places) && list_length(state->shards) > 1 &&
+           !OidIsValid(route->reference);
+}
+
+void start_finding(RouteScanState *state)
+{
+    const Route *route = state->route;
+    if (route->writes)
+        take_write_turn(&state->turn, route->in_turns, goes_in_order(state));
+    if (!state->is_finding)
+        begin_finding(table_of_found_rows(route->query),
+                      runs_once && route->query->commandType != CMD_INSERT);
+    state->is_finding = true;
+}
+
 void start(RouteScanState *state)
 {
     if (!only_reads(state)) {
-        bool finds = state->route->writes && list_length(state->shards) > 1 &&
-                     !OidIsValid(state->route->reference);
-        if (finds)
-            take_write_turn(&state->turn, state->route->in_turns, goes_in_order(state));
-        if (finds && !state->is_finding)
-            begin_finding();
-        state->is_finding |= finds;
+        if (finds_rows(state))
+            start_finding(state);
         send_to_all(state);
         if (!state->route->writes && has_held_maps(state->execution) && map_has_moved(state))
             raise_rows_have_moved(); // just before a block took its snapshots
         return;
     }
     const Route *route = state->route;
-    bool runs_once = route->is_only_scan && state->lookup == nullptr;
-    Read read = {state->execution, runs_once, route->is_bulk ? Sending::Bulk : Sending::Pipelined,
+    bool only_read = route->is_only_scan && state->lookup == nullptr;
+    Read read = {state->execution, only_read, route->is_bulk ? Sending::Bulk : Sending::Pipelined,
                  is_pure_read(state)};
     for (;;) {
         begin_read(state->shards, read);
@@ -399,6 +424,8 @@ static bool reads_all_first(const PlanState *node)
     AggStrategy strategy = ((const Agg *)node->plan)->aggstrategy;
     return strategy == AGG_PLAIN || strategy == AGG_HASHED;
 }
+
+bool runs_once = true;
 
 void announce_rows_wanted(PlanState *plan, uint64 count)
 {

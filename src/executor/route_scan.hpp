@@ -72,6 +72,9 @@ RouteScanState *as_route_scan(PlanState *node);
 // plan ends in whether all of its rows are asked for.
 void announce_rows_wanted(PlanState *plan, uint64 count);
 
+// True while the innermost run of the executor is the only one of its plan.
+extern bool runs_once;
+
 // The number of the execution whose scans have ended since the last call; 0: none.
 uint64 take_ended_execution();
 

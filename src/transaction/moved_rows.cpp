@@ -1,11 +1,15 @@
 #include "transaction/moved_rows.hpp"
 
 #include "pg/names.hpp"
+#include "transaction/decision.hpp"
+#include "transaction/finders.hpp"
 #include "transaction/participants_internal.hpp"
 #include "transaction/wait_table.hpp"
 
 extern "C" {
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 }
 
 namespace shardwise
@@ -47,7 +51,7 @@ void note_leaving_rows(int32 shard_id, Oid table)
     MemoryContextSwitchTo(saved);
 }
 
-void tell_who_waits_for_leaving_rows(const Participant *p, const char *gid)
+static void tell_who_waits_on(const Participant *p, const char *gid)
 {
     if (p->left_tables == NIL)
         return;
@@ -59,25 +63,65 @@ void tell_who_waits_for_leaving_rows(const Participant *p, const char *gid)
                          quote_literal_cstr(qualified_table_name(lfirst_oid(cell))));
     PGresult *result = run_command(
         p->connection, psprintf(waiters, tables.data, tables.data, quote_literal_cstr(gid)));
-    for (int i = 0; i < PQntuples(result); i++)
-        note_missed_row({connection_server(p->connection), atoi(PQgetvalue(result, i, 0))});
+    for (int i = 0; i < PQntuples(result); i++) {
+        int backend =
+            find_backend({connection_server(p->connection), atoi(PQgetvalue(result, i, 0))});
+        if (backend >= 0)
+            tell_finder(backend);
+    }
 }
 
-void begin_finding()
+static List *leaving_tables()
 {
-    if (finding++ == 0)
-        expect_missed_rows(true);
+    List *tables = NIL;
+    for (int i = 0; i < participant_count; i++) {
+        ListCell *cell;
+        foreach (cell, participants[i].left_tables)
+            if (participants[i].prepare_sent)
+                tables = list_append_unique_oid(tables, topmost_table(lfirst_oid(cell)));
+    }
+    return tables;
+}
+
+void await_finders(const GlobalId *gid)
+{
+    const List *tables = leaving_tables();
+    if (tables == NIL)
+        return;
+    announce_leaving_rows(tables);
+    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout);
+    bool asks = true;
+    for (long pause = 2; anyone_may_wait(tables) && GetCurrentTimestamp() < deadline;) {
+        for (int i = 0; asks && i < participant_count; i++)
+            if (participants[i].prepare_sent)
+                tell_who_waits_on(&participants[i],
+                                  prepared_name(gid, participants[i].shard_id).text);
+        if (!anyone_finds(tables))
+            break;
+        asks = !wait_for_finders(pause);
+        if (asks)
+            pause = std::min(pause * 2, 64L);
+    }
+    stop_waiting_for_finders();
+    tell_all_finders(tables);
+}
+
+void begin_finding(Oid table, bool is_awaited)
+{
+    finding++;
+    if (!IsolationUsesXactSnapshot())
+        start_finding({OidIsValid(table) ? topmost_table(table) : InvalidOid, is_awaited});
 }
 
 void give_up_finding()
 {
     if (finding > 0 && --finding == 0)
-        expect_missed_rows(false);
+        stop_finding();
 }
 
 void end_finding()
 {
-    bool missed = has_missed_row() && !IsolationUsesXactSnapshot();
+    bool missed = finder_was_told();
     give_up_finding();
     if (missed)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -88,7 +132,7 @@ void end_finding()
 void forget_finding()
 {
     if (finding > 0)
-        expect_missed_rows(false);
+        stop_finding();
     finding = 0;
 }
 

@@ -75,8 +75,10 @@ void end_readers();
 // Lets other statements follow those that were sent alone, whose rows are stored.
 void end_lone_statements();
 
-// moved_rows.cpp: before a prepared part commits, tells who waits on its shard for rows that go.
-void tell_who_waits_for_leaving_rows(const Participant *, const char *gid);
+// moved_rows.cpp: before prepared parts commit by which rows go to other shards, waits for those
+// who look for rows, and tells who waits for these or takes long. Until end_leaving_rows() nobody
+// begins.
+void await_finders(const struct GlobalId *gid);
 // No statement looks for rows any more.
 void forget_finding();
 

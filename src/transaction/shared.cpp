@@ -3,6 +3,7 @@
 #include "pg/shared_memory.hpp"
 #include "pg/versions.hpp"
 #include "transaction/commit_window.hpp"
+#include "transaction/finders.hpp"
 #include "transaction/wait_table.hpp"
 
 extern "C" {
@@ -222,6 +223,7 @@ static void request_shared_memory()
     RequestAddinShmemSpace(shared_size());
     RequestAddinShmemSpace(commit_window_size());
     RequestAddinShmemSpace(wait_table_size());
+    RequestAddinShmemSpace(finders_size());
     RequestAddinShmemSpace(hash_estimate_size(max_shards, sizeof(SharedShard)));
     RequestNamedLWLockTranche("shardwise_transactions", 1);
 }
@@ -246,6 +248,10 @@ static void make_shared_memory()
     if (!found)
         memset(waits, 0, wait_table_size());
     make_wait_table(waits, found);
+    void *looking = ShmemInitStruct("shardwise finders", finders_size(), &found);
+    if (!found)
+        memset(looking, 0, finders_size());
+    make_finders(looking, found);
     HASHCTL control = {};
     control.keysize = sizeof(ShardKey);
     control.entrysize = sizeof(SharedShard);

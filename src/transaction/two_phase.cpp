@@ -8,6 +8,7 @@
 #include "monitor/monitor.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/decision.hpp"
+#include "transaction/finders.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/stop_point.hpp"
 
@@ -92,10 +93,7 @@ void prepare_writers()
             finish_commit(p->connection);
     }
     stop_point("before_waiters");
-    for (int i = 0; i < participant_count; i++)
-        if (participants[i].prepare_sent)
-            tell_who_waits_for_leaving_rows(
-                &participants[i], prepared_name(&current.gid, participants[i].shard_id).text);
+    await_finders(&current.gid);
     stop_point("after_prepare");
     record_decision(&current.gid);
     current.decided = true;
@@ -131,6 +129,7 @@ static void forget_current()
     if (current.gid.number != 0)
         set_live_transaction(0);
     current = {};
+    end_leaving_rows();
 }
 
 // True for a part that is still to be committed once the router has.

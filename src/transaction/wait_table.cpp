@@ -21,7 +21,6 @@ struct Row {
     int process;
     uint64 verdict; // the number of the wait that is to end with an error
     char detail[detail_size];
-    bool expects_missed_rows, has_missed_row;
 };
 
 static Row *table = nullptr;
@@ -57,7 +56,6 @@ static void take_row()
     own->waits.database = MyDatabaseId;
     own->process = process_number();
     own->verdict = 0; // wait numbers begin at 1
-    own->expects_missed_rows = own->has_missed_row = false;
     SpinLockRelease(&own->mutex);
     on_shmem_exit(free_row, 0);
 }
@@ -110,16 +108,6 @@ void end_wait()
     SpinLockRelease(&own->mutex);
 }
 
-void expect_missed_rows(bool expected)
-{
-    if (own == nullptr)
-        take_row();
-    SpinLockAcquire(&own->mutex);
-    own->expects_missed_rows = expected;
-    own->has_missed_row = false;
-    SpinLockRelease(&own->mutex);
-}
-
 static bool works_on(const BackendWaits *waits, RemoteSession session)
 {
     for (int i = 0; i < waits->nsessions; i++)
@@ -128,20 +116,16 @@ static bool works_on(const BackendWaits *waits, RemoteSession session)
     return false;
 }
 
-void note_missed_row(RemoteSession session)
+int find_backend(RemoteSession session)
 {
-    for (int i = 0; i < MaxBackends; i++) {
-        Row *row = &table[i];
-        SpinLockAcquire(&row->mutex);
-        if (row->expects_missed_rows && works_on(&row->waits, session))
-            row->has_missed_row = true;
-        SpinLockRelease(&row->mutex);
+    int found = -1;
+    for (int i = 0; i < MaxBackends && found < 0; i++) {
+        SpinLockAcquire(&table[i].mutex);
+        if (works_on(&table[i].waits, session))
+            found = i;
+        SpinLockRelease(&table[i].mutex);
     }
-}
-
-bool has_missed_row()
-{
-    return own != nullptr && own->has_missed_row;
+    return found;
 }
 
 List *list_backend_waits(Oid database)

@@ -33,11 +33,8 @@ void forget_sessions();
 void begin_wait(RemoteSession session);
 void end_wait();
 
-// While a backend expects it, note_missed_row() tells the one that works on a session that it waits
-// there for a row which goes to another shard.
-void expect_missed_rows(bool expected);
-void note_missed_row(RemoteSession session);
-bool has_missed_row();
+// Finds the backend that works on a session, by its number among all, from 0; -1: none.
+int find_backend(RemoteSession session);
 
 // Copies the rows of a database's backends into a List of BackendWaits *.
 List *list_backend_waits(Oid database);

@@ -176,19 +176,22 @@ for my $call (qw(pg_cancel_backend pg_terminate_backend))
 	}
 }
 
-# Somebody waits for the row that goes while the session that moves it ends, or moves it.
-for my $call (qw(pg_cancel_backend pg_terminate_backend reload))
+# Somebody waits for the row that goes while the session that moves it ends, or moves it. Who comes
+# later begins when the row is where it goes to.
+for my $call (qw(pg_cancel_backend pg_terminate_backend reload later))
 {
-	my $run = start_transfer(++$transfers, 'before_waiters:wait');
+	my $run = start_transfer(++$transfers, $call eq 'later' ? 'after_prepare:wait' : 'before_waiters:wait');
 	$router->poll_query_until('postgres', $waiting) or die "does not wait: $run->{err}";
 	my $token = $transfers % $tokens;
 	my %waiter = (out => '', err => '');
 	$waiter{handle} = IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-d', $router->connstr('postgres'),
 		'-c', "UPDATE tokens SET token = token WHERE token = $token RETURNING token" ],
 		'<', \undef, '>', \$waiter{out}, '2>', \$waiter{err}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	$router->poll_query_until('postgres', "SELECT sum(result::int) = 1 FROM shardwise.run_on_shards(
+	$router->poll_query_until('postgres', $call eq 'later'
+		? "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'UPDATE tokens SET token%' AND wait_event = 'Extension'"
+		: "SELECT sum(result::int) = 1 FROM shardwise.run_on_shards(
 		\$\$SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'\$\$)") or die 'nobody waits';
-	$cluster->sql("SELECT $call(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND wait_event = 'PgSleep'") if $call ne 'reload';
+	$cluster->sql("SELECT $call(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND wait_event = 'PgSleep'") if $call =~ /^pg_/;
 	$router->reload;
 	end_transfer($run);
 	$waiter{handle}->finish;
