@@ -49,9 +49,7 @@ bool is_divided(const Route *route)
 void check_places(const RouteScanState *state)
 {
     const Route *route = state->route;
-    bool uses_places =
-        route->compares_places || (!only_reads(state) && !route->writes && !route->is_only_scan);
-    if (!uses_places || (!route->writes && has_held_maps(state->execution)))
+    if (!route->compares_places || (!route->writes && has_held_maps(state->execution)))
         return;
     if (has_moved_since(find_keyspace(route->keyspace_id), state->css.ss.ps.state->es_snapshot))
         raise_rows_have_moved();

@@ -304,6 +304,7 @@ my $unmoved = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.key_hash
 	AND shardwise.locate('items', key) = 's1'");
 my $early = $router->background_psql('postgres');
 my $scans = $router->background_psql('postgres');
+my $inserts = $router->background_psql('postgres');
 $reader->query("PREPARE two AS SELECT sum(value) FROM items WHERE key IN ($unmoved, $last)");
 is($reader->query('EXECUTE two'), 20, 'two keys on one shard');
 for my $session ($reader, $early)
@@ -314,9 +315,12 @@ for my $session ($reader, $early)
 is($reader->query($sum), $all, 'a reader begins');
 $router->safe_psql('postgres', 'CREATE FUNCTION wait_here() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN 0; END $$');
 $writer->query_safe('SELECT pg_advisory_lock(7)');
-$scans->query_until(qr/sent/, "\\echo sent\nWITH one AS MATERIALIZED ($sum), waiting AS MATERIALIZED (SELECT wait_here() FROM one)
-	SELECT one.*, (SELECT count(*) || '|' || sum(value) FROM items WHERE id >= w.wait_here) FROM one, waiting w;\n");
-ok(wait_for("count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"), 'a query is between two scans');
+$router->safe_psql('postgres', 'CREATE TABLE kept (rows bigint, value numeric, again text)');
+my $two_scans = "WITH one AS MATERIALIZED ($sum), waiting AS MATERIALIZED (SELECT wait_here() FROM one)
+	SELECT one.*, (SELECT count(*) || '|' || sum(value) FROM items WHERE id >= w.wait_here) FROM one, waiting w;\n";
+$scans->query_until(qr/sent/, "\\echo sent\n$two_scans");
+$inserts->query_until(qr/sent/, "\\echo sent\nINSERT INTO kept $two_scans");
+ok(wait_for("count(*) = 2 FROM pg_stat_activity WHERE wait_event = 'advisory'"), 'queries are between two scans');
 my $put_off = "EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event = 'swap put off')";
 ok(wait_for("$put_off OR EXISTS (SELECT FROM shardwise.move_events WHERE plan_id = $plan AND event IN ('retry'))"), 'a prepared transaction holds the swap up');
 is($cluster->sql("SET statement_timeout = '20s'; UPDATE items SET value = value WHERE key = $last - 0 AND id = 0; SELECT state IN ('verified', 'swapping', 'verifying') FROM shardwise.moves WHERE plan_id = $plan"),
@@ -335,10 +339,13 @@ $reader->{stderr} = '';
 $reader->query('ROLLBACK');
 $writer->query_safe('SELECT pg_advisory_unlock(7)');
 is($scans->query("\\echo"), "$all|$all\n", 'the query ends with the map that it began with');
+$inserts->query("\\echo");
+my ($count, $total) = split /\|/, $all;
+is($cluster->sql('TABLE kept'), "$all|$count|" . ($total + 1), 'one whose parts have snapshots of their own goes on');
 is($reader->query("SELECT value FROM items WHERE $moved"), 11, 'the next statement has the new one');
 is($reader->query('EXECUTE two'), 21, 'two keys on two shards: another plan');
 $cluster->sql("UPDATE items SET value = value - 1 WHERE $moved");
-$_->quit for $reader, $writer, $scans;
+$_->quit for $reader, $writer, $scans, $inserts;
 $cluster->sql("SELECT shardwise.rollback_plan($plan)");
 is_over($plan, 'rolled_back', 'long transactions');
 is($early->query($sum), $all, 'a snapshot from before the copy is good to the end');
