@@ -440,6 +440,8 @@ void make_select_of_merge(Query *merge)
 const char *newer_merge_feature(const Query *merge)
 {
 #if PG_VERSION_NUM >= 170000
+    if (merge->commandType != CMD_MERGE)
+        return nullptr;
     if (merge->returningList != NIL)
         return "RETURNING";
     ListCell *cell;

@@ -75,7 +75,8 @@ bool is_for_matched(const MergeAction *action);
 // Makes a SELECT of it, which has yet to be given rows and columns.
 void make_select_of_merge(Query *merge);
 
-// What later versions' MERGE can do and 15's cannot; nullptr if it is used nowhere.
+// What later versions' MERGE can do and 15's cannot; nullptr for other statements, and if it is not
+// used.
 const char *newer_merge_feature(const Query *merge);
 
 } // namespace shardwise

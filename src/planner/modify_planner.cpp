@@ -1,7 +1,6 @@
 #include "planner/modify_planner.hpp"
 
 #include "catalog/catalog.hpp"
-#include "pg/query_form.hpp"
 #include "pg/query_tree.hpp"
 #include "pg/versions.hpp"
 #include "planner/batch_statement.hpp"
@@ -404,9 +403,6 @@ bool reads_once(const PlannedStmt *plan)
 Refusal make_plan(Maker *maker, PlannerCall call, PlannedStmt **plan)
 {
     Query *query = maker->write.query;
-    if (query->commandType == CMD_MERGE)
-        if (const char *feature = newer_merge_feature(query))
-            return psprintf("MERGE ... %s is only for tables of the router.", feature);
     if ((query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) &&
         finds_by_ctid(query))
         return pstrdup("Rows of several shards may have the same ctid: find them by their key.");

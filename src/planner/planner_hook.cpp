@@ -195,9 +195,22 @@ PlannedStmt *plan_query(const PlannerCall &call)
     return plan;
 }
 
+// Of the user's own statement: this code gives MERGE a RETURNING list, to see what it did.
+void refuse_newer_merge(const Query *query)
+{
+    const char *feature = changes_shards(query) ? newer_merge_feature(query) : nullptr;
+    if (feature != nullptr)
+        refuse("MERGE", psprintf("%s is only for tables of the router.", feature));
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        refuse_newer_merge((Query *)lfirst_node(CommonTableExpr, cell)->ctequery);
+}
+
 extern "C" PlannedStmt *shardwise_planner(Query *query, const char *text, int cursor_options,
                                           ParamListInfo params)
 {
+    if ((query->commandType == CMD_MERGE || query->hasModifyingCTE) && extension_exists())
+        refuse_newer_merge(query);
     return plan_query({query, text, cursor_options, params});
 }
 
