@@ -62,6 +62,15 @@ char *count_sql(const Table *table, const char *name, int32 shard_id)
                       ghosts != nullptr ? " WHERE " : "", ghosts != nullptr ? ghosts : "");
 }
 
+void require_distributed(Oid relid)
+{
+    const char *name = get_rel_name(relid);
+    const Table *table = name != nullptr ? find_table(relid) : nullptr;
+    if (table == nullptr || table->is_reference)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a distributed table", name ? name : "???")));
+}
+
 } // namespace
 
 } // namespace shardwise
@@ -93,15 +102,12 @@ SHARDWISE_FUNCTION(shardwise_verify_move)
 SHARDWISE_FUNCTION(shardwise_verify_table)
 {
     Oid relid = PG_GETARG_OID(0);
-    const Table *table = get_rel_name(relid) != nullptr ? find_table(relid) : nullptr;
-    if (table == nullptr || table->is_reference)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not a distributed table",
-                               get_rel_name(relid) ? get_rel_name(relid) : "???")));
+    require_distributed(relid);
     if (!pg_class_ownercheck(relid, GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
     InitMaterializedSRF(fcinfo, 0);
     LockRelationOid(relid, AccessShareLock);
+    require_distributed(relid); // still, when whoever held the lock has ended
 
     const char *name = qualified_table_name(relid);
     const Shard *const *shards;

@@ -144,6 +144,17 @@ $cluster->sql('DROP TABLE parcel_2');
 is($cluster->sql($known), 'parcel 8000, parcel_1 4960', 'what is dropped is forgotten');
 configure($router, 'shardwise.statistics_interval = 0');
 
+# ---- a table comes home while somebody waits to verify it
+my ($owner, $verifier) = map { $router->background_psql('postgres', on_error_stop => 0) } 1, 2;
+$owner->query("BEGIN; SELECT shardwise.undistribute_table('item')");
+$verifier->query_until(qr/^started/m, "\\echo started\nSELECT shardwise.verify_table('item');\n");
+ok($router->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'item'::regclass"), 'it waits');
+$owner->query('COMMIT');
+$verifier->query('SELECT 1');
+like($verifier->{stderr}, qr/"item" is not a distributed table/, 'and is told');
+$verifier->{stderr} = '';
+$_->quit for $owner, $verifier;
+
 # ---- a second database has counters of its own
 $cluster->sql('CREATE DATABASE other');
 $router->safe_psql('other', 'CREATE EXTENSION shardwise');
