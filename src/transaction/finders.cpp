@@ -1,5 +1,7 @@
 #include "transaction/finders.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -83,7 +85,7 @@ static void take_row()
 {
     if (own != nullptr)
         return;
-    own = &finders->rows[MyBackendId - 1];
+    own = &finders->rows[backend_number()];
     own->database = MyDatabaseId;
     on_shmem_exit(free_row, 0);
 }
