@@ -75,6 +75,7 @@ start_guard() {
         while kill -0 "$1" 2>/dev/null && [ -d "$2" ]; do sleep 1; done
         find "$2" -name postmaster.pid 2>/dev/null | while read -r pid; do
             kill -QUIT "$(head -n 1 "$pid")" 2>/dev/null
+            kill -CONT "$(head -n 1 "$pid")" 2>/dev/null # a test may have frozen it
         done
         [ ! -d "$2" ] || { sleep 2; rm -rf "$2"; }
     ' guard $$ "$RUN_DIR" </dev/null >/dev/null 2>&1 &
@@ -82,6 +83,7 @@ start_guard() {
 }
 
 stop_server() { # data directory
+    kill -CONT "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null || true # a test may have frozen it
     as_server "$PG_BIN/pg_ctl" -D "$1" -m immediate -w stop >/dev/null 2>&1 || true
 }
 
