@@ -292,6 +292,7 @@ my $writer = $router->background_psql('postgres');
 my $reader = $router->background_psql('postgres', on_error_stop => 0);
 $writer->query_safe('BEGIN');
 $writer->query_safe("UPDATE items SET value = value + 1 WHERE key = $last");
+set_router(move_rate_limit => '100kB'); # not to be over before the next transaction is there
 $plan = start_plan($cluster, $range);
 ok(wait_for("state = 'copying' FROM shardwise.moves WHERE plan_id = $plan"), 'a move waits for a writer from before');
 my (undef, $states) = $cluster->errors("SET lock_timeout = '300ms'; CREATE INDEX more ON items (id); UPDATE items SET value = value WHERE key <> $last");
@@ -299,6 +300,7 @@ is($states->[0] =~ /^(55006|55P03)$/ ? 1 : 0, 1, 'DDL waits or is refused');
 $writer->query_safe('ROLLBACK');
 ok(wait_for("chunks > 0 FROM shardwise.moves WHERE plan_id = $plan"), 'and goes on after it');
 $cluster->on_shard('s1', "BEGIN; UPDATE items SET value = value + 1 WHERE key = $last; PREPARE TRANSACTION 'stray'");
+set_router(move_rate_limit => 0);
 my $sum = 'SELECT count(*), sum(value) FROM items';
 my $unmoved = $cluster->sql("SELECT min(key) FROM items WHERE shardwise.key_hash('items', key) > -4000000000000000000
 	AND shardwise.locate('items', key) = 's1'");
