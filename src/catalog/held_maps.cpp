@@ -44,10 +44,15 @@ void release_maps()
     held = {}; // the memory of older maps goes with the transaction's
 }
 
+// Whether they are of an execution's snapshots.
+static bool are_of(uint64 execution)
+{
+    return held.snapshot != nullptr && (held.execution == 0 || held.execution == execution);
+}
+
 bool has_held_maps(uint64 execution)
 {
-    return held.snapshot != nullptr && held.readable &&
-           (held.execution == 0 || held.execution == execution);
+    return held.readable && are_of(execution);
 }
 
 bool has_moved_since(const Keyspace *keyspace, Snapshot snapshot)
@@ -90,8 +95,7 @@ static const Keyspace *find_older(const Keyspace *now)
 const Keyspace *find_keyspace_for(int32 keyspace_id, MapUse use)
 {
     const Keyspace *keyspace = find_keyspace(keyspace_id);
-    bool reads_held = held.snapshot != nullptr && !use.writes &&
-                      (held.execution == 0 || held.execution == use.execution);
+    bool reads_held = !use.writes && are_of(use.execution);
     if (likely(!reads_held) || !has_moved_since(keyspace, held.snapshot))
         return keyspace;
     if (!held.readable)

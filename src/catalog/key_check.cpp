@@ -115,26 +115,20 @@ char *digest_sql(const Keyspace *keyspace, const char *const *columns)
     return sql;
 }
 
-void append_digests(const Keyspace *keyspace, const KeyIndex *index, int32 shard_id, bool own,
-                    List **digests)
+int64 digest_of(const Keyspace *keyspace, const KeyIndex *index, int i)
 {
-    for (int i = 0; i < index->count; i++)
-        if ((index->owners[i] == shard_id) == own)
-            *digests =
-                lappend(*digests,
-                        psprintf(INT64_FORMAT,
-                                 digest_key(keyspace, &index->keys[(size_t)i * keyspace->nkeys])));
+    return digest_key(keyspace, &index->keys[(size_t)i * keyspace->nkeys]);
 }
 
-Datum single_keys(const Keyspace *keyspace, int32 shard_id, bool own)
+Datum pinned_keys(const Keyspace *keyspace, int32 shard_id, bool own)
 {
-    List *digests = NIL;
-    append_digests(keyspace, &keyspace->map->pinned, shard_id, own, &digests);
+    const KeyIndex *pinned = &keyspace->map->pinned;
     StringInfoData text;
     initStringInfo(&text);
-    ListCell *cell;
-    foreach (cell, digests)
-        appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "", (char *)lfirst(cell));
+    for (int i = 0; i < pinned->count; i++)
+        if ((pinned->owners[i] == shard_id) == own)
+            appendStringInfo(&text, "%s" INT64_FORMAT, text.len > 0 ? "," : "",
+                             digest_of(keyspace, pinned, i));
     return CStringGetTextDatum(psprintf("{%s}", text.data));
 }
 
@@ -153,8 +147,7 @@ void add_points(const Keyspace *keyspace, const KeyIndex *index, int32 shard_id,
 {
     for (int i = 0; i < index->count; i++) {
         Change *point = (Change *)palloc(sizeof(Change));
-        *point = {digest_key(keyspace, &index->keys[(size_t)i * keyspace->nkeys]),
-                  index->owners[i] == shard_id};
+        *point = {digest_of(keyspace, index, i), index->owners[i] == shard_id};
         *points = lappend(*points, point);
     }
 }
@@ -290,8 +283,8 @@ static char *owned_ranges(const Keyspace *keyspace, int32 shard_id)
 {
     Datum parts[3 + max_compared_columns];
     int n = 0;
-    parts[n++] = single_keys(keyspace, shard_id, true);
-    parts[n++] = single_keys(keyspace, shard_id, false);
+    parts[n++] = pinned_keys(keyspace, shard_id, true);
+    parts[n++] = pinned_keys(keyspace, shard_id, false);
     parts[n++] = CStringGetTextDatum(owns_lowest(keyspace, shard_id) ? "1" : "0");
     const List *changes = find_changes(keyspace->map, shard_id);
     for (int i = 0; i < compared_columns(keyspace); i++)

@@ -1,5 +1,6 @@
 #include "catalog/write_locks.hpp"
 
+#include "pg/deadlines.hpp"
 #include "pg/names.hpp"
 
 extern "C" {
@@ -49,7 +50,7 @@ void take_write_turn(WriteTurn *turn, Oid relid, bool shared)
     relid = topmost_table(relid);
     LOCKTAG tag = lock_of_table(relid, turns_of_table);
     LOCKMODE mode = shared ? ShareLock : ExclusiveLock;
-    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout);
+    TimestampTz deadline = milliseconds_from_now(DeadlockTimeout);
     while (LockAcquire(&tag, mode, false, true) == LOCKACQUIRE_NOT_AVAIL) {
         if (GetCurrentTimestamp() > deadline)
             return;

@@ -35,7 +35,6 @@ public:
     std::vector<Diagnosis> examine()
     {
         shards();
-        checks();
         in_doubt();
         plans();
         moves();
@@ -53,9 +52,12 @@ private:
     {
         Rows answers = session.query("SELECT shard, ok, result FROM "
                                      "shardwise.run_on_shards('SELECT 1') ORDER BY shard");
+        std::vector<std::string> answering;
         for (size_t i = 0; i < answers.rows.size(); i++) {
             std::string shard = answers.value(i, "shard").value_or("?");
-            if (answers.value(i, "ok") != "t")
+            if (answers.value(i, "ok") == "t")
+                answering.push_back(shard);
+            else
                 add("error", "reachable",
                     "shard \"" + shard + "\": " + answers.value(i, "result").value_or(""));
         }
@@ -63,19 +65,18 @@ private:
             add("warning", "reachable", "there are no shards; see shardctl add-shard");
         else if (found.empty())
             add("ok", "reachable", std::to_string(answers.rows.size()) + " shards answer");
+        for (const std::string &shard : answering)
+            check(shard);
     }
 
     // What has changed there since it became a shard.
-    void checks()
+    void check(const std::string &shard)
     {
         Rows rows = session.query(
-            "SELECT name, check_name, detail FROM shardwise.run_on_shards('SELECT 1') a "
-            "JOIN shardwise.shards s ON s.name = a.shard, shardwise.check_shard(s.name) c "
-            "WHERE a.ok AND NOT c.ok ORDER BY shard_id");
+            "SELECT check_name, detail FROM shardwise.check_shard($1) WHERE NOT ok", {shard});
         for (size_t i = 0; i < rows.rows.size(); i++)
-            add("warning", rows.value(i, "check_name").value_or("?").c_str(),
-                "shard \"" + rows.value(i, "name").value_or("?") +
-                    "\": " + rows.value(i, "detail").value_or(""));
+            add("warning", rows.value(i, "check_name").value_or("?"),
+                "shard \"" + shard + "\": " + rows.value(i, "detail").value_or(""));
     }
 
     void in_doubt()

@@ -245,21 +245,25 @@ int32 insert_keyspace(Strategy strategy, int nkeys, const Oid *key_types, const 
     return id;
 }
 
+// Sets a column of the row that a scan looks for, and ends the scan.
+static void set_column(Relation rel, SysScanDesc scan, int column, Datum value)
+{
+    HeapTuple tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "no row to be changed in catalog table \"%s\"", RelationGetRelationName(rel));
+    bool isnull = false;
+    HeapTuple changed =
+        heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, &column, &value, &isnull);
+    CatalogTupleUpdate(rel, &changed->t_self, changed);
+    systable_endscan(scan);
+}
+
 void mark_keys_checked(int32 keyspace_id)
 {
     Relation rel = open_catalog("keyspace");
     ScanKeyData key;
-    SysScanDesc scan = scan_by_int4(rel, &key, column::keyspace_id, keyspace_id);
-    HeapTuple tuple = systable_getnext(scan);
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "keyspace %d has no row", keyspace_id);
-    int column = column::keyspace_checks_keys;
-    Datum checks = BoolGetDatum(true);
-    bool isnull = false;
-    HeapTuple changed =
-        heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, &column, &checks, &isnull);
-    CatalogTupleUpdate(rel, &changed->t_self, changed);
-    systable_endscan(scan);
+    set_column(rel, scan_by_int4(rel, &key, column::keyspace_id, keyspace_id),
+               column::keyspace_checks_keys, BoolGetDatum(true));
     table_close(rel, NoLock);
     invalidate_shard_maps();
     CommandCounterIncrement();
@@ -507,15 +511,8 @@ void confirm_distribution(Oid relid)
 {
     Relation rel = open_catalog("distribution");
     ScanKeyData key;
-    SysScanDesc scan = scan_by_oid(rel, &key, column::distribution_relation, relid);
-    HeapTuple tuple = systable_getnext(scan);
-    int restored = column::distribution_restored;
-    Datum value = BoolGetDatum(false);
-    bool isnull = false;
-    HeapTuple changed =
-        heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, &restored, &value, &isnull);
-    CatalogTupleUpdate(rel, &changed->t_self, changed);
-    systable_endscan(scan);
+    set_column(rel, scan_by_oid(rel, &key, column::distribution_relation, relid),
+               column::distribution_restored, BoolGetDatum(false));
     table_close(rel, NoLock);
     invalidate_table(relid);
     CommandCounterIncrement();

@@ -19,32 +19,31 @@ namespace shardwise
 namespace
 {
 
+// A trigger, and one of the events that it fires before: what one companion is for.
 struct Checked {
     char *trigger;
-    bool on_insert, on_update;
+    char *event; // as SQL names it
 };
 
-// The table's own triggers, or one of them, that may change a key.
+// Those of the table's own triggers, or of one of them, that may change a key.
 List *find_checked(Oid relid, Oid trigger)
 {
     const Table *table = find_table(relid);
     if (table == nullptr || table->is_reference)
         return NIL;
-    const Oid types[] = {OIDOID, OIDOID};
-    const Datum values[] = {ObjectIdGetDatum(relid), ObjectIdGetDatum(trigger)};
+    const Oid arguments[] = {relid, trigger};
     constexpr int before_row = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW;
-    SqlRows rows = query_router_with(
-        psprintf("SELECT tgname, tgtype & %d <> 0, tgtype & %d <> 0 FROM pg_trigger "
-                 "WHERE tgrelid = $1 AND $2 IN (0, oid) AND NOT tgisinternal AND tgparentid = 0 "
-                 "AND tgtype & %d = %d AND tgtype & %d <> 0 ORDER BY tgname",
-                 TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, before_row, before_row,
-                 TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE),
-        2, types, values);
+    SqlRows rows = query_router(
+        psprintf("SELECT tgname, event FROM pg_trigger, (VALUES ('insert', %d), ('update', %d)) "
+                 "AS e (event, bit) WHERE tgrelid = $1 AND $2 IN (0, oid) AND NOT tgisinternal "
+                 "AND tgparentid = 0 AND tgtype & %d = %d AND tgtype & bit <> 0 "
+                 "ORDER BY tgname, event",
+                 TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, before_row, before_row),
+        2, arguments);
     List *found = NIL;
     for (int i = 0; i < rows.count; i++) {
         Checked *checked = (Checked *)palloc(sizeof(Checked));
-        char **row = rows.values[i];
-        *checked = {row[0], row[1][0] == 't', row[2][0] == 't'};
+        *checked = {rows.values[i][0], rows.values[i][1]};
         found = lappend(found, checked);
     }
     return found;
@@ -57,22 +56,6 @@ char *companion(const char *event, const char *trigger)
     if (!pg_md5_hash(trigger, strlen(trigger), hash, &failure))
         elog(ERROR, "could not compute a hash: %s", failure);
     return psprintf("shardwise_%s_key_%s", event, hash);
-}
-
-// Statements made of a format with two names, of a companion and its table.
-void append_for(List **statements, const List *triggers, const char *format, Oid relid)
-{
-    const char *table = qualified_table_name(relid);
-    ListCell *cell;
-    foreach (cell, triggers) {
-        const Checked *checked = (const Checked *)lfirst(cell);
-        if (checked->on_insert)
-            *statements = lappend(*statements,
-                                  psprintf(format, companion("insert", checked->trigger), table));
-        if (checked->on_update)
-            *statements = lappend(*statements,
-                                  psprintf(format, companion("update", checked->trigger), table));
-    }
 }
 
 // The key's columns in the new or the old row.
@@ -101,14 +84,13 @@ char *condition_sql(const Table *table, bool is_update)
     return sql.data;
 }
 
-void append_creation(List **statements, const Table *table, const Checked *checked, bool is_update)
+char *creation_sql(const Table *table, const Checked *checked)
 {
-    const char *event = is_update ? "update" : "insert";
-    *statements = lappend(
-        *statements, psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW WHEN (%s) "
-                              "EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
-                              companion(event, checked->trigger), event,
-                              qualified_table_name(table->relid), condition_sql(table, is_update)));
+    return psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW WHEN (%s) "
+                    "EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
+                    companion(checked->event, checked->trigger), checked->event,
+                    qualified_table_name(table->relid),
+                    condition_sql(table, strcmp(checked->event, "update") == 0));
 }
 
 } // namespace
@@ -123,35 +105,34 @@ List *key_check_sql(Oid relid, Oid trigger)
     const Table *table = find_table(relid);
     List *statements = NIL;
     ListCell *cell;
-    foreach (cell, triggers) {
-        const Checked *checked = (const Checked *)lfirst(cell);
-        if (checked->on_insert)
-            append_creation(&statements, table, checked, false);
-        if (checked->on_update)
-            append_creation(&statements, table, checked, true);
-    }
+    foreach (cell, triggers)
+        statements = lappend(statements, creation_sql(table, (const Checked *)lfirst(cell)));
     return statements;
 }
 
 List *drop_key_check_sql(Oid relid, Oid trigger)
 {
     List *statements = NIL;
-    append_for(&statements, find_checked(relid, trigger), "DROP TRIGGER IF EXISTS %s ON %s", relid);
+    ListCell *cell;
+    foreach (cell, find_checked(relid, trigger)) {
+        const Checked *checked = (const Checked *)lfirst(cell);
+        statements = lappend(statements, psprintf("DROP TRIGGER IF EXISTS %s ON %s",
+                                                  companion(checked->event, checked->trigger),
+                                                  qualified_table_name(relid)));
+    }
     return statements;
 }
 
 List *rename_key_check_sql(Oid relid, Oid trigger, const char *new_name)
 {
     List *statements = NIL;
-    const char *table = qualified_table_name(relid);
     ListCell *cell;
     foreach (cell, find_checked(relid, trigger)) {
         const Checked *checked = (const Checked *)lfirst(cell);
-        for (const char *event : {"insert", "update"})
-            if (event[0] == 'i' ? checked->on_insert : checked->on_update)
-                statements = lappend(statements, psprintf("ALTER TRIGGER %s ON %s RENAME TO %s",
-                                                          companion(event, checked->trigger), table,
-                                                          companion(event, new_name)));
+        statements = lappend(statements, psprintf("ALTER TRIGGER %s ON %s RENAME TO %s",
+                                                  companion(checked->event, checked->trigger),
+                                                  qualified_table_name(relid),
+                                                  companion(checked->event, new_name)));
     }
     return statements;
 }

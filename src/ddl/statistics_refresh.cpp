@@ -10,6 +10,7 @@
 #include "ddl/shard_analyses.hpp"
 #include "ddl/statistics.hpp"
 #include "pg/background.hpp"
+#include "pg/deadlines.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/workers.hpp"
 
@@ -32,8 +33,7 @@ void request_statistics_refresh()
 {
     if (statistics_interval > 0)
         request_visit(MyDatabaseId, Task::Statistics,
-                      TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-                                                  static_cast<int64>(statistics_interval) * 1000));
+                      milliseconds_from_now(static_cast<int64>(statistics_interval) * 1000));
 }
 
 static void begin_attempt()

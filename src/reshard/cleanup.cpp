@@ -2,6 +2,7 @@
 
 #include "catalog/gate.hpp"
 #include "catalog/map_change.hpp"
+#include "pg/deadlines.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/fence.hpp"
@@ -25,7 +26,7 @@ bool wait_for_statements(const RunningMove *move)
 {
     bool over = false;
     in_transaction([&] {
-        TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
+        TimestampTz deadline = milliseconds_from_now(patience_ms);
         over = wait_for_older_statements(move->relations, false, deadline);
     });
     return over;

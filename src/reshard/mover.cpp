@@ -2,6 +2,7 @@
 
 #include "catalog/lock_tags.hpp"
 #include "catalog/map_change.hpp"
+#include "pg/deadlines.hpp"
 #include "reshard/cleanup.hpp"
 #include "reshard/copy.hpp"
 #include "reshard/failover.hpp"
@@ -126,8 +127,7 @@ Next catch_up(RunningMove *move)
     release_snapshot(move);
     create_subscription(&flow);
     int64 marker = write_marker(&flow);
-    bool seen =
-        wait_for_marker(&flow, marker, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000));
+    bool seen = wait_for_marker(&flow, marker, milliseconds_from_now(1000));
     int64 lag = replication_lag(&flow);
     catalogf("UPDATE shardwise.move SET lag_bytes = " INT64_FORMAT " WHERE move_id = %d", lag,
              move->id);

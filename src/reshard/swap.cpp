@@ -3,6 +3,7 @@
 #include "catalog/catalog.hpp"
 #include "catalog/gate.hpp"
 #include "catalog/map_change.hpp"
+#include "pg/deadlines.hpp"
 #include "reshard/fence.hpp"
 #include "reshard/fresh_target.hpp"
 #include "reshard/settings.hpp"
@@ -21,11 +22,6 @@ namespace
 
 // How long a swap waits, holding nobody up, for transactions that have not seen the gate.
 constexpr int patience_ms = 10000;
-
-TimestampTz in_milliseconds(int milliseconds)
-{
-    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
-}
 
 double milliseconds_since(TimestampTz start)
 {
@@ -132,7 +128,7 @@ bool swap_owner(RunningMove *move, const Flow *flow, MoveState after, double *wa
     bool nobody_missed = false;
     in_transaction([&] {
         nobody_missed =
-            wait_for_older_statements(move->relations, true, in_milliseconds(patience_ms));
+            wait_for_older_statements(move->relations, true, milliseconds_from_now(patience_ms));
     });
     if (!nobody_missed)
         return false;
@@ -144,7 +140,7 @@ bool swap_owner(RunningMove *move, const Flow *flow, MoveState after, double *wa
         StartTransactionCommand();
         MemoryContextSwitchTo(caller);
         PushActiveSnapshot(GetTransactionSnapshot());
-        TimestampTz deadline = in_milliseconds(swap_timeout);
+        TimestampTz deadline = milliseconds_from_now(swap_timeout);
         held_since = GetCurrentTimestamp();
         done = close_gate(move->id, deadline, &held_since) &&
                hand_over(move, flow, after, held_since, deadline);

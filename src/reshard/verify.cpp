@@ -1,5 +1,6 @@
 #include "pg/pg.hpp"
 
+#include "pg/deadlines.hpp"
 #include "reshard/verify.hpp"
 
 extern "C" {
@@ -39,8 +40,7 @@ void begin_snapshot(ShardSession *s)
 
 void await(const Flow *flow, int64 marker)
 {
-    TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), marker_seconds * 1000);
+    TimestampTz deadline = milliseconds_from_now(marker_seconds * 1000);
     if (!wait_for_marker(flow, marker, deadline))
         ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                         errmsg("shard \"%s\" is too far behind to be verified",

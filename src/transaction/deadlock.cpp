@@ -6,6 +6,7 @@
 
 #include "catalog/catalog.hpp"
 #include "pg/background.hpp"
+#include "pg/deadlines.hpp"
 #include "remote/remote_transaction.hpp"
 #include "remote/session.hpp"
 #include "transaction/shared.hpp"
@@ -78,11 +79,6 @@ struct Observer {
 List *observers = NIL;
 MemoryContext observers_context = nullptr;
 
-TimestampTz in_milliseconds(int milliseconds)
-{
-    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
-}
-
 Observer *find_observer(Oid server)
 {
     ListCell *cell;
@@ -107,7 +103,7 @@ Session *observe(Oid server)
         char *error = nullptr;
         observer->session = open_session(stored_options(server, GetForeignServer(server)->owner),
                                          CurrentMemoryContext, &error);
-        observer->next_attempt = in_milliseconds(attempt_milliseconds);
+        observer->next_attempt = milliseconds_from_now(attempt_milliseconds);
         open = observer->session != nullptr;
         if (!open)
             ereport(LOG, (errmsg("could not look for deadlocks on shard \"%s\": %s",
@@ -123,7 +119,7 @@ void add_shard_edges(Graph *graph, Oid server)
     Session *session = observe(server);
     if (session == nullptr)
         return;
-    session->deadline = in_milliseconds(answer_milliseconds);
+    session->deadline = milliseconds_from_now(answer_milliseconds);
     SessionResult result =
         run_in_session(session, "SELECT pg_catalog.string_agg(DISTINCT l.pid || ' ' || b.pid, ',') "
                                 "FROM pg_catalog.pg_locks l, "

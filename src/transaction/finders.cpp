@@ -54,6 +54,13 @@ void make_finders(void *memory, bool found)
         SpinLockInit(&finders->rows[i].mutex);
 }
 
+static void be_told(Finder *row)
+{
+    SpinLockAcquire(&row->mutex);
+    row->told = row->finds;
+    SpinLockRelease(&row->mutex);
+}
+
 static void set_finding(bool finds, FinderKind kind)
 {
     SpinLockAcquire(&own->mutex);
@@ -90,24 +97,32 @@ static void take_row()
     on_shmem_exit(free_row, 0);
 }
 
+// Visits the rows of other backends of the database, until `visit` returns true.
+template <typename Visit> static bool visit_others(Visit &&visit)
+{
+    bool done = false;
+    for (int i = 0; i < MaxBackends && !done; i++) {
+        Finder *row = &finders->rows[i];
+        if (row == own)
+            continue;
+        SpinLockAcquire(&row->mutex);
+        done = row->database == MyDatabaseId && visit(row);
+        SpinLockRelease(&row->mutex);
+    }
+    return done;
+}
+
 // True if rows of a table leave their shards by another backend's commit.
 static bool rows_leave(Oid table)
 {
     if (likely(pg_atomic_read_u32(&finders->leaving) == 0))
         return false;
-    bool leave = false;
-    for (int i = 0; i < MaxBackends && !leave; i++) {
-        Finder *row = &finders->rows[i];
-        if (row == own)
-            continue;
-        SpinLockAcquire(&row->mutex);
-        bool here = row->nleaving != 0 && row->database == MyDatabaseId;
-        leave = here && (row->nleaving < 0 || !OidIsValid(table));
-        for (int n = 0; here && n < row->nleaving; n++)
-            leave = leave || row->leaving[n] == table;
-        SpinLockRelease(&row->mutex);
-    }
-    return leave;
+    return visit_others([table](const Finder *row) {
+        if (row->nleaving < 0 || !OidIsValid(table))
+            return row->nleaving != 0;
+        return std::find(row->leaving, row->leaving + row->nleaving, table) !=
+               row->leaving + row->nleaving;
+    });
 }
 
 void start_finding(FinderKind kind)
@@ -119,7 +134,8 @@ void start_finding(FinderKind kind)
                      own->kind.is_awaited && kind.is_awaited};
         SpinLockRelease(&own->mutex);
         pg_memory_barrier();
-        own->told = own->told || rows_leave(kind.table);
+        if (rows_leave(kind.table))
+            be_told(own);
         return;
     }
     for (;;) {
@@ -142,10 +158,7 @@ bool finder_was_told()
 
 void tell_finder(int backend)
 {
-    Finder *row = &finders->rows[backend];
-    SpinLockAcquire(&row->mutex);
-    row->told = row->finds;
-    SpinLockRelease(&row->mutex);
+    be_told(&finders->rows[backend]);
 }
 
 void announce_leaving_rows(const List *tables)
@@ -174,19 +187,10 @@ void end_leaving_rows()
 // Visits the others that look for rows of the tables, until `visit` returns true.
 template <typename Visit> static bool visit_finders(const List *tables, Visit &&visit)
 {
-    bool done = false;
-    for (int i = 0; i < MaxBackends && !done; i++) {
-        Finder *row = &finders->rows[i];
-        if (row == own)
-            continue;
-        SpinLockAcquire(&row->mutex);
+    return visit_others([&](Finder *row) {
         Oid table = row->kind.table;
-        if (row->finds && row->database == MyDatabaseId &&
-            (!OidIsValid(table) || list_member_oid(tables, table)))
-            done = visit(row);
-        SpinLockRelease(&row->mutex);
-    }
-    return done;
+        return row->finds && (!OidIsValid(table) || list_member_oid(tables, table)) && visit(row);
+    });
 }
 
 bool anyone_finds(const List *tables)

@@ -1,5 +1,6 @@
 #include "transaction/moved_rows.hpp"
 
+#include "pg/deadlines.hpp"
 #include "pg/names.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/finders.hpp"
@@ -89,7 +90,7 @@ void await_finders(const GlobalId *gid)
     if (tables == NIL)
         return;
     announce_leaving_rows(tables);
-    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout);
+    TimestampTz deadline = milliseconds_from_now(DeadlockTimeout);
     bool asks = true;
     for (long pause = 2; anyone_may_wait(tables) && GetCurrentTimestamp() < deadline;) {
         for (int i = 0; asks && i < participant_count; i++)

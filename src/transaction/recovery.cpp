@@ -2,6 +2,7 @@
 // the router's own transaction took.
 #include "transaction/recovery.hpp"
 
+#include "pg/deadlines.hpp"
 #include "remote/session.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/shared.hpp"
@@ -190,7 +191,7 @@ Session *open_shard(const Shard *shard, Oid role, const char **failure)
     if (session == nullptr)
         *failure = error;
     else
-        session->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
+        session->deadline = milliseconds_from_now(patience_ms);
     return session;
 }
 

@@ -10,6 +10,7 @@
 #include "transaction/snapshot.hpp"
 
 #include "catalog/held_maps.hpp"
+#include "pg/deadlines.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/participants_internal.hpp"
 #include "transaction/recovery.hpp"
@@ -128,7 +129,7 @@ bool take_in_window(const List *shards)
     ListCell *cell;
     foreach (cell, shards)
         start_snapshot(join_with_snapshot(lfirst_int(cell)));
-    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), window_milliseconds);
+    TimestampTz deadline = milliseconds_from_now(window_milliseconds);
     bool in_time = true;
     for (int i = 0; i < participant_count; i++) {
         if (in_time && !finish_snapshot(participants[i].connection, deadline)) {
@@ -292,7 +293,7 @@ bool read_is_guarded()
 // Returns whether no commit can have come between.
 static bool await_guarded()
 {
-    TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), window_milliseconds);
+    TimestampTz deadline = milliseconds_from_now(window_milliseconds);
     for (int i = 0; i < lone_count; i++) {
         if (!finish_snapshot(lone_connections[i], deadline)) {
             leave_window();

@@ -6,6 +6,7 @@
 #include "transaction/participants_internal.hpp"
 
 #include "monitor/monitor.hpp"
+#include "pg/deadlines.hpp"
 #include "transaction/commit_window.hpp"
 #include "transaction/decision.hpp"
 #include "transaction/finders.hpp"
@@ -140,7 +141,7 @@ static bool follows_router(const Participant *p)
 
 TimestampTz finish_deadline()
 {
-    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), finish_seconds * 1000);
+    return milliseconds_from_now(finish_seconds * 1000);
 }
 
 static bool finish_part(const Participant *p, TimestampTz deadline)

@@ -3,6 +3,7 @@
 // stayed would be in the way of DROP DATABASE.
 #include "transaction/recovery.hpp"
 
+#include "pg/deadlines.hpp"
 #include "transaction/deadlock.hpp"
 #include "transaction/shared.hpp"
 #include "transaction/workers.hpp"
@@ -36,8 +37,7 @@ void set_statistics_refresh(void (*refresh)())
 
 static TimestampTz after_interval()
 {
-    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-                                       static_cast<int64>(recovery_interval) * 1000);
+    return milliseconds_from_now(static_cast<int64>(recovery_interval) * 1000);
 }
 
 static void request_all_visits(Task task)
@@ -107,8 +107,7 @@ static long start_due_workers(BackgroundWorkerHandle **workers)
         BackgroundWorkerHandle *handle = start_worker(&visit);
         if (handle == nullptr) { // no free slot: later; who waits asks again
             if (visit.task != Task::Deadlocks)
-                request_visit(visit.database, visit.task,
-                              TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000));
+                request_visit(visit.database, visit.task, milliseconds_from_now(5000));
             continue;
         }
         for (int i = 0; i < max_workers; i++) {
